@@ -1,0 +1,3 @@
+// libcap-ng: which capabilities this process has.
+#pragma once
+#include <cap-ng.h>

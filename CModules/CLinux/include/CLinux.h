@@ -1,0 +1,26 @@
+// What Linux has and the Glibc module map does not show.
+#pragma once
+#include <stdint.h>
+
+#include "apus_constants.h"
+#include "apus_ethtool.h"
+#include "apus_event.h"
+#include "apus_gnu.h"
+#include "apus_packet.h"
+#include "apus_socket.h"
+#include "apus_thread.h"
+
+/// The address that identifies the calling thread: one move from a segment register, no call.
+/// Two threads that run at the same time never have the same one.
+static inline uintptr_t apus_thread_pointer(void) {
+    return (uintptr_t)__builtin_thread_pointer();
+}
+
+/// Tells the core that this is a spin loop (PAUSE on x86, YIELD on ARM).
+static inline void apus_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield" ::: "memory");
+#endif
+}

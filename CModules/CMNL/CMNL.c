@@ -1,0 +1,1 @@
+#include "CMNL.h"

@@ -1,0 +1,3 @@
+// libnuma: memory placed on a chosen node.
+#pragma once
+#include <numa.h>

@@ -1,0 +1,3 @@
+// libsystemd: service notification.
+#pragma once
+#include <systemd/sd-daemon.h>

@@ -1,0 +1,110 @@
+# Apus: `make demo` to see it, `make test` to check it, `make install` to have it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.PHONY: help setup build install uninstall demo test lab fuzz sanitize docs format lint clean
+
+PREFIX ?= /usr/local
+SECONDS_PER_TARGET ?= 30
+# Packages are installed with these words of debian-packages.txt's first column.
+WITH ?= build
+SWIFT_FILES = $$(git ls-files '*.swift')
+
+help:
+	@cat <<'EOF'
+	make demo       watch a real video stream cross Apus, in namespaces of its own (root)
+	make test       the tests, but those of make lab (root, for its namespaces)
+	make lab        ffmpeg, GStreamer and others in namespaces, beside and across Apus (root)
+	make build      the release build: .build/release/apus
+	make install    build, and put apus, its man page and completions under $(PREFIX)
+	make setup      only install the Debian packages that are missing
+	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
+	make sanitize   the tests under the address and the thread sanitizer
+	make docs       the API's documentation as a web site: .build/docs
+	make format     format the sources; make lint checks them
+	EOF
+
+setup:
+	@command -v swift >/dev/null || { echo "apus: no Swift toolchain on the PATH; Swift 6.2 or later is at https://www.swift.org/install/linux" >&2; exit 69; }
+	missing=()
+	for package in $$(awk -v with=" $(WITH) " '!/^#/ && NF == 2 && index(with, " " $$1 " ") { print $$2 }' debian-packages.txt); do
+		dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package")
+	done
+	if (( $${#missing[@]} )); then
+		command -v apt-get >/dev/null || { echo "apus: these Debian packages are missing, and there is no apt-get to install them: $${missing[*]}" >&2; exit 69; }
+		(( EUID == 0 )) || { echo "apus: these packages are missing; install them with: sudo apt-get install $${missing[*]}" >&2; exit 77; }
+		echo "installing $${missing[*]}"
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$${missing[@]}" >/dev/null 2>&1 || {
+			DEBIAN_FRONTEND=noninteractive apt-get update -qq
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$${missing[@]}" >/dev/null
+		}
+	fi
+
+build: setup
+	@swift build -c release --product apus
+
+install: build
+	@install -D -m 755 .build/release/apus "$(DESTDIR)$(PREFIX)/bin/apus"
+	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions"
+	.build/release/apus man >"$(DESTDIR)$(PREFIX)/share/man/man1/apus.1"
+	.build/release/apus completion bash >"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus"
+	echo "installed $(DESTDIR)$(PREFIX)/bin/apus"
+
+uninstall:
+	@rm -f "$(DESTDIR)$(PREFIX)"/{bin/apus,share/man/man1/apus.1,share/bash-completion/completions/apus}
+
+demo:
+	@$(MAKE) --no-print-directory build WITH="build demo"
+	Tests/Demo/demo.sh .build/release/apus
+
+test:
+	@$(MAKE) --no-print-directory setup WITH="build demo test"
+	$(MAKE) --no-print-directory lint
+	swift build -c release --product apus
+	swift build --build-tests
+	swift test --skip-build --skip LabTests
+	Tests/Fuzz/run.sh 3
+
+lab:
+	@$(MAKE) --no-print-directory setup WITH="build demo test"
+	swift build -c release --product apus
+	swift test --filter LabTests
+
+fuzz:
+	@$(MAKE) --no-print-directory setup
+	Tests/Fuzz/run.sh $(SECONDS_PER_TARGET)
+
+# Each in a build folder of its own, since the flags differ. The thread sanitizer needs the release build: a debug
+# build is too slow to show a race of two loads.
+sanitize:
+	@$(MAKE) --no-print-directory setup WITH="build demo test"
+	swift test --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests'
+	swift test -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
+		--filter 'ApusRingsTests|ApusPortsTests|ApusRuntimeTests'
+
+# One site for all rooms, since users import all of them as Apus.
+docs:
+	@$(MAKE) --no-print-directory setup
+	swift build -c release --target Apus
+	built=$$(swift build -c release --show-bin-path)
+	rooms=$$(cd Sources && ls -d Apus?* | grep -v ApusCLI | paste -sd,)
+	includes=()
+	for folder in CModules/*; do
+		map="$$built/$$(basename $$folder).build/module.modulemap"
+		[[ ! -f $$map ]] || includes+=(-Xcc "-I$$folder/include" -Xcc "-fmodule-map-file=$$map")
+	done
+	rm -rf .build/docs .build/symbols && mkdir -p .build/symbols
+	swift symbolgraph-extract -module-name Apus -target "$$(uname -m)-unknown-linux-gnu" -I "$$built/Modules" \
+		-experimental-allowed-reexported-modules="$$rooms" -output-dir .build/symbols "$${includes[@]}"
+	docc convert Sources/Apus/Apus.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs \
+		--fallback-display-name Apus --fallback-bundle-identifier apus --warnings-as-errors
+
+format:
+	@swift format format -i --configuration .swift-format $(SWIFT_FILES) </dev/null
+
+lint:
+	@swift format lint --strict --configuration .swift-format $(SWIFT_FILES) </dev/null
+
+clean:
+	@rm -rf .build Examples/.build Tests/Fuzz/.build

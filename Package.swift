@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every Swift target: the Swift 6 language mode, strict memory safety,
+/// and spans returned from noncopyable handles. No unsafe flag, so that the package can be a
+/// dependency.
+let rules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A room of Sources/ and what it leans on. Arrows point one way; see Docs/Architecture.md.
+func room(
+    _ name: String, on dependencies: [Target.Dependency] = [],
+    plugins: [Target.PluginUsage] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: rules, plugins: plugins)
+}
+
+/// The shim of one C library: a folder of CModules/.
+func shim(_ name: String, linking library: String? = nil) -> Target {
+    .target(
+        name: name, path: "CModules/\(name)",
+        linkerSettings: library.map { [.linkedLibrary($0)] } ?? [])
+}
+
+func tests(
+    _ name: String, on dependencies: [Target.Dependency], plugins: [Target.PluginUsage] = []
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: rules, plugins: plugins)
+}
+
+let package = Package(
+    name: "Apus",
+    products: [
+        .library(name: "Apus", targets: ["Apus"]),
+        .executable(name: "apus", targets: ["ApusCLI"]),
+    ],
+    targets: [
+        shim("CLinux"),
+        shim("CNUMA", linking: "numa"),
+        .target(
+            name: "CXDP", path: "CModules/CXDP",
+            linkerSettings: [.linkedLibrary("xdp"), .linkedLibrary("bpf")]),
+        shim("CPcap", linking: "pcap"),
+        shim("CMNL", linking: "mnl"),
+        shim("CMicrohttpd", linking: "microhttpd"),
+        shim("CSystemd", linking: "systemd"),
+        shim("CCapNG", linking: "cap-ng"),
+
+        room("ApusWire"),
+        room("ApusRings", on: ["CLinux", "CNUMA"]),
+        room("ApusPorts", on: ["ApusRings", "CPcap", "CLinux"]),
+        room("ApusHost", on: ["ApusWire", "CLinux", "CMNL", "CCapNG"]),
+        room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "CLinux"]),
+        room("ApusXDP", on: ["ApusPorts", "ApusHost", "ApusWire", "CXDP", "CLinux"], plugins: ["EmbedBPF"]),
+        room("ApusRTP", on: ["ApusWire", "ApusRings"]),
+        room("ApusConfig", on: ["ApusWire"]),
+        room(
+            "ApusRuntime",
+            on: [
+                "ApusPorts", "ApusHost", "ApusPacketSocket", "ApusXDP", "ApusRTP", "ApusConfig", "CLinux",
+                "CMicrohttpd", "CSystemd",
+            ]),
+        room(
+            "Apus",
+            on: [
+                "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost", "ApusRTP",
+                "ApusConfig", "ApusRuntime",
+            ]),
+        .executableTarget(name: "ApusCLI", dependencies: ["Apus", "CLinux"], swiftSettings: rules),
+        .plugin(name: "EmbedBPF", capability: .buildTool(), path: "BPF/EmbedBPF"),
+
+        .target(
+            name: "NetworkLab", dependencies: ["CLinux"], path: "Tests/NetworkLab", swiftSettings: rules),
+        tests("ApusWireTests", on: ["ApusWire", "NetworkLab"]),
+        tests("ApusRingsTests", on: ["ApusRings"]),
+        tests("ApusPortsTests", on: ["ApusPorts", "ApusWire"]),
+        tests("ApusHostTests", on: ["ApusHost", "ApusWire", "CCapNG", "CLinux", "CMNL", "NetworkLab"]),
+        tests(
+            "ApusPacketSocketTests",
+            on: ["ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "CCapNG", "CLinux", "NetworkLab"]),
+        .executableTarget(
+            name: "XDPHolder", dependencies: ["ApusXDP", "ApusPorts", "ApusRings", "ApusWire"],
+            path: "Tests/XDPHolder",
+            swiftSettings: rules),
+        tests(
+            "ApusXDPTests",
+            on: ["ApusXDP", "ApusPorts", "ApusRings", "ApusWire", "CXDP", "NetworkLab", "XDPHolder"],
+            plugins: ["EmbedBPF"]),
+        tests("ApusRTPTests", on: ["ApusRTP", "ApusWire", "ApusRings"]),
+        tests("ApusConfigTests", on: ["ApusConfig"]),
+        tests(
+            "ApusRuntimeTests",
+            on: ["ApusRuntime", "ApusConfig", "ApusPorts", "ApusRings", "ApusRTP", "ApusWire", "NetworkLab"]),
+        tests("ApusCLITests", on: ["ApusCLI", "NetworkLab"]),
+        tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab"]),
+        tests("LabTests", on: ["ApusRTP", "NetworkLab"]),
+    ]
+)

@@ -1,0 +1,97 @@
+import Apus
+
+/// `apus capture`: writes received packets to a file.
+enum Capture {
+    static let command = Command(
+        name: "capture",
+        summary: "write received packets to a .pcap or .pcapng file",
+        discussion: [
+            "With AF_PACKET, the default, it is a tap: each packet is copied, and goes its way as if nobody "
+                + "looked. It needs CAP_NET_RAW.",
+            "With --backend xdp the UDP datagrams to the ports named come to the file INSTEAD of to this host's "
+                + "programs, for as long as it runs. It needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON.",
+            "Without --count and --duration it goes on until SIGINT or SIGTERM. Both have packets that were "
+                + "received before written, and end with a summary. \"ready\" on standard error says that packets "
+                + "are captured from now on.",
+        ],
+        usage: ["INTERFACE --write FILE [options]"],
+        options: [write, count, duration, port, snap, backend, json],
+        arguments: [
+            Argument(name: "INTERFACE", help: "The interface to capture on.", completion: .interface)
+        ],
+        examples: [
+            Example(
+                purpose: "All that arrives, for a minute",
+                line: "apus capture eth0 --write /tmp/eth0.pcapng --duration 60"),
+            Example(
+                purpose: "The headers of a thousand packets of a stream",
+                line: "apus capture eth0 --write rtp.pcap --port 5004 --count 1000 --snap 96"),
+        ],
+        run: run)
+
+    static let write = Option(
+        long: "write", short: "w", value: .init(name: "FILE", completion: .file),
+        help: "The file, which ends in .pcap or .pcapng; what it held is lost.")
+    static let count = Option(
+        long: "count", short: "n", value: .init(name: "N"), help: "End after so many packets.")
+    static let duration = Option(
+        long: "duration", short: "d", value: .init(name: "SECONDS"), help: "End after so many seconds.")
+    static let port = Option(
+        long: "port", short: "p", value: .init(name: "PORT"), help: "Capture only UDP to this port.",
+        repeats: true)
+    static let snap = Option(
+        long: "snap", value: .init(name: "BYTES"),
+        help: "Record no more of a packet than this, 64 to \(CaptureWriter.maximumSnapshotLength).",
+        defaultText: "\(CaptureWriter.maximumSnapshotLength)")
+    static let backend = Option(
+        long: "backend", short: "b",
+        value: .init(name: "NAME", completion: .words(BackendChoice.allCases.map(\.rawValue))),
+        help: "AF_PACKET, or AF_XDP, which takes the packets away from this host; auto is AF_PACKET.",
+        defaultText: "auto")
+    static let json = Option(long: "json", help: "Write the summary as JSON.")
+}
+
+/// What `apus capture` was asked to do.
+struct CaptureOptions: Equatable {
+    var interface: String
+    var file: String
+    var count: UInt64
+    /// In nanoseconds; `.max` has no end.
+    var duration: UInt64
+    /// The UDP ports to capture; empty for every packet.
+    var ports: [UInt16]
+    var snap: Int
+    var usesXDP: Bool
+}
+
+extension Capture {
+    /// Reads and checks what can be checked without a host.
+    static func options(_ invocation: Invocation) throws(ExitFailure) -> CaptureOptions {
+        guard let file = invocation.text(write) else {
+            throw ExitFailure(.usage, "--write is missing: say which file the packets go to")
+        }
+        guard CaptureFormat(path: file) != nil else {
+            throw ExitFailure(.usage, "--write: \(CaptureError.unknownFormat(path: file.printable))")
+        }
+        var ports: [UInt16] = []
+        for number in try invocation.values(port, as: Int.self) {
+            guard let port = UInt16(exactly: number), port > 0 else {
+                throw ExitFailure(.usage, "--port: expected a number from 1 to 65535, found \(number)")
+            }
+            if !ports.contains(port) { ports.append(port) }
+        }
+        let usesXDP = try invocation.value(backend, as: BackendChoice.self) == .xdp
+        guard !usesXDP || !ports.isEmpty else {
+            throw ExitFailure(
+                .usage,
+                "--backend xdp takes packets away from this host, so it needs to know which: name UDP ports "
+                    + "with --port, or capture everything with --backend packet")
+        }
+        return CaptureOptions(
+            interface: invocation.arguments[0], file: file,
+            count: try invocation.number(count, in: 1...Int.max).map(UInt64.init) ?? .max,
+            duration: try invocation.seconds(duration) ?? .max, ports: ports,
+            snap: try invocation.number(snap, in: 64...CaptureWriter.maximumSnapshotLength)
+                ?? CaptureWriter.maximumSnapshotLength, usesXDP: usesXDP)
+    }
+}

@@ -1,0 +1,102 @@
+import Apus
+
+/// `apus doctor`: what this host can run, and what to do about the rest.
+enum Doctor {
+    static let command = Command(
+        name: "doctor",
+        summary: "say what this host can run, and what to do about the rest",
+        discussion: [
+            "Looks at the kernel, this process's privileges, memory, and each interface's driver, and says of "
+                + "each way to move packets whether it works (✓), works with less (!) or is impossible (✗), why, "
+                + "and which command mends it. It only reads: no packet is sent and nothing attached.",
+            "A process of Apus that was killed leaves its XDP program on the interface, where it lets all traffic "
+                + "through. These leftovers are listed, and --clean removes them; the next start on the interface "
+                + "does so too. To see and remove them takes CAP_SYS_ADMIN and CAP_NET_ADMIN.",
+        ],
+        usage: ["[INTERFACE] [--json] [--clean]"],
+        options: [clean, json],
+        arguments: [
+            Argument(
+                name: "INTERFACE", help: "The interface to look at; all of them without it.",
+                isRequired: false,
+                completion: .interface)
+        ],
+        examples: [
+            Example(purpose: "See what eth0 can do", line: "apus doctor eth0"),
+            Example(purpose: "Remove what killed processes have left", line: "sudo apus doctor --clean"),
+        ],
+        run: run)
+
+    static let clean = Option(
+        long: "clean", help: "Remove the XDP programs that dead Apus processes left; nothing else changes.")
+    static let json = Option(long: "json", help: "Write the report as JSON.")
+
+    @Sendable private static func run(_ invocation: Invocation) throws(ExitFailure) {
+        let facts = DoctorFacts.current()
+        let links = try links(named: invocation.arguments.first)
+        if invocation.has(clean) {
+            do throws(HostError) {
+                try Capabilities.require(cleaning, for: "removing leftovers")
+            } catch {
+                throw ExitFailure(error)
+            }
+        }
+        let (leftovers, failure) = leftovers(on: links, clean: invocation.has(clean))
+        var interfaces: [InterfaceDiagnosis] = []
+        for link in links {
+            // An interface that goes away meanwhile is left out.
+            guard let driver = try? InterfaceFacts(link) else { continue }
+            let programs =
+                facts.capabilities.contains(.sysAdmin) ? try? XDPAttachment.all(on: link.name) : nil
+            interfaces.append(
+                InterfaceDiagnosis(
+                    DoctorInterfaceFacts(link: link, driver: driver, programs: programs), on: facts))
+        }
+        let report = DoctorReport(host: HostDiagnosis(facts), interfaces: interfaces, leftovers: leftovers)
+        let output = invocation.output
+        if invocation.has(json) {
+            output.json(report, spread: output.isTerminal)
+        } else {
+            let text = DoctorText(report, width: min(output.width, 120), style: output.style)
+            output.write(text.lines.joined(separator: "\n") + "\n")
+        }
+        if let failure { throw failure }
+    }
+
+    private static let cleaning: [Capability] = [.sysAdmin, .netAdmin]
+
+    private static func links(named name: String?) throws(ExitFailure) -> [Link] {
+        do throws(HostError) {
+            let host = try HostView()
+            return try name.map { (name) throws(HostError) in [try host.link(named: name)] }
+                ?? host.linksByIndex
+        } catch {
+            throw ExitFailure(error)
+        }
+    }
+
+    /// What is left over, and whether it was removed; and why the first that could not be was not.
+    private static func leftovers(on links: [Link], clean: Bool) -> ([LeftoverDiagnosis], ExitFailure?) {
+        var failure: ExitFailure?
+        var list: [LeftoverDiagnosis] = []
+        for link in links {
+            for leftover in (try? Leftover.all(on: link.name)) ?? [] {
+                var isRemoved = false
+                if clean {
+                    do throws(XDPError) {
+                        try leftover.clean()
+                        isRemoved = true
+                    } catch {
+                        failure = failure ?? ExitFailure(ForwarderError.xdp(error))
+                    }
+                }
+                let who = leftover.pid.map { "the steering program of apus pid \($0), which is gone" }
+                list.append(
+                    LeftoverDiagnosis(
+                        interface: leftover.interface, pid: leftover.pid, mode: leftover.mode.rawValue,
+                        text: who ?? "an empty XDP dispatcher", isRemoved: isRemoved))
+            }
+        }
+        return (list, failure)
+    }
+}

@@ -1,0 +1,93 @@
+import Apus
+
+extension Forward {
+    /// A configuration of one stream, from the options.
+    static func configurationFromOptions(_ invocation: Invocation) throws(ExitFailure)
+        -> ForwarderConfiguration
+    {
+        let port = try port(invocation)
+        let stream = try stream(invocation)
+        let interfaces = stream.interface.map {
+            [InterfaceConfiguration(name: $0, port: port, map: options(["name": interface]))]
+        }
+        let configuration = ForwarderConfiguration(
+            streams: [stream], interfaces: interfaces ?? [],
+            defaults: interfaces == nil ? port : PortConfiguration(),
+            control: invocation.text(control).map {
+                ControlConfiguration(socket: $0, map: options(["socket": control]))
+            },
+            metrics: try invocation.value(metrics, as: Endpoint.self).map {
+                MetricsConfiguration(listen: $0, map: options(["listen": metrics]))
+            },
+            workers: try workerConfiguration(invocation))
+        do {
+            try configuration.validate()
+        } catch {
+            throw ExitFailure(error)
+        }
+        return configuration
+    }
+
+    private static func stream(_ invocation: Invocation) throws(ExitFailure) -> StreamConfiguration {
+        guard let listens = try invocation.value(listen, as: Endpoint.self) else {
+            throw ExitFailure(
+                .usage, "--listen is missing: say where the stream arrives, or name a file with --config")
+        }
+        let destinations = try invocation.values(to, as: Endpoint.self)
+        guard !destinations.isEmpty else {
+            throw ExitFailure(.usage, "--to is missing: say where the stream goes")
+        }
+        var map = options(["listen": listen, "name": listen, "interface": interface, "ttl": ttl, "to": to])
+        map.setElements(of: "to", destinations.map { _ in .option(to.name) })
+        return StreamConfiguration(
+            listen: listens, to: destinations, interface: invocation.text(interface),
+            ttl: try invocation.value(ttl, as: Int.self), rtp: !invocation.has(noRTP), map: map)
+    }
+
+    private static func port(_ invocation: Invocation) throws(ExitFailure) -> PortConfiguration {
+        var port = PortConfiguration(
+            map: options([
+                "backend": backend, "mode": mode, "zeroCopy": zeroCopy, "hugepages": hugepages,
+                "queues": queues,
+                "ringSize": ringSize, "frameSize": frameSize, "frames": frames, "busyPoll": busyPoll,
+            ]))
+        try invocation.read(backend, into: &port.backend)
+        try invocation.read(mode, into: &port.mode)
+        try invocation.read(zeroCopy, into: &port.zeroCopy)
+        try invocation.read(hugepages, into: &port.hugepages)
+        try invocation.read(queues, into: &port.queues)
+        try invocation.read(ringSize, into: &port.ringSize)
+        try invocation.read(frameSize, into: &port.frameSize)
+        try invocation.read(frames, into: &port.frames)
+        if let microseconds = try invocation.value(busyPoll, as: Int.self) {
+            var polling = BusyPollConfiguration(
+                microseconds: microseconds,
+                map: options(["microseconds": busyPoll, "budget": busyPollBudget]))
+            try invocation.read(busyPollBudget, into: &polling.budget)
+            port.busyPoll = polling
+        } else if invocation.has(busyPollBudget) {
+            throw ExitFailure(.usage, "--busy-poll-budget goes with --busy-poll, which says how long to poll")
+        }
+        return port
+    }
+
+    private static func workerConfiguration(_ invocation: Invocation) throws(ExitFailure)
+        -> WorkerConfiguration
+    {
+        var result = WorkerConfiguration(
+            map: options(["count": workers, "cpus": cpu, "spin": spin, "sleep": sleep]))
+        try invocation.read(workers, into: &result.count)
+        try invocation.read(spin, into: &result.spin)
+        try invocation.read(sleep, into: &result.sleep)
+        let cpus = try invocation.values(cpu, as: Int.self)
+        if !cpus.isEmpty { result.cpus = cpus }
+        return result
+    }
+
+    /// A map that names the option each setting came from.
+    private static func options(_ settings: [String: Option]) -> SourceMap {
+        var map = SourceMap()
+        for (key, option) in settings { map[key] = .option(option.name) }
+        return map
+    }
+}

@@ -1,0 +1,64 @@
+import Apus
+
+/// Runs the forwarder until it is told to stop, and says on standard error what was granted, what happens
+/// and what came of it.
+func runForwarder(
+    _ configuration: ForwarderConfiguration, options: ForwardOptions, _ invocation: Invocation
+) throws(ExitFailure) {
+    let log = invocation.errorOutput
+    let service: ForwarderService
+    do throws(ServiceError) {
+        // Before the forwarder, so that its threads have the signals blocked.
+        service = try ForwarderService(configuration)
+    } catch {
+        throw ExitFailure(error)
+    }
+    let forwarder: Forwarder
+    do throws(ForwarderError) {
+        forwarder = try Forwarder(configuration)
+    } catch {
+        throw ExitFailure(error)
+    }
+    for grant in forwarder.grants { log.line("\(grant)") }
+    if let endpoint = service.metricsEndpoint { log.line("metrics at http://\(endpoint)/metrics") }
+    service.statisticsInterval = options.showsStatistics ? .seconds(1) : nil
+    let view = ForwardStatsView(options: options, output: invocation.output, log: log)
+    let summary = service.run(
+        forwarder,
+        reloadFrom: {
+            guard let file = options.configurationFile else {
+                throw ExitFailure(.usage, "there is no file to read again: the streams were given as options")
+            }
+            return try ForwarderConfiguration(file: file)
+        },
+        onTick: { status in
+            view.show(status)
+            if view.isClosed { service.stop() }
+        },
+        onEvent: { view.note($0) })
+    view.finish(summary)
+}
+
+extension ExitFailure {
+    init(_ error: ServiceError) {
+        switch error {
+        case .notPermitted: self.init(.notPermitted, "\(error)")
+        default: self.init(.unavailable, "\(error)")
+        }
+    }
+
+    init(_ error: ForwarderError) {
+        switch error {
+        case .configuration(let errors): self.init(errors)
+        case .packetSocket(.notPermitted), .host(.missingCapabilities): self.init(.notPermitted, "\(error)")
+        case .packetSocket(.noSuchInterface), .host(.noSuchInterface): self.init(.noInput, "\(error)")
+        case .xdp(let inner):
+            switch inner.cause {
+            case .notPermitted: self.init(.notPermitted, "\(error)")
+            case .noSuchInterface: self.init(.noInput, "\(error)")
+            default: self.init(.unavailable, "\(error)")
+            }
+        default: self.init(.unavailable, "\(error)")
+        }
+    }
+}

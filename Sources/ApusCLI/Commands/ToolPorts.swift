@@ -1,0 +1,64 @@
+import Apus
+
+/// A port to send by, with the backend that was granted.
+enum SendingPort: ~Copyable {
+    case xdp(Port<XDPDriver>)
+    case packet(Port<PacketSocketDriver>)
+}
+
+/// Opens an interface to send only; nothing is attached to it and nothing received.
+///
+/// Where `auto` does not get AF_XDP, the reason is logged.
+func openToSend(
+    on interface: String, _ backend: BackendChoice, _ frameSize: FrameSize, log: Output
+) throws(ExitFailure) -> SendingPort {
+    if backend != .packet {
+        var options = XDPOptions()
+        (options.frameSize, options.framesPerQueue) = (frameSize, 4096)
+        // The least that is granted: nothing is received.
+        (options.receiveRing, options.fillRing) = (64, 64)
+        do throws(XDPError) {
+            return .xdp(try XDPInterface(sendingOn: interface, options).open(queue: 0))
+        } catch {
+            if backend == .xdp { throw ExitFailure(ForwarderError.xdp(error)) }
+            log.line("no AF_XDP: \(error); using AF_PACKET")
+        }
+    }
+    var options = PacketSocketOptions()
+    options.filter = .nothing
+    options.receiveRing = .slots(count: 16)
+    return .packet(try openPacketSocket(interface, options, frames: 2048, frameSize))
+}
+
+/// Opens one packet socket of an interface.
+func openPacketSocket(
+    _ interface: String, _ options: PacketSocketOptions, frames: Int, _ frameSize: FrameSize
+) throws(ExitFailure) -> Port<PacketSocketDriver> {
+    do {
+        let opened = try PacketSocketInterface(interface, options: options)
+        let memory = try FrameMemory(frames: frames, frameSize: frameSize)
+        return try opened.makePort(pool: memory.makePool(frames: frames))
+    } catch let error as PacketSocketError {
+        throw ExitFailure(ForwarderError.packetSocket(error))
+    } catch {
+        throw ExitFailure(.unavailable, "\(error)")
+    }
+}
+
+/// SIGINT, SIGTERM and SIGHUP, which end a tool with its summary.
+struct StopSignals {
+    private let descriptor: SignalDescriptor
+
+    /// From now on they no longer end the process by themselves.
+    init() throws(ExitFailure) {
+        do throws(ServiceError) { descriptor = try SignalDescriptor() } catch { throw ExitFailure(error) }
+    }
+
+    /// Whether one came since the last look.
+    var hasCome: Bool { !descriptor.requests().isEmpty }
+}
+
+extension ExitFailure {
+    /// What the host does not have or does not allow.
+    init(_ error: HostError) { self.init(ForwarderError.host(error)) }
+}

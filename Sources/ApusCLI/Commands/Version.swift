@@ -1,0 +1,36 @@
+import Apus
+
+/// `apus version`, and `apus --version`.
+enum Version {
+    /// The version of the library and the command.
+    static let number = "0.1.0"
+
+    static let option = Option(long: "version", short: "V", help: "Print the version.")
+    private static let json = Option(long: "json", help: "Print an object, for programs.")
+
+    static let command = Command(
+        name: "version",
+        summary: "print the version",
+        options: [json],
+        examples: [Example(purpose: "Read the version in a script", line: "apus version --json")],
+        run: { invocation in
+            if invocation.has(json) {
+                invocation.output.json(["name": "apus", "version": number], spread: false)
+            } else {
+                invocation.output.line("apus \(number)")
+            }
+        })
+
+    /// What `apus` does without a command.
+    @Sendable static func runRoot(_ invocation: Invocation) throws(ExitFailure) {
+        if invocation.has(option) {
+            invocation.output.line("apus \(number)")
+            return
+        }
+        throw ExitFailure(
+            .usage,
+            "a command is missing; there are: "
+                + invocation.root.subcommands.map(\.name).joined(separator: ", "),
+            wayOut: "apus --help shows what each does.")
+    }
+}

@@ -1,0 +1,110 @@
+/// What the manual says about each key of a forwarder's file. A test holds it against what the reader knows.
+struct ConfigurationReference {
+    /// Where the keys stand: `streams: [{ … }]`.
+    var section: String
+    var meaning: String
+    var keys: [(name: String, meaning: String)]
+
+    /// A file that uses the usual keys.
+    static let example = """
+        {
+          // Comments, single quotes and trailing commas are fine.
+          interfaces: [
+            { name: "eth0", backend: "xdp", zeroCopy: "require", queues: 2 },
+          ],
+          streams: [
+            {
+              name: "camera",
+              listen: "192.0.2.1:5004",
+              to: ["198.51.100.7:5004", "[2001:db8::7]:5004"],
+            },
+          ],
+          control: { socket: "/run/apus/control.sock" },
+          metrics: { listen: "127.0.0.1:9469" },
+        }
+        """
+
+    static let all = [
+        ConfigurationReference(
+            section: "streams: [{ }]", meaning: "What is forwarded; there must be one.",
+            keys: [
+                ("name", "What the stream is called in statistics. Default: its listening address and port."),
+                (
+                    "listen",
+                    "Where it arrives, as \"address:port\". 0.0.0.0 or [::] means any address; a multicast group is joined on \"interface\"."
+                ),
+                ("to", "Where it goes: an array of \"address:port\", hosts or multicast groups."),
+                (
+                    "interface",
+                    "The interface it listens on. Default: the one that has the listening address."
+                ),
+                (
+                    "ttl",
+                    "The TTL or hop limit of what is sent, 1 to 255. Default: one less than what arrived."
+                ),
+                ("rtp", "Whether RTP statistics are kept, true or false. Default: true."),
+            ]),
+        ConfigurationReference(
+            section: "interfaces: [{ }]", meaning: "How ports on certain interfaces are opened.",
+            keys: [("name", "The kernel's name of the interface.")] + port),
+        ConfigurationReference(
+            section: "defaults: { }",
+            meaning:
+                "How ports are opened on all other interfaces, and what an interface's own entry leaves out.",
+            keys: port),
+        ConfigurationReference(
+            section: "busyPoll: { }", meaning: "Busy polling, within an interface or the defaults.",
+            keys: [
+                ("microseconds", "How long a system call polls the device, 1 to 10000. Default: 20."),
+                ("budget", "How many packets one such poll handles at most, 1 to 65535. Default: 64."),
+            ]),
+        ConfigurationReference(
+            section: "control: { }", meaning: "A UNIX socket for orders. Without it there is none.",
+            keys: [
+                ("socket", "Its absolute path."),
+                ("mode", "Its permissions in octal digits and quotes. Default: \"0600\"."),
+                ("group", "The group that owns it. Default: the process's own."),
+            ]),
+        ConfigurationReference(
+            section: "metrics: { }", meaning: "A server for /metrics and /health. Without it there is none.",
+            keys: [("listen", "Where it listens, as \"address:port\". Default: \"127.0.0.1:9469\".")]),
+        ConfigurationReference(
+            section: "workers: { }", meaning: "The threads that forward.",
+            keys: [
+                ("count", "How many, 1 to 256. Default: one for each of cpus, or for each queue."),
+                ("cpus", "An array of the cores they are pinned to. Default: any core."),
+                ("spin", "How many microseconds an idle worker spins before it sleeps. Default: 50."),
+                (
+                    "sleep",
+                    "How many microseconds an idle worker sleeps at most; a packet wakes it earlier. "
+                        + "0 means that it never sleeps. Default: 10000."
+                ),
+            ]),
+        ConfigurationReference(
+            section: "limits: { }", meaning: "What may be used at most.",
+            keys: [
+                ("streams", "Streams, up to 1000000. Default: 65536."),
+                ("destinations", "Destinations of one stream, up to 1024. Default: 64."),
+                (
+                    "pendingPackets",
+                    "Packets that a worker holds back while it asks for the link-layer address of their next hop, "
+                        + "up to 65536. Default: 256."
+                ),
+            ]),
+    ]
+
+    private static let port: [(name: String, meaning: String)] = [
+        ("backend", "\"auto\", \"xdp\" for AF_XDP or \"packet\" for AF_PACKET. Default: \"auto\"."),
+        ("mode", "Where the XDP program runs: \"auto\", \"native\" or \"generic\". Default: \"auto\"."),
+        ("zeroCopy", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
+        ("hugepages", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
+        ("queues", "How many queues are used, 1 to 256. Default: all."),
+        ("ringSize", "Descriptors in each ring, a power of two from 64 to 65536. Default: 2048."),
+        ("frameSize", "The size of a frame, 2048 or 4096 bytes. Default: 2048."),
+        (
+            "frames",
+            "How many frames the pool has, 256 to 4194304. Default: four for each descriptor of a queue's ring."
+        ),
+        ("busyPoll", "An object, see below. Default: no busy polling."),
+    ]
+}

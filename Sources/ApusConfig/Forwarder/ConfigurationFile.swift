@@ -1,0 +1,57 @@
+import Glibc
+
+/// Why a configuration cannot be had from a file.
+public enum ConfigurationFileError: Error, Sendable, CustomStringConvertible {
+    /// The file cannot be read; the reason is the system's.
+    case unreadable(file: String, reason: String)
+    /// It was read, and something is wrong with it.
+    case invalid(ConfigurationErrors)
+
+    /// What is wrong, and where.
+    public var description: String {
+        switch self {
+        case .unreadable(let file, let reason): "cannot read the configuration \(file.quoted): \(reason)"
+        case .invalid(let errors): errors.description
+        }
+    }
+}
+
+extension ForwarderConfiguration {
+    /// Reads and validates the configuration in a file. No more is read of it than a configuration may have.
+    public init(file: String) throws(ConfigurationFileError) {
+        let source = try ConfigurationSource(file: file, limit: JSON5Limits().bytes)
+        do {
+            try self.init(parsing: source)
+        } catch {
+            throw .invalid(error)
+        }
+    }
+}
+
+extension ConfigurationSource {
+    /// Reads a file, but at most one byte more than `limit`, so that the reader sees that it is too long.
+    init(file: String, limit: Int) throws(ConfigurationFileError) {
+        let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(file: file, reason: systemMessage(errno)) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var failure: Int32 = 0
+        while bytes.count <= limit, failure == 0 {
+            let room = min(64 << 10, limit + 1 - bytes.count)
+            // The closure writes at most `room` bytes, and says how many read(2) filled.
+            let part = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+                let got = unsafe read(descriptor, buffer.baseAddress, room)
+                if got < 0 { failure = errno }
+                count = max(0, got)
+            }
+            if failure == EINTR { failure = 0; continue }
+            if part.isEmpty { break }
+            bytes += part
+        }
+        guard failure == 0 else { throw .unreadable(file: file, reason: systemMessage(failure)) }
+        self.init(name: file, bytes: bytes)
+    }
+}
+
+/// The system's words for an error number. strerror(3) is safe here: glibc gives a constant or the thread's own text.
+private func systemMessage(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }

@@ -1,0 +1,33 @@
+/// What a number in the configuration may be.
+struct IntegerRule {
+    let range: ClosedRange<Int>
+    /// What is counted, as it stands before "from": `a number of queues`.
+    let unit: String
+    var powerOfTwo = false
+
+    /// What is wrong with `value`, or nil.
+    func refusal(of value: Int) -> String? {
+        if range.contains(value), !powerOfTwo || value.nonzeroBitCount == 1 { return nil }
+        return "expected \(unit) from \(range.lowerBound) to \(range.upperBound), found \(value)"
+    }
+
+    static let queues = IntegerRule(range: 1...256, unit: "a number of queues")
+    static let ringSize = IntegerRule(
+        range: 64...65_536, unit: "a power of two, the descriptors of a ring,", powerOfTwo: true)
+    static let frames = IntegerRule(range: 256...(4 << 20), unit: "a number of frames")
+    static let busyPollTime = IntegerRule(range: 1...10_000, unit: "microseconds")
+    static let busyPollBudget = IntegerRule(range: 1...65_535, unit: "a number of packets")
+    static let ttl = IntegerRule(range: 1...255, unit: "a TTL or hop limit")
+    static let workers = IntegerRule(range: 1...256, unit: "a number of workers")
+    static let cpu = IntegerRule(range: 0...1023, unit: "the number of a core")
+    static let idleTime = IntegerRule(range: 0...1_000_000, unit: "microseconds")
+    static let streams = IntegerRule(range: 1...1_000_000, unit: "a number of streams")
+    static let destinations = IntegerRule(range: 1...1024, unit: "a number of destinations")
+    static let pendingPackets = IntegerRule(range: 0...65_536, unit: "a number of packets")
+}
+
+extension ConfigurationReport {
+    func check(_ value: Int?, _ rule: IntegerRule, at location: ConfigurationLocation) {
+        if let value, let refusal = rule.refusal(of: value) { add(refusal, at: location) }
+    }
+}

@@ -1,0 +1,61 @@
+extension PortConfiguration {
+    /// Checks each setting and how they go together. What was taken over from `inherited` unchanged is not
+    /// reported again.
+    func validate(_ report: ConfigurationReport, inheriting inherited: PortConfiguration?) {
+        if queues != inherited?.queues { report.check(queues, .queues, at: map["queues"]) }
+        if ringSize != inherited?.ringSize { report.check(ringSize, .ringSize, at: map["ringSize"]) }
+        if frameSize != inherited?.frameSize, frameSize != 2048, frameSize != 4096 {
+            report.add(
+                "expected a frame size of 2048 or 4096 bytes, found \(frameSize)", at: map["frameSize"])
+        }
+        if frames != inherited?.frames { report.check(frames, .frames, at: map["frames"]) }
+        if let busyPoll, busyPoll != inherited?.busyPoll {
+            report.check(busyPoll.microseconds, .busyPollTime, at: busyPoll.map["microseconds"])
+            report.check(busyPoll.budget, .busyPollBudget, at: busyPoll.map["budget"])
+        }
+        if self != inherited {
+            validatePool(report)
+            validateBackend(report)
+        }
+    }
+
+    private func validatePool(_ report: ConfigurationReport) {
+        guard let frames, IntegerRule.frames.refusal(of: frames) == nil,
+            IntegerRule.ringSize.refusal(of: ringSize) == nil,
+            queues.map({ IntegerRule.queues.refusal(of: $0) == nil }) ?? true
+        else { return }
+        let queues = queues ?? 1
+        let least = 2 * ringSize * queues
+        if frames < least {
+            report.add(
+                "expected at least \(least) frames, as \(queues) × \(ringSize) are kept ready to receive and as many "
+                    + "may wait to be sent, found \(frames)",
+                at: map["frames"])
+        }
+    }
+
+    private func validateBackend(_ report: ConfigurationReport) {
+        if zeroCopy == .require, mode == .generic {
+            report.add(
+                "zero-copy is required, and the generic mode has none; write mode: \"native\" or zeroCopy: \"auto\"",
+                at: map["zeroCopy"], notes: [.init("the mode is chosen here", at: map["mode"])])
+        }
+        guard backend == .packet else { return }
+        let note = ConfigurationError.Note("the backend is chosen here", at: map["backend"])
+        if mode != .auto {
+            report.add(
+                "mode \"\(mode.rawValue)\" is a matter of AF_XDP, and backend \"packet\" is AF_PACKET; leave it out",
+                at: map["mode"], notes: [note])
+        }
+        if zeroCopy == .require {
+            report.add(
+                "zero-copy is required, and AF_PACKET has none; write backend: \"xdp\" or zeroCopy: \"auto\"",
+                at: map["zeroCopy"], notes: [note])
+        }
+        if busyPoll != nil {
+            report.add(
+                "busy polling is a matter of AF_XDP, and backend \"packet\" is AF_PACKET; leave it out",
+                at: map["busyPoll"], notes: [note])
+        }
+    }
+}

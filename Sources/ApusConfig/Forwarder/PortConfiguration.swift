@@ -1,0 +1,109 @@
+/// How packets get in and out of an interface.
+public enum BackendChoice: String, ConfigurationWord {
+    /// AF_XDP where it can be had, else AF_PACKET; what was granted is said.
+    case auto
+    /// AF_XDP, or an error.
+    case xdp
+    /// AF_PACKET, or an error.
+    case packet
+
+    /// Explains what became of the name of a backend that is not here.
+    public static func refusal(of word: String) -> String? {
+        word == "dpdk" ? "\"dpdk\" is not in this build; write \(expectation)" : nil
+    }
+}
+
+/// Where the kernel runs the XDP program of AF_XDP.
+public enum ModeChoice: String, ConfigurationWord {
+    /// In the driver where it can, else in the generic hook; what was granted is said.
+    case auto
+    /// In the driver, or an error.
+    case native
+    /// In the generic hook, behind the allocation of a socket buffer.
+    case generic
+}
+
+/// Whether something faster is to be had, must be had, or must not be used.
+public enum Requirement: String, ConfigurationWord {
+    /// Use it where it is granted, and say so where it is not.
+    case auto
+    /// An error where it is not granted.
+    case require
+    /// Do not even ask.
+    case never
+}
+
+/// Busy polling of an AF_XDP socket (SO_PREFER_BUSY_POLL, SO_BUSY_POLL, SO_BUSY_POLL_BUDGET of socket(7)).
+public struct BusyPollConfiguration: Hashable, Sendable {
+    /// How long a system call polls the device, in microseconds: 1 to 10,000.
+    public var microseconds: Int
+    /// How many packets one such poll handles at most: 1 to 65,535.
+    public var budget: Int
+    /// Where the settings were written.
+    public var map: SourceMap
+
+    /// Busy polling with the kernel's customary figures, unless others are given.
+    public init(microseconds: Int = 20, budget: Int = 64, map: SourceMap = SourceMap()) {
+        (self.microseconds, self.budget, self.map) = (microseconds, budget, map)
+    }
+}
+
+/// How a port on an interface is opened. Each bound has a default.
+public struct PortConfiguration: Hashable, Sendable {
+    /// Which driver.
+    public var backend: BackendChoice
+    /// Where the XDP program runs.
+    public var mode: ModeChoice
+    /// Whether the device writes straight into the frames.
+    public var zeroCopy: Requirement
+    /// Whether the frames are in huge pages.
+    public var hugepages: Requirement
+    /// How many queues are used, 1 to 256; nil means all that the device has.
+    public var queues: Int?
+    /// Descriptors in each ring of a queue: a power of two from 64 to 65,536.
+    public var ringSize: Int
+    /// The size of a frame with its headroom, in bytes: 2048 or 4096.
+    public var frameSize: Int
+    /// How many frames the interface's pool has, 256 to 4,194,304; nil means ``defaultFrames(queues:)``.
+    public var frames: Int?
+    /// Busy polling, or nil for none.
+    public var busyPoll: BusyPollConfiguration?
+    /// Where the settings were written.
+    public var map: SourceMap
+
+    /// The defaults, unless other values are given.
+    public init(
+        backend: BackendChoice = .auto, mode: ModeChoice = .auto, zeroCopy: Requirement = .auto,
+        hugepages: Requirement = .auto, queues: Int? = nil, ringSize: Int = 2048, frameSize: Int = 2048,
+        frames: Int? = nil, busyPoll: BusyPollConfiguration? = nil, map: SourceMap = SourceMap()
+    ) {
+        self.backend = backend
+        self.mode = mode
+        self.zeroCopy = zeroCopy
+        self.hugepages = hugepages
+        self.queues = queues
+        self.ringSize = ringSize
+        self.frameSize = frameSize
+        self.frames = frames
+        self.busyPoll = busyPoll
+        self.map = map
+    }
+
+    /// Enough frames that the four rings of each queue can be full at once: `4 × ringSize × queues`.
+    public func defaultFrames(queues: Int) -> Int { 4 * ringSize * queues }
+}
+
+/// One interface and how its port is opened.
+public struct InterfaceConfiguration: Hashable, Sendable {
+    /// The kernel's name of the interface, such as `eth0`.
+    public var name: String
+    /// How its port is opened.
+    public var port: PortConfiguration
+    /// Where it was written.
+    public var map: SourceMap
+
+    /// Joins a name and the way its port is opened.
+    public init(name: String, port: PortConfiguration = PortConfiguration(), map: SourceMap = SourceMap()) {
+        (self.name, self.port, self.map) = (name, port, map)
+    }
+}

@@ -1,0 +1,28 @@
+/// What changed on the host between two calls of `HostView.process()`.
+public struct HostChanges: Sendable, Equatable {
+    /// The interfaces that came, went or changed (also: were renamed, went up or down, lost carrier).
+    public var links: Set<Int32> = []
+    /// The interfaces whose addresses changed.
+    public var addresses: Set<Int32> = []
+    /// The neighbors that came, went or changed their state or Ethernet address.
+    public var neighbors: Set<Neighbor.Key> = []
+    /// Whether a route came or went.
+    public var routes = false
+    /// Whether a routing rule came or went.
+    public var rules = false
+    /// Whether the kernel had more to tell than it could keep, so that everything was read anew. What
+    /// changed meanwhile is not known in detail: treat everything as changed.
+    public var isResynchronized = false
+
+    /// Whether nothing changed.
+    public var isEmpty: Bool { self == HostChanges() }
+
+    /// Whether a datagram to anywhere might now take another way: every next hop must be resolved again.
+    /// Otherwise only those through `neighbors`.
+    public var affectsRoutes: Bool {
+        routes || rules || isResynchronized || !links.isEmpty || !addresses.isEmpty
+    }
+
+    /// Nothing changed.
+    public init() {}
+}

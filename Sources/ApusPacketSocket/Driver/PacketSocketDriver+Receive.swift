@@ -1,0 +1,100 @@
+public import ApusPorts
+import ApusRings
+import CLinux
+import Glibc
+
+extension PacketSocketDriver {
+    /// Copies packets out of the ring, at most what `burst` has room for, without waiting.
+    ///
+    /// One that does not fit a frame is counted as `too-long` and uses up room of the call too. Such
+    /// are jumbo frames, and the super-packets that the kernel makes of several of a flow:
+    /// `ethtool -K INTERFACE gro off` keeps it from that.
+    /// - Returns: how many packets were appended.
+    public mutating func receive(into burst: inout Burst) -> Int {
+        // Packets looked at, delivered or not, so that a flood of unfit ones can't hold the caller.
+        var budget = burst.room
+        var (packets, bytes) = (0, 0)
+        while budget > 0, unsafe receiveRing.hasPacket() {
+            let packet = unsafe receiveRing.current
+            let tag = unsafe packet.status & UInt32(TP_STATUS_VLAN_VALID) != 0 ? 4 : 0
+            let length = unsafe Int(truncatingIfNeeded: packet.length) &+ tag
+            budget &-= 1
+            // Captured less than there was: it did not fit the ring, which fits all that a frame does.
+            if unsafe length > longestReceived || packet.captured < packet.length {
+                counters.drops[.tooLong] &+= 1
+                unsafe receiveRing.advance()
+                continue
+            }
+            guard let frame = unsafe pool.takeRaw() else { break }
+            // Somebody may have put a pool of smaller frames in place of the one it was opened with.
+            guard unsafe length <= Int(frame.header.pointee.slotSize) &- FramePool.dataOffset else {
+                unsafe frame.release()
+                counters.drops[.tooLong] &+= 1
+                unsafe receiveRing.advance()
+                continue
+            }
+            unsafe copy(packet, length: length, tag: tag, to: frame)
+            unsafe receiveRing.advance()
+            unsafe burst.append(frame)
+            packets &+= 1
+            bytes &+= length
+        }
+        if packets == 0 {
+            emptyPolls &+= 1
+            if emptyPolls & 255 == 0 { takeSocketError() }
+            return 0
+        }
+        counters.received &+= UInt64(truncatingIfNeeded: packets)
+        counters.receivedBytes &+= UInt64(truncatingIfNeeded: bytes)
+        return packets
+    }
+
+    @inline(__always)
+    private func copy(_ packet: RingPacket, length: Int, tag: Int, to frame: Frame) {
+        let header = unsafe frame.header
+        unsafe header.pointee.offset = UInt32(FramePool.dataOffset)
+        unsafe header.pointee.length = UInt32(truncatingIfNeeded: length)
+        unsafe header.pointee.timestamp =
+            UInt64(packet.seconds) &* 1_000_000_000 &+ UInt64(packet.nanoseconds)
+        unsafe header.pointee.flowHash = 0
+        unsafe header.pointee.port = portNumber
+        unsafe header.pointee.queue = queueNumber
+        unsafe header.pointee.vlan = 0
+        unsafe header.pointee.flags = Self.flags(of: packet.status)
+        // Sound: `receive` has checked that `length` fits the frame behind `dataOffset`, and the
+        // kernel has captured `length - tag` bytes at `data`.
+        let target = unsafe frame.data
+        if tag == 0 {
+            unsafe _ = memcpy(target, packet.data, length)
+        } else {
+            // The kernel took the outer tag off (IEEE 802.1Q, 9.6): it goes back behind the addresses.
+            unsafe _ = memcpy(target, packet.data, 12)
+            let known = unsafe packet.status & UInt32(TP_STATUS_VLAN_TPID_VALID) != 0
+            let ethertype = unsafe known ? packet.tagProtocol : UInt16(ETH_P_8021Q)
+            unsafe target.storeBytes(of: ethertype.bigEndian, toByteOffset: 12, as: UInt16.self)
+            unsafe target.storeBytes(of: packet.tagControl.bigEndian, toByteOffset: 14, as: UInt16.self)
+            unsafe _ = memcpy(target + 16, packet.data + 12, length &- 16)
+        }
+    }
+
+    @inline(__always)
+    private static func flags(of status: UInt32) -> FrameFlags {
+        var flags: FrameFlags = []
+        if status & UInt32(TP_STATUS_CSUMNOTREADY) != 0 { flags.insert(.checksumPartial) }
+        if status & UInt32(TP_STATUS_CSUM_VALID) != 0 { flags.insert(.checksumVerified) }
+        if status & UInt32(TP_STATUS_TS_RAW_HARDWARE) != 0 { flags.insert(.hardwareTimestamp) }
+        return flags
+    }
+
+    /// Reads the socket's error, which the kernel sets when the interface goes down. While it is not
+    /// read, poll(2) on the socket returns at once.
+    @inline(never)
+    private mutating func takeSocketError() {
+        var error: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        unsafe getsockopt(receiveSocket, SOL_SOCKET, SO_ERROR, &error, &size)
+        guard error == ENETDOWN else { return }
+        timesDown += 1
+        isDetached = queue.isDetached
+    }
+}

@@ -1,0 +1,168 @@
+public import ApusPorts
+import ApusRings
+import CLinux
+import Glibc
+
+extension PacketSocketDriver {
+    /// Copies packets from the front of `burst` to the ring; those it has no room for stay.
+    ///
+    /// A packet of several segments becomes one. Packets longer than the interface sends are counted
+    /// as `too-long`, those shorter than an Ethernet header as `send-refused`; both count as taken.
+    /// - Returns: how many packets were taken.
+    public mutating func transmit(_ burst: inout Burst) -> Int {
+        let count = burst.count
+        var taken = 0
+        var mayKick = true
+        while taken < count {
+            let frame = unsafe burst.rawFrame(at: taken)
+            let length = unsafe Self.length(of: frame)
+            guard unsafe canSend(frame, length: length) else {
+                unsafe frame.release()
+                taken &+= 1
+                continue
+            }
+            if unsafe !transmitRing.hasRoom {
+                // Once a call: the kernel either takes what waits in the ring now or is busy.
+                guard mayKick else { break }
+                mayKick = false
+                kick()
+                if unsafe !transmitRing.hasRoom { break }
+            }
+            unsafe Self.gather(frame, at: transmitRing.target)
+            unsafe transmitRing.commit(length: length)
+            unsafe frame.release()
+            taken &+= 1
+        }
+        unsafe burst.forgetFirst(taken)
+        return taken
+    }
+
+    /// Wakes the kernel when packets wait in the ring: one send(2), which never blocks; none otherwise.
+    ///
+    /// What it can't take now (`EAGAIN`, `ENOBUFS`) stays for the next time. While the interface is
+    /// down or gone, what waits is dropped and counted as `send-refused`, so that it does not leave
+    /// stale when it is back.
+    public mutating func flush() { kick() }
+
+    /// The bytes in all segments.
+    @inline(__always)
+    private static func length(of frame: Frame) -> Int {
+        var length = unsafe Int(frame.header.pointee.length)
+        var next = unsafe frame.header.pointee.next
+        while let header = unsafe next {
+            unsafe length &+= Int(header.pointee.length)
+            unsafe next = header.pointee.next
+        }
+        return length
+    }
+
+    /// Copies all segments. The target must have room for them.
+    @inline(__always)
+    private static func gather(_ frame: Frame, at target: UnsafeMutableRawPointer) {
+        var target = unsafe target
+        var segment: UnsafeMutablePointer<FrameHeader>? = unsafe frame.header
+        while let header = unsafe segment {
+            let length = unsafe Int(header.pointee.length)
+            // Sound: every driver and mutator keeps offset and length within the slot, and
+            // `canSend` has checked that the sum fits the target.
+            unsafe _ = memcpy(target, Frame(header: header).data, length)
+            unsafe target += length
+            unsafe segment = header.pointee.next
+        }
+    }
+
+    /// Whether the kernel will take a packet of this length; counts it when not.
+    @inline(__always)
+    private mutating func canSend(_ frame: Frame, length: Int) -> Bool {
+        if length <= longestSent, length >= Int(ETH_HLEN) { return true }
+        return unsafe canSendUncommon(frame, length: length)
+    }
+
+    @inline(never)
+    private mutating func canSendUncommon(_ frame: Frame, length: Int) -> Bool {
+        if length < Int(ETH_HLEN) {
+            counters.drops[.sendRefused] &+= 1
+            return false
+        }
+        if unsafe length <= min(longestSent + 4, transmitRing.room), unsafe frame.header.pointee.length >= 14,
+            unsafe Self.isTagged(frame.data)
+        {
+            return true
+        }
+        // The MTU may have grown: asked for the first time and then every 256 such packets.
+        if unsafe length <= transmitRing.room, counters.drops[.tooLong] & 255 == 0 {
+            readMTU()
+            if length <= longestSent { return true }
+        }
+        counters.drops[.tooLong] &+= 1
+        return false
+    }
+
+    private mutating func readMTU() {
+        guard let mtu = queue.currentMTU() else { return }
+        longestSent = unsafe min(mtu + Int(ETH_HLEN), transmitRing.room)
+    }
+
+    /// Whether it has an 802.1Q tag, which the kernel does not count as part of the MTU (that of
+    /// 802.1ad it does: `packet_extra_vlan_len_allowed` in net/packet/af_packet.c).
+    private static func isTagged(_ packet: UnsafeRawPointer) -> Bool {
+        UInt16(bigEndian: unsafe packet.loadUnaligned(fromByteOffset: 12, as: UInt16.self)) == ETH_P_8021Q
+    }
+
+    /// Wakes the kernel when packets wait for it. Never blocks.
+    private mutating func kick() {
+        // Twice when the first time ended at a packet that had to be taken out.
+        for _ in 0..<2 {
+            guard unsafe transmitRing.pending > 0 else { return }
+            let sent = send(transmitSocket, nil, 0, APUS_MSG_DONTWAIT)
+            if unsafe sent == transmitRing.pendingBytes {
+                counters.sent &+= UInt64(unsafe transmitRing.pending)
+                counters.sentBytes &+= UInt64(sent)
+                return unsafe transmitRing.acceptAll()
+            }
+            guard settle(sent < 0 ? errno : 0) else { return }
+        }
+    }
+
+    /// After the kernel did not take everything: counts what it took and drops what it never will.
+    ///
+    /// - Returns: whether to wake it once more.
+    @inline(never)
+    private mutating func settle(_ error: Int32) -> Bool {
+        let (packets, bytes) = unsafe transmitRing.acceptTaken()
+        counters.sent &+= UInt64(packets)
+        counters.sentBytes &+= UInt64(bytes)
+        if unsafe transmitRing.isRefused {
+            dropRefused()
+            return true
+        }
+        switch error {
+        case 0, EAGAIN, ENOBUFS, ENOMEM, EINTR:
+            // The socket's send buffer or the interface's queue is full: the packets stay in the
+            // ring for the next flush.
+            break
+        default:
+            // The interface is down or gone: what waits would leave stale when it is back.
+            counters.drops[.sendRefused] &+= UInt64(unsafe transmitRing.dropPending())
+        }
+        return false
+    }
+
+    /// Takes out the packet at which the kernel stopped (TP_STATUS_WRONG_FORMAT), and, if that was
+    /// because the MTU has shrunk, all others that are too long now.
+    private mutating func dropRefused() {
+        readMTU()
+        let limit = longestSent
+        var tooLong: UInt64 = 0
+        let dropped = unsafe transmitRing.dropPending { position, packet in
+            let tag = unsafe Self.isTagged(packet.baseAddress!) ? 4 : 0
+            if packet.count > limit + tag {
+                tooLong += 1
+                return true
+            }
+            return position == 0
+        }
+        counters.drops[.tooLong] &+= tooLong
+        counters.drops[.sendRefused] &+= UInt64(dropped) - tooLong
+    }
+}

@@ -1,0 +1,245 @@
+public import ApusRings
+import Glibc
+
+/// When the packets of a capture file are received.
+public enum CapturePacing: Sendable, Equatable {
+    /// As fast as the application asks for them.
+    case unpaced
+    /// At the distances at which they were recorded, divided by `speed`.
+    case recorded(speed: Double = 1)
+}
+
+/// A capture file as a port: what is in one file is received, what is transmitted is written to another.
+///
+/// It needs no privilege and no interface. A received packet's timestamp is the recorded one. A packet that
+/// was recorded shorter than it was is dropped as ``PortDrop/truncated``, one longer than a frame as
+/// ``PortDrop/tooLong``; a file that is broken ends there and ``failure`` says why. When the pool has no
+/// free frame, reading waits. A sent packet is written with its own timestamp, or with the present time if
+/// it has none; without a file to write to it is dropped as ``PortDrop/sendRefused``.
+public struct CaptureDriver: PortDriver, ~Copyable {
+    // The pool last: members are dropped in this order, and the packet goes home.
+    private var state: CaptureState
+    private var reader: CaptureReader?
+    private var writer: CaptureWriter?
+    private var pending: Packet?
+    /// Where the frames for what is read come from.
+    public var pool: FramePool
+    /// The files.
+    public let grant: PortGrant
+
+    /// Opens capture files, over frames of its own.
+    ///
+    /// - Parameters:
+    ///   - input: the file to receive from; `nil` to receive nothing.
+    ///   - output: the file to write what is transmitted to; its name ends in `.pcap` or `.pcapng`.
+    ///   - pacing: when packets are received.
+    ///   - rounds: how many times the file is read, 1 or more; `nil` for ever.
+    ///   - frames: how many frames the port's pool has.
+    ///   - frameSize: the size of the frames.
+    public init(
+        reading input: String? = nil, writing output: String? = nil, pacing: CapturePacing = .unpaced,
+        rounds: Int? = 1, frames: Int = 1024, frameSize: FrameSize = .bytes2048
+    ) throws(CaptureError) {
+        let pool: FramePool
+        do throws(MemoryError) {
+            let memory = try FrameMemory(frames: frames, frameSize: frameSize)
+            pool = try memory.makePool(frames: frames)
+        } catch {
+            throw .noFrames(error)
+        }
+        try self.init(reading: input, writing: output, pacing: pacing, rounds: rounds, pool: pool)
+    }
+
+    /// Opens capture files, over a pool that is there already.
+    ///
+    /// - Parameters:
+    ///   - input: the file to receive from; `nil` to receive nothing.
+    ///   - output: the file to write what is transmitted to; its name ends in `.pcap` or `.pcapng`.
+    ///   - pacing: when packets are received.
+    ///   - rounds: how many times the file is read, 1 or more; `nil` for ever.
+    ///   - pool: where the frames for what is read come from.
+    public init(
+        reading input: String? = nil, writing output: String? = nil, pacing: CapturePacing = .unpaced,
+        rounds: Int? = 1, pool: consuming FramePool
+    ) throws(CaptureError) {
+        if case .recorded(let speed) = pacing {
+            precondition(speed > 0 && speed.isFinite, "the speed of a replay is more than 0")
+        }
+        precondition(rounds ?? 1 > 0, "a capture is read once or more")
+        state = CaptureState(pacing: pacing, input: input, roundsLeft: rounds)
+        reader = if let input { try CaptureReader(path: input) } else { nil }
+        writer = if let output { try CaptureWriter(path: output) } else { nil }
+        state.isFinished = input == nil
+        self.pool = pool
+        let features = [("read", input), ("write", output)].compactMap { name, path in
+            path.map { PortGrant.Feature(name, requested: $0, granted: $0) }
+        }
+        grant = PortGrant(backend: .capture, interface: input ?? output ?? "-", queue: 0, features: features)
+    }
+}
+
+/// What a capture port knows beside its files.
+struct CaptureState: Sendable {
+    let pacing: CapturePacing
+    /// The file that is read.
+    let input: String?
+    /// Rounds still to be read, this one included; `nil` for ever.
+    var roundsLeft: Int?
+    var isFinished = false
+    var failure: CaptureError?
+    /// The recorded time of the packet that is pending.
+    var pendingTimestamp: UInt64 = 0
+    var counters = PortStatistics()
+    /// Packets of this round that could be received.
+    var inRound: UInt64 = 0
+    /// Packets seen in this round.
+    var seenInRound: UInt64 = 0
+    /// The recorded time of the round's first packet, and the clock's time when it was received.
+    var start: (recorded: UInt64, clock: UInt64) = (0, 0)
+
+    /// When, by the clock, a packet recorded at `timestamp` is to be received.
+    func due(_ timestamp: UInt64, speed: Double) -> UInt64 {
+        // A recorded time before the first packet's is due at once, and one centuries later never.
+        guard timestamp > start.recorded else { return start.clock }
+        let wait = Double(timestamp - start.recorded) / speed
+        return wait < 0x1p62 ? start.clock &+ UInt64(wait) : .max
+    }
+}
+
+// MARK: - How far it is
+
+extension CaptureDriver {
+    /// Whether no packet will be received any more: all was read, or the file is broken.
+    public var isFinished: Bool { state.isFinished && pending == nil }
+
+    /// Why reading or writing ended early; `nil` while all is well.
+    public var failure: CaptureError? { state.failure }
+}
+
+// MARK: - The driver
+
+extension CaptureDriver {
+    /// Receives what is due. See ``PortDriver/receive(into:)``.
+    public mutating func receive(into burst: inout Burst) -> Int {
+        let before = burst.count
+        while burst.room > 0, pending != nil || readNext(), isDue(), let packet = pending.take() {
+            state.counters.received += 1
+            state.counters.receivedBytes += UInt64(packet.count)
+            burst.append(packet)
+        }
+        return burst.count - before
+    }
+
+    /// Writes all packets to the file. See ``PortDriver/transmit(_:)``.
+    public mutating func transmit(_ burst: inout Burst) -> Int {
+        let count = burst.count
+        guard var writer = writer.take() else {
+            state.counters.drops[.sendRefused] += UInt64(count)
+            burst.removeAll()
+            return count
+        }
+        while let packet = burst.popFirst() {
+            writer.append(
+                packet, timestamp: packet.timestamp == 0 ? wallClock() : packet.timestamp, direction: .sent)
+            if writer.failure == nil {
+                state.counters.sent += 1
+                state.counters.sentBytes += UInt64(packet.totalCount)
+            } else {
+                state.counters.drops[.sendRefused] += 1
+            }
+        }
+        state.failure = state.failure ?? writer.failure
+        self.writer = consume writer
+        return count
+    }
+
+    /// Lets what was written reach the file when traffic pauses.
+    public mutating func flush() {
+        guard var writer = writer.take() else { return }
+        writer.flushWhenIdle()
+        state.failure = state.failure ?? writer.failure
+        self.writer = consume writer
+    }
+
+    /// Always: what is written is copied.
+    public func canSend(_ packet: borrowing Packet) -> Bool { true }
+
+    /// One, when the next packet is not due yet.
+    public var framesInside: Int { pending == nil ? 0 : 1 }
+
+    /// None: a file is always readable.
+    public var readyDescriptor: Int32 { -1 }
+
+    /// As long as a packet can be.
+    public var maximumPacketSize: Int { 65_535 }
+
+    /// Counters since it was opened.
+    public mutating func statistics() -> PortStatistics { state.counters }
+}
+
+// MARK: - Reading
+
+extension CaptureDriver {
+    /// Makes the next packet pending; false when there is none, or no frame for it.
+    private mutating func readNext() -> Bool {
+        while !state.isFinished, let frame = unsafe pool.take() {
+            // The packet owns the frame from here on, so it goes back unless it becomes pending.
+            var packet = unsafe Packet(adopting: frame)
+            switch unsafe reader!.next() {
+            case .packet(let timestamp, let bytes, let length):
+                state.seenInRound += 1
+                if bytes.count < length {
+                    state.counters.drops[.truncated] += 1
+                } else if unsafe packet.replaceBytes(with: bytes.bytes) {
+                    packet.timestamp = timestamp
+                    state.pendingTimestamp = timestamp
+                    if state.inRound == 0 { state.start = (timestamp, monotonicClock()) }
+                    state.inRound += 1
+                    pending = consume packet
+                    return true
+                } else {
+                    state.counters.drops[.tooLong] += 1
+                }
+            case .broken(let cause):
+                state.failure = .broken(path: state.input!, packet: state.seenInRound, cause: cause)
+                state.isFinished = true
+            case .end:
+                endRound()
+            }
+        }
+        return false
+    }
+
+    private mutating func endRound() {
+        if let left = state.roundsLeft { state.roundsLeft = left - 1 }
+        // A file of which nothing can be received would be read for ever.
+        guard state.roundsLeft != 0, state.inRound > 0 else {
+            state.isFinished = true
+            return
+        }
+        state.inRound = 0
+        state.seenInRound = 0
+        do throws(CaptureError) {
+            reader = try CaptureReader(path: state.input!)
+        } catch {
+            state.failure = error
+            state.isFinished = true
+        }
+    }
+
+    private func isDue() -> Bool {
+        guard case .recorded(let speed) = state.pacing else { return true }
+        return state.due(state.pendingTimestamp, speed: speed) <= monotonicClock()
+    }
+}
+
+private func monotonicClock() -> UInt64 { clock(CLOCK_MONOTONIC) }
+
+/// Nanoseconds since 1970.
+func wallClock() -> UInt64 { clock(CLOCK_REALTIME) }
+
+private func clock(_ clock: clockid_t) -> UInt64 {
+    var now = timespec()
+    unsafe _ = clock_gettime(clock, &now)
+    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+}

@@ -1,0 +1,171 @@
+public import ApusRings
+
+/// Up to 64 packets, in place: what a driver hands over in one call.
+///
+/// A queue: drivers and applications append at the end and take from the front. It has no heap
+/// memory; make one before the loop and use it again and again. Dropping it drops the packets.
+///
+/// ```swift
+/// var burst = Burst()
+/// port.receive(into: &burst)
+/// burst.forEach { packet in packet.mutableBytes.storeBytes(of: 0, toByteOffset: 0, as: UInt8.self) }
+/// port.transmit(&burst)
+/// ```
+@safe
+@frozen
+public struct Burst: ~Copyable, @unchecked Sendable {
+    // Addresses of frame headers rather than packets: an InlineArray can't give up one element.
+    // Valid in [start, end).
+    @usableFromInline var frames = InlineArray<64, UInt>(repeating: 0)
+    @usableFromInline var start = 0
+    @usableFromInline var end = 0
+
+    /// An empty burst.
+    @inlinable
+    public init() {}
+
+    @inlinable
+    deinit {
+        // One copy of the whole array rather than one for each element; see `frame(atSlot:)`.
+        let addresses = frames
+        var index = start
+        while index < end {
+            unsafe Self.frame(at: addresses[unchecked: index]).release()
+            index &+= 1
+        }
+    }
+
+    /// The most packets a burst holds.
+    @inlinable
+    public static var capacity: Int { 64 }
+
+    /// Packets in it.
+    @inlinable
+    public var count: Int { end &- start }
+
+    /// Whether there are none.
+    @inlinable
+    public var isEmpty: Bool { start == end }
+
+    /// Packets that can be appended.
+    @inlinable
+    public var room: Int { Self.capacity &- count }
+
+    /// Adds a packet at the end. The burst must have ``room``.
+    @inlinable
+    public mutating func append(_ packet: consuming Packet) {
+        unsafe append(packet.takeFrame())
+    }
+
+    /// Takes the first packet out; `nil` when there is none.
+    @inlinable
+    public mutating func popFirst() -> Packet? {
+        guard start < end else { return nil }
+        let frame = unsafe frame(atSlot: start)
+        start &+= 1
+        return unsafe Packet(adopting: frame)
+    }
+
+    /// The packet at a position from 0 to ``count`` - 1, in place.
+    @inlinable
+    public subscript(_ position: Int) -> Packet {
+        _read {
+            precondition(position >= 0 && position < count)
+            // Optional, so that the frame stays in the burst also when the access ends by an error.
+            var packet: Packet? = unsafe Packet(
+                adopting: Self.frame(at: frames[unchecked: start &+ position]))
+            defer { unsafe _ = packet.take()!.takeFrame() }
+            switch packet {
+            case .some(let packet): yield packet
+            case .none: preconditionFailure("it was just made")
+            }
+        }
+        _modify {
+            precondition(position >= 0 && position < count)
+            let slot = start &+ position
+            // Optional, so that it can be moved out also when the access ends by an error.
+            var packet: Packet? = unsafe Packet(adopting: frame(atSlot: slot))
+            defer { unsafe frames[unchecked: slot] = UInt(bitPattern: packet.take()!.takeFrame().header) }
+            yield &packet!
+        }
+    }
+
+    /// Calls `body` with each packet in turn, in place.
+    @inlinable
+    public mutating func forEach(_ body: (inout Packet) -> Void) {
+        var position = 0
+        while position < count {
+            body(&self[position])
+            position &+= 1
+        }
+    }
+
+    /// Drops each packet for which `body` gives `false` and closes the gaps.
+    @inlinable
+    public mutating func keep(where body: (inout Packet) -> Bool) {
+        var (position, kept) = (start, start)
+        while position < end {
+            var packet = unsafe Packet(adopting: frame(atSlot: position))
+            position &+= 1
+            if body(&packet) {
+                unsafe frames[unchecked: kept] = UInt(bitPattern: packet.takeFrame().header)
+                kept &+= 1
+            }
+        }
+        end = kept
+    }
+
+    /// Drops all packets.
+    @inlinable
+    public mutating func removeAll() {
+        while let packet = popFirst() { _ = consume packet }
+    }
+}
+
+/// The drivers' side: raw frames, for which the caller answers.
+extension Burst {
+    // Mutating, as is what calls it: reading an element of a burst that is only borrowed copies all 512
+    // bytes first, once a packet.
+    @inlinable
+    mutating func frame(atSlot slot: Int) -> Frame { unsafe Self.frame(at: frames[unchecked: slot]) }
+
+    @inlinable
+    static func frame(at address: UInt) -> Frame {
+        // Sound: slots in [start, end) hold addresses that `append` stored.
+        unsafe Frame(header: UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped)
+    }
+
+    /// The frame at a position from 0 to ``count`` - 1, which stays in the burst.
+    @unsafe
+    @inlinable
+    public mutating func rawFrame(at position: Int) -> Frame {
+        precondition(position >= 0 && position < count)
+        return unsafe frame(atSlot: start &+ position)
+    }
+
+    /// Adds a frame that nothing else owns. The burst must have ``room``.
+    @unsafe
+    @inlinable
+    public mutating func append(_ frame: Frame) {
+        if end == Self.capacity { compact() }
+        unsafe frames[unchecked: end] = UInt(bitPattern: frame.header)
+        end &+= 1
+    }
+
+    /// Forgets the first `count` packets, which the driver now owns.
+    @unsafe
+    @inlinable
+    public mutating func forgetFirst(_ count: Int) {
+        precondition(count >= 0 && count <= self.count)
+        start &+= count
+        if start == end { (start, end) = (0, 0) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func compact() {
+        precondition(start > 0, "a burst holds 64 packets; ask for its room before appending")
+        for slot in start..<end { frames[slot - start] = frames[slot] }
+        (start, end) = (0, end - start)
+    }
+}

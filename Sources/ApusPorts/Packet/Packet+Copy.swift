@@ -1,0 +1,69 @@
+public import ApusRings
+import Glibc
+
+extension Packet {
+    /// A copy of the packet and its metadata, in frames of `pool`; `nil` when the pool has too few
+    /// free or the packet does not fit its frames.
+    ///
+    /// One of the two places where Apus copies data between frames (the other is
+    /// ``Port/transmitCopying(_:)``): it is what a further destination of a fan-out costs.
+    @inlinable
+    public func copy(into pool: inout FramePool) -> Packet? {
+        unsafe copy { unsafe pool.take() }
+    }
+
+    /// The same, in frames that `take` gives: inlined, so that a driver's pool is reached without the
+    /// coroutine that an accessor of a protocol is.
+    @unsafe
+    @inlinable @inline(__always)
+    func copy(takingFramesBy take: () -> Frame?) -> Packet? {
+        guard let first = unsafe take() else { return nil }
+        // From here on the copy owns its frames: leaving early gives them back.
+        let copy = unsafe Packet(adopting: first)
+        unsafe first.takeMetadata(of: frame)
+        guard unsafe first.takeData(of: frame) else { return nil }
+        var (source, last) = unsafe (frame.header, first.header)
+        while let next = unsafe source.pointee.next {
+            guard let segment = unsafe take() else { return nil }
+            unsafe last.pointee.next = segment.header
+            guard unsafe segment.takeData(of: Frame(header: next)) else { return nil }
+            unsafe (source, last) = (next, segment.header)
+        }
+        return copy
+    }
+
+    /// Replaces the packet's bytes; for building one.
+    ///
+    /// - Returns: `false`, and nothing changed, when they do not fit the frame.
+    public mutating func replaceBytes(with bytes: RawSpan) -> Bool {
+        guard bytes.byteCount <= count + tailroom else { return false }
+        unsafe frame.header.pointee.length = UInt32(bytes.byteCount)
+        var own = mutableBytes
+        unsafe own.withUnsafeMutableBytes { target in
+            unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+        }
+        return true
+    }
+}
+
+extension Frame {
+    @usableFromInline
+    func takeMetadata(of other: Frame) {
+        unsafe header.pointee.timestamp = other.header.pointee.timestamp
+        unsafe header.pointee.flowHash = other.header.pointee.flowHash
+        unsafe header.pointee.port = other.header.pointee.port
+        unsafe header.pointee.queue = other.header.pointee.queue
+        unsafe header.pointee.vlan = other.header.pointee.vlan
+        unsafe header.pointee.flags = other.header.pointee.flags
+    }
+
+    /// Copies the bytes of one segment, keeping the default headroom; `false` when they don't fit.
+    @usableFromInline
+    func takeData(of other: Frame) -> Bool {
+        let length = unsafe other.header.pointee.length
+        guard unsafe length <= header.pointee.slotSize - header.pointee.offset else { return false }
+        unsafe header.pointee.length = length
+        unsafe _ = memcpy(data, other.data, Int(length))
+        return true
+    }
+}

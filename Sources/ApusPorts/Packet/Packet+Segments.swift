@@ -1,0 +1,45 @@
+public import ApusRings
+
+extension Packet {
+    /// Whether the packet continues in further frames.
+    @inlinable
+    public var isSegmented: Bool { unsafe frame.header.pointee.next != nil }
+
+    /// Frames the packet lies in: 1, or more for a jumbo. Walks the segments.
+    public var segmentCount: Int {
+        var (count, header) = (1, unsafe frame.header)
+        while let next = unsafe header.pointee.next {
+            unsafe header = next
+            count += 1
+        }
+        return count
+    }
+
+    /// Bytes in all segments. Walks the segments.
+    @inlinable
+    public var totalCount: Int {
+        var total = count
+        var header = unsafe frame.header
+        while let next = unsafe header.pointee.next {
+            unsafe header = next
+            total &+= Int(truncatingIfNeeded: unsafe header.pointee.length)
+        }
+        return total
+    }
+
+    /// Calls `body` with the bytes of each segment in turn.
+    @inlinable
+    public func forEachSegment<Failure: Error>(
+        _ body: (RawSpan) throws(Failure) -> Void
+    ) throws(Failure) {
+        var segment: UnsafeMutablePointer<FrameHeader>? = unsafe frame.header
+        while let header = unsafe segment {
+            // Sound: as for `bytes`; the packet owns every segment, and is borrowed here.
+            try body(
+                unsafe RawSpan(
+                    _unsafeStart: UnsafeRawPointer(Frame(header: header).data),
+                    byteCount: Int(truncatingIfNeeded: header.pointee.length)))
+            unsafe segment = header.pointee.next
+        }
+    }
+}

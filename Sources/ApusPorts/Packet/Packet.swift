@@ -1,0 +1,155 @@
+public import ApusRings
+
+/// A packet in a frame that this value owns.
+///
+/// Noncopyable: it is in one place, and dropping it gives the frame back to its pool. One word in
+/// size. Reading and writing go through spans that cannot outlive it, so that a packet which was
+/// sent can't be touched any more.
+///
+/// A packet longer than one frame (jumbo, `XDP_USE_SG`) continues in further segments; `bytes` is
+/// then the first of them, which holds at least all headers. See ``segmentCount``.
+///
+/// Cost: moving it is moving a word; dropping it is a push on the pool's stack.
+@safe
+@frozen
+public struct Packet: ~Copyable, @unchecked Sendable {
+    @usableFromInline var frame: Frame
+
+    /// Takes over a frame that nothing else owns.
+    @unsafe
+    @inlinable
+    public init(adopting frame: Frame) { unsafe self.frame = frame }
+
+    @inlinable
+    deinit { unsafe frame.release() }
+
+    /// Gives up the frame, which the caller then owes an owner.
+    @unsafe
+    @inlinable
+    public consuming func takeFrame() -> Frame {
+        let frame = unsafe self.frame
+        discard self
+        return unsafe frame
+    }
+
+    /// The raw handle, for a driver that looks at it and leaves it where it is.
+    @unsafe
+    @inlinable
+    public var rawFrame: Frame { unsafe frame }
+}
+
+extension Packet {
+    /// Bytes in the first segment: all of the packet, unless it is a jumbo.
+    @inlinable
+    public var count: Int { Int(truncatingIfNeeded: unsafe frame.header.pointee.length) }
+
+    /// The bytes of the first segment, from the first of the link-layer header.
+    @inlinable
+    public var bytes: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            // Sound: offset and length are within the slot (every mutator below and every driver
+            // keeps that), and the span can't outlive the borrow of this packet, which owns the slot.
+            let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(frame.data), byteCount: count)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// The bytes of the first segment, to write to.
+    @inlinable
+    public var mutableBytes: MutableRawSpan {
+        @_lifetime(&self)
+        mutating get {
+            // Sound: as for `bytes`, and exclusive because the packet is borrowed mutably.
+            let span = unsafe MutableRawSpan(_unsafeStart: frame.data, byteCount: count)
+            return unsafe _overrideLifetime(span, mutating: &self)
+        }
+    }
+
+    /// Bytes that can be prepended.
+    @inlinable
+    public var headroom: Int {
+        Int(truncatingIfNeeded: unsafe frame.header.pointee.offset) &- FramePool.headerSize
+    }
+
+    /// Bytes that can be appended to the first segment.
+    @inlinable
+    public var tailroom: Int {
+        let header = unsafe frame.header.pointee
+        return unsafe Int(truncatingIfNeeded: header.slotSize) &- Int(truncatingIfNeeded: header.offset)
+            &- Int(truncatingIfNeeded: header.length)
+    }
+
+    /// Makes room for `count` bytes in front, whose values are whatever the frame held there.
+    ///
+    /// - Returns: `false`, and nothing changed, when there is not that much headroom.
+    @inlinable
+    public mutating func prepend(_ count: Int) -> Bool {
+        guard count >= 0, count <= headroom else { return false }
+        unsafe frame.header.pointee.offset &-= UInt32(truncatingIfNeeded: count)
+        unsafe frame.header.pointee.length &+= UInt32(truncatingIfNeeded: count)
+        return true
+    }
+
+    /// Makes room for `count` bytes behind the data of the first segment.
+    ///
+    /// - Returns: `false`, and nothing changed, when there is not that much tailroom.
+    @inlinable
+    public mutating func append(_ count: Int) -> Bool {
+        guard count >= 0, count <= tailroom else { return false }
+        unsafe frame.header.pointee.length &+= UInt32(truncatingIfNeeded: count)
+        return true
+    }
+
+    /// Takes `count` bytes off the front.
+    ///
+    /// - Returns: `false`, and nothing changed, when the first segment is shorter than that.
+    @inlinable
+    public mutating func trimFront(_ count: Int) -> Bool {
+        guard count >= 0, count <= self.count else { return false }
+        unsafe frame.header.pointee.offset &+= UInt32(truncatingIfNeeded: count)
+        unsafe frame.header.pointee.length &-= UInt32(truncatingIfNeeded: count)
+        return true
+    }
+
+    /// Takes `count` bytes off the end of the first segment.
+    ///
+    /// - Returns: `false`, and nothing changed, when it is shorter than that.
+    @inlinable
+    public mutating func trimBack(_ count: Int) -> Bool {
+        guard count >= 0, count <= self.count else { return false }
+        unsafe frame.header.pointee.length &-= UInt32(truncatingIfNeeded: count)
+        return true
+    }
+}
+
+extension Packet {
+    /// When it was received, in nanoseconds since 1970; 0 when the driver did not say.
+    @inlinable
+    public var timestamp: UInt64 {
+        get { unsafe frame.header.pointee.timestamp }
+        set { unsafe frame.header.pointee.timestamp = newValue }
+    }
+
+    /// The number the application gave the port that received it.
+    @inlinable
+    public var port: UInt16 {
+        get { unsafe frame.header.pointee.port }
+        set { unsafe frame.header.pointee.port = newValue }
+    }
+
+    /// The receive queue it came from.
+    @inlinable
+    public var queue: UInt16 { unsafe frame.header.pointee.queue }
+
+    /// What the driver knows of it.
+    @inlinable
+    public var flags: FrameFlags {
+        get { unsafe frame.header.pointee.flags }
+        set { unsafe frame.header.pointee.flags = newValue }
+    }
+
+    /// A hash over the flow, as the driver computed it; 0 when it did not.
+    @inlinable
+    public var flowHash: UInt32 { unsafe frame.header.pointee.flowHash }
+}

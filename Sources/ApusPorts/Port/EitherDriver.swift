@@ -1,0 +1,142 @@
+public import ApusRings
+
+/// A port over one of two drivers, chosen when it is opened: for programs whose interfaces got
+/// different backends.
+///
+/// Cost: one predictable branch a call, so a fraction of one a packet.
+@frozen
+public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~Copyable>: PortDriver,
+    ~Copyable
+{
+    // Exactly one of them is there.
+    @usableFromInline var first: First?
+    @usableFromInline var second: Second?
+    // How the choice between them went; nil when there was none to make.
+    @usableFromInline let choice: PortGrant.Feature?
+
+    /// The first kind, and how it came to be that one.
+    public init(first: consuming First, choice: PortGrant.Feature? = nil) {
+        self.first = consume first
+        second = nil
+        self.choice = choice
+    }
+
+    /// The second kind, and how it came to be that one.
+    public init(second: consuming Second, choice: PortGrant.Feature? = nil) {
+        first = nil
+        self.second = consume second
+        self.choice = choice
+    }
+
+    /// Receives by the driver that is there. See ``PortDriver/receive(into:)``.
+    @inlinable
+    public mutating func receive(into burst: inout Burst) -> Int {
+        if first != nil { return first!.receive(into: &burst) }
+        return second!.receive(into: &burst)
+    }
+
+    /// Sends by the driver that is there. See ``PortDriver/transmit(_:)``.
+    @inlinable
+    public mutating func transmit(_ burst: inout Burst) -> Int {
+        if first != nil { return first!.transmit(&burst) }
+        return second!.transmit(&burst)
+    }
+
+    /// Flushes the driver that is there. See ``PortDriver/flush()``.
+    @inlinable
+    public mutating func flush() {
+        if first != nil { return first!.flush() }
+        second!.flush()
+    }
+
+    /// A free frame of its driver's pool.
+    @inlinable
+    public mutating func takeFrame() -> Frame? {
+        if first != nil { return unsafe first!.takeFrame() }
+        return unsafe second!.takeFrame()
+    }
+
+    /// Its driver's pool.
+    public var pool: FramePool {
+        @inlinable
+        _read {
+            switch first {
+            case .some(let driver): yield driver.pool
+            case .none:
+                switch second {
+                case .some(let driver): yield driver.pool
+                case .none: preconditionFailure("an EitherDriver has one of two drivers")
+                }
+            }
+        }
+        @inlinable
+        _modify {
+            if first != nil { yield &first!.pool } else { yield &second!.pool }
+        }
+    }
+
+    /// Whether its driver can send the packet without copying it.
+    @inlinable
+    public func canSend(_ packet: borrowing Packet) -> Bool {
+        switch first {
+        case .some(let driver): driver.canSend(packet)
+        case .none: withSecond { $0.canSend(packet) }
+        }
+    }
+
+    /// Frames inside its driver.
+    public var framesInside: Int {
+        switch first {
+        case .some(let driver): driver.framesInside
+        case .none: withSecond { $0.framesInside }
+        }
+    }
+
+    /// Its driver's descriptor to wait for; -1 when that must be polled.
+    public var readyDescriptor: Int32 {
+        switch first {
+        case .some(let driver): driver.readyDescriptor
+        case .none: withSecond { $0.readyDescriptor }
+        }
+    }
+
+    /// The longest packet its driver sends, link-layer header included, in bytes.
+    public var maximumPacketSize: Int {
+        switch first {
+        case .some(let driver): driver.maximumPacketSize
+        case .none: withSecond { $0.maximumPacketSize }
+        }
+    }
+
+    /// That of the driver, preceded by how the choice went.
+    public var grant: PortGrant {
+        let own =
+            switch first {
+            case .some(let driver): driver.grant
+            case .none: withSecond { $0.grant }
+            }
+        guard let choice else { return own }
+        return PortGrant(
+            backend: own.backend, interface: own.interface, queue: own.queue,
+            features: [choice] + own.features)
+    }
+
+    @inlinable
+    func withSecond<Result>(_ body: (borrowing Second) -> Result) -> Result {
+        switch second {
+        case .some(let driver): body(driver)
+        case .none: preconditionFailure("an EitherDriver has one of two drivers")
+        }
+    }
+
+    /// Its driver's counters.
+    public mutating func statistics() -> PortStatistics {
+        if first != nil { return first!.statistics() }
+        return second!.statistics()
+    }
+}
+
+extension Port where Driver: ~Copyable {
+    /// Takes the driver out, to wrap it in another.
+    public consuming func intoDriver() -> Driver { driver }
+}

@@ -1,0 +1,86 @@
+/// What a port has counted since it was opened.
+///
+/// Nothing is lost without a name: what arrived at the driver is received or among ``drops``, and
+/// what the driver took to send is sent or among them.
+@frozen
+public struct PortStatistics: Sendable, Equatable {
+    /// Packets handed to the application.
+    public var received: UInt64 = 0
+    /// Their bytes, link-layer header included.
+    public var receivedBytes: UInt64 = 0
+    /// Packets given to the device or the kernel to send.
+    public var sent: UInt64 = 0
+    /// Their bytes, link-layer header included.
+    public var sentBytes: UInt64 = 0
+    /// Packets dropped, by reason.
+    public var drops = PortDrops()
+
+    /// Nothing counted yet.
+    @inlinable
+    public init() {}
+}
+
+/// Why a port dropped a packet.
+public enum PortDrop: Int, CaseIterable, Sendable {
+    /// The pool had no free frame to receive into or to copy to.
+    case poolEmpty
+    /// The receive ring was full: the application did not poll often enough.
+    case receiveRingFull
+    /// The kernel found no free frame in the fill ring.
+    case fillRingEmpty
+    /// The kernel dropped it for a reason of its own.
+    case kernel
+    /// The kernel refused a descriptor of ours.
+    case invalidDescriptor
+    /// Longer than the frames or than the interface sends.
+    case tooLong
+    /// A frame of a memory that this port can't send from; see ``Port/transmitCopying(_:)``.
+    case foreignMemory
+    /// The kernel or the device refused to send it.
+    case sendRefused
+    /// Recorded shorter than it was (a capture file's snapshot length).
+    case truncated
+    /// Lost on purpose by an injected fault.
+    case injectedLoss
+
+    /// Its name in statistics, as the label of a metric: `pool_empty`.
+    public var label: String {
+        switch self {
+        case .poolEmpty: "pool_empty"
+        case .receiveRingFull: "receive_ring_full"
+        case .fillRingEmpty: "fill_ring_empty"
+        case .kernel: "kernel"
+        case .invalidDescriptor: "invalid_descriptor"
+        case .tooLong: "too_long"
+        case .foreignMemory: "foreign_memory"
+        case .sendRefused: "send_refused"
+        case .truncated: "truncated"
+        case .injectedLoss: "injected_loss"
+        }
+    }
+}
+
+/// A counter for each ``PortDrop``, in place.
+@frozen
+public struct PortDrops: Sendable, Equatable {
+    @usableFromInline var counts = InlineArray<10, UInt64>(repeating: 0)
+
+    /// No drops yet.
+    @inlinable
+    public init() {}
+
+    /// Packets dropped for this reason.
+    @inlinable
+    public subscript(_ reason: PortDrop) -> UInt64 {
+        get { counts[reason.rawValue] }
+        set { counts[reason.rawValue] = newValue }
+    }
+
+    /// Packets dropped for any reason.
+    public var total: UInt64 { PortDrop.allCases.reduce(0) { $0 + self[$1] } }
+
+    /// Whether all counters are equal.
+    public static func == (one: PortDrops, other: PortDrops) -> Bool {
+        PortDrop.allCases.allSatisfy { one[$0] == other[$0] }
+    }
+}

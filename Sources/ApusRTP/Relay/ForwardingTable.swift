@@ -1,0 +1,108 @@
+import ApusRings
+public import ApusWire
+
+/// A ``ForwardingPlan`` in the form in which a worker reads it: flat, and owned by that worker.
+@safe
+public struct ForwardingTable: ~Copyable, Sendable {
+    @usableFromInline
+    struct Stream: BitwiseCopyable, Sendable {
+        @usableFromInline var firstDestination: Int32 = 0
+        @usableFromInline var destinationCount: Int32 = 0
+        /// 0 for one less than the packet came with.
+        var hopLimit: UInt8 = 0
+        var isRTP = false
+
+        init() {}
+    }
+
+    @usableFromInline let streams: FixedArray<Stream>
+    @usableFromInline let destinations: FixedArray<Destination>
+    /// By slot; 0 where there is no stream. Apart from the streams, so that they are compared fast.
+    let generations: FixedArray<UInt64>
+    private let listeners: EndpointIndex
+    private let own: EndpointIndex
+    private let hasWildcards: Bool
+
+    /// Builds the table for a worker that has that many stream slots.
+    ///
+    /// Each stream's slot must be below `slots` and nobody else's, its generation above 0, and its hop limit,
+    /// if it has one, too. Of two streams that listen at one endpoint the first gets the packets.
+    ///
+    /// Cost: proportional to the number of streams and destinations; not for the data path.
+    public init(_ plan: ForwardingPlan, slots: Int) {
+        var all: [Destination] = []
+        all.reserveCapacity(plan.streams.reduce(0) { $0 + $1.destinations.count })
+        var streams = FixedArray(repeating: Stream(), count: slots)
+        var generations = FixedArray(repeating: 0 as UInt64, count: slots)
+        for stream in plan.streams {
+            precondition(stream.generation > 0, "the generations of a slot count from 1")
+            precondition(stream.hopLimit != 0, "a packet can't be sent with a hop limit of 0")
+            precondition(generations[stream.slot] == 0, "two streams have the same slot")
+            generations[stream.slot] = stream.generation
+            streams[stream.slot].firstDestination = Int32(all.count)
+            streams[stream.slot].destinationCount = Int32(stream.destinations.count)
+            streams[stream.slot].hopLimit = stream.hopLimit ?? 0
+            streams[stream.slot].isRTP = stream.isRTP
+            all += stream.destinations
+        }
+        self.streams = streams
+        self.generations = generations
+        destinations = FixedArray(count: all.count) { all[$0] }
+        listeners = EndpointIndex(plan.streams.map { ($0.listen, $0.slot) })
+        own = EndpointIndex(plan.ownAddresses.map { (Endpoint($0, port: 0), 0) })
+        hasWildcards = plan.streams.contains { $0.listen.address.isAny }
+    }
+
+    // Mutating, as are those of the relay that call them: a table that is only borrowed is copied to the stack
+    // for the call of `wildcardSlot`, for each packet, called or not.
+
+    /// The slot of the stream that listens where a packet goes to, or -1.
+    @inline(__always)
+    mutating func slot(of headers: FlowHeaders) -> Int {
+        let slot = listeners.number(
+            high: headers.destinationHigh, low: headers.destinationLow, port: headers.destinationPort,
+            isIPv6: headers.isIPv6)
+        if slot >= 0 || !hasWildcards { return slot }
+        return wildcardSlot(of: headers)
+    }
+
+    /// A stream that listens at any address takes what goes to an address of this host: not what a router
+    /// would pass on, nor a group that it did not name.
+    @inline(never)
+    private mutating func wildcardSlot(of headers: FlowHeaders) -> Int {
+        let isOwn =
+            own.number(
+                high: headers.destinationHigh, low: headers.destinationLow, port: 0, isIPv6: headers.isIPv6)
+            >= 0
+        guard isOwn else { return -1 }
+        return listeners.number(high: 0, low: 0, port: headers.destinationPort, isIPv6: headers.isIPv6)
+    }
+
+    @inline(__always)
+    func isOwnSource(_ headers: FlowHeaders) -> Bool {
+        own.number(high: headers.sourceHigh, low: headers.sourceLow, port: 0, isIPv6: headers.isIPv6) >= 0
+    }
+
+    /// How many destinations the stream in that slot has; 0 when there is no stream.
+    @inlinable
+    public func destinationCount(ofSlot slot: Int) -> Int { Int(streams[slot].destinationCount) }
+
+    /// Which of the streams that had the slot it is; 0 when there is none.
+    public func generation(ofSlot slot: Int) -> UInt64 { generations[slot] }
+
+    /// The destination of the stream in that slot that has this endpoint, if there still is one.
+    public func destination(to endpoint: Endpoint, ofSlot slot: Int) -> Destination? {
+        for number in 0..<destinationCount(ofSlot: slot) {
+            let destination = destination(number, ofSlot: slot)
+            if destination.endpoint == endpoint { return destination }
+        }
+        return nil
+    }
+
+    /// A destination of the stream in that slot, from 0 to its count - 1.
+    @inlinable
+    public func destination(_ number: Int, ofSlot slot: Int) -> Destination {
+        precondition(number >= 0 && number < streams[slot].destinationCount)
+        return destinations[Int(streams[slot].firstDestination) &+ number]
+    }
+}

@@ -1,0 +1,67 @@
+/// An array whose length is set when it is made, and whose elements may be noncopyable.
+///
+/// For state that a worker owns for its life: one allocation at the start, then no reference
+/// counting, no uniqueness check and no growth, only the bounds check. Not for anything that is
+/// passed round or grows; that is what `Array` is for.
+@safe
+@frozen
+public struct FixedArray<Element: ~Copyable>: ~Copyable {
+    @usableFromInline let elements: UnsafeMutablePointer<Element>
+    /// The number of elements.
+    public let count: Int
+
+    /// Makes `count` elements, each by a call of `element` with its position.
+    @inlinable
+    public init<Failure: Error>(
+        count: Int, _ element: (Int) throws(Failure) -> Element
+    ) throws(Failure) {
+        precondition(count >= 0)
+        let elements = UnsafeMutablePointer<Element>.allocate(capacity: count)
+        var made = 0
+        do throws(Failure) {
+            while made < count {
+                unsafe (elements + made).initialize(to: try element(made))
+                made += 1
+            }
+        } catch {
+            unsafe elements.deinitialize(count: made)
+            unsafe elements.deallocate()
+            throw error
+        }
+        unsafe self.elements = elements
+        self.count = count
+    }
+
+    @inlinable
+    deinit {
+        unsafe elements.deinitialize(count: count)
+        unsafe elements.deallocate()
+    }
+
+    /// The positions of its elements.
+    @inlinable
+    public var indices: Range<Int> { unsafe Range(uncheckedBounds: (0, count)) }
+
+    /// The element at a position from 0 to ``count`` - 1, in place.
+    @inlinable
+    public subscript(_ position: Int) -> Element {
+        unsafeAddress {
+            precondition(position >= 0 && position < count)
+            return unsafe UnsafePointer(elements + position)
+        }
+        unsafeMutableAddress {
+            precondition(position >= 0 && position < count)
+            return unsafe elements + position
+        }
+    }
+}
+
+extension FixedArray where Element: BitwiseCopyable {
+    /// Makes `count` copies of `element`.
+    @inlinable
+    public init(repeating element: Element, count: Int) {
+        self.init(count: count) { _ in element }
+    }
+}
+
+extension FixedArray: @unchecked Sendable where Element: Sendable & ~Copyable {}

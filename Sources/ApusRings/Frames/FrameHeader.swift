@@ -1,0 +1,67 @@
+/// What a frame carries beside its bytes: the first 64 bytes of its slot.
+///
+/// One cache line, in front of the data, so that the handle of a frame is one word (the address of
+/// this header) and touching a received packet costs the line that holds its length anyway.
+/// Drivers and rings use it; applications see ``Packet`` in its place.
+@unsafe
+@frozen
+public struct FrameHeader: BitwiseCopyable {
+    /// The pool this frame goes back to.
+    public var pool: UnsafeMutablePointer<FramePoolCore>
+    /// The next segment of a packet longer than one frame; `nil` in the last one.
+    public var next: UnsafeMutablePointer<FrameHeader>?
+    /// When the packet was received, in nanoseconds since 1970; 0 when the driver did not say.
+    public var timestamp: UInt64
+    /// Where the data starts, in bytes from this header.
+    public var offset: UInt32
+    /// Bytes of data in this frame.
+    public var length: UInt32
+    /// The size of the slot, this header included: 2048 or 4096.
+    public var slotSize: UInt32
+    /// A hash over the flow, as the driver computed it; 0 when it did not.
+    public var flowHash: UInt32
+    /// The number the application gave the port that received it.
+    public var port: UInt16
+    /// The receive queue it came from.
+    public var queue: UInt16
+    /// The VLAN tag control information a device stripped; see ``FrameFlags/vlanStripped``.
+    public var vlan: UInt16
+    /// What the driver knows of the packet.
+    public var flags: FrameFlags
+}
+
+/// What a driver knows of a received packet, or asks for a packet to be sent.
+@frozen
+public struct FrameFlags: OptionSet, Sendable, BitwiseCopyable {
+    /// The flags as bits.
+    public let rawValue: UInt16
+
+    /// The flags of these bits.
+    @inlinable
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// The transport checksum holds only the sum of the pseudo header (`CHECKSUM_PARTIAL`): the
+    /// sender left the rest to a device that the packet never met.
+    @inlinable public static var checksumPartial: FrameFlags { FrameFlags(rawValue: 1 << 0) }
+    /// The device or the kernel has verified the transport checksum.
+    @inlinable public static var checksumVerified: FrameFlags { FrameFlags(rawValue: 1 << 1) }
+    /// The device took the outer VLAN tag off; it is in ``FrameHeader/vlan``.
+    @inlinable public static var vlanStripped: FrameFlags { FrameFlags(rawValue: 1 << 2) }
+    /// ``FrameHeader/timestamp`` was taken by the device, not by software.
+    @inlinable public static var hardwareTimestamp: FrameFlags { FrameFlags(rawValue: 1 << 3) }
+}
+
+/// The sizes of a frame's slot.
+///
+/// These two, since AF_XDP in its aligned mode takes no others.
+@frozen
+public enum FrameSize: Int, Sendable, CaseIterable {
+    /// 2048 bytes: an Ethernet frame of up to 1728 bytes.
+    case bytes2048 = 2048
+    /// 4096 bytes: an Ethernet frame of up to 3776 bytes.
+    case bytes4096 = 4096
+
+    /// The longest packet one frame of this size holds with the default headroom, in bytes.
+    @inlinable
+    public var capacity: Int { rawValue - FramePool.dataOffset }
+}

@@ -1,0 +1,176 @@
+import CNUMA
+import Glibc
+import Synchronization
+
+/// A mapping cut into slots of one size, from which pools are made.
+///
+/// It can be registered with the kernel as a UMEM, so that all ports over it exchange frames
+/// without copying. It lives as long as a pool, a port or a packet of it does.
+@safe
+public final class FrameMemory: Sendable {
+    /// The size of each slot.
+    public let frameSize: FrameSize
+    /// The number of slots.
+    public let slotCount: Int
+    /// What pages it got, and why not others.
+    public let grant: MemoryGrant
+    /// The first byte, aligned to a page.
+    @unsafe public nonisolated(unsafe) let base: UnsafeMutableRawPointer
+    /// The length of the mapping, in bytes.
+    public let byteCount: Int
+    private let slotsTaken = Atomic<Int>(0)
+
+    /// Maps memory for `frames` frames.
+    ///
+    /// Each page is touched here, so that no fault is left for the data path.
+    /// - Parameters:
+    ///   - frames: how many frames, at least 1.
+    ///   - hugePages: whether 2 MiB pages are wanted. With `.preferred` the mapping falls back to
+    ///     normal pages, and ``grant`` says why.
+    ///   - node: the NUMA node to place it on; `nil` is the node of the first thread to touch it.
+    public init(
+        frames: Int, frameSize: FrameSize = .bytes2048, hugePages: HugePages = .preferred, node: Int? = nil
+    ) throws(MemoryError) {
+        guard frames > 0, frames <= Self.maximumFrames else {
+            throw .badFrameCount(frames, maximum: Self.maximumFrames)
+        }
+        if let node, numa_available() < 0 || node < 0 || node > numa_max_node() {
+            throw .noSuchNode(node, highest: numa_available() < 0 ? 0 : Int(numa_max_node()))
+        }
+        let mapping = try Mapping(byteCount: frames * frameSize.rawValue, hugePages: hugePages)
+        if let node {
+            unsafe numa_tonode_memory(mapping.base, mapping.byteCount, Int32(node))
+        }
+        unsafe mapping.base.initializeMemory(as: UInt8.self, repeating: 0, count: mapping.byteCount)
+        self.frameSize = frameSize
+        slotCount = frames
+        unsafe base = mapping.base
+        byteCount = mapping.byteCount
+        grant = MemoryGrant(
+            requested: hugePages, pages: mapping.pages, reason: mapping.reason, node: node)
+    }
+
+    deinit {
+        unsafe _ = munmap(base, byteCount)
+    }
+
+    /// The most frames one memory can have: 4 GiB of the larger ones.
+    public static let maximumFrames = 1 << 20
+
+    /// Takes `frames` of the slots that no pool has yet, as a pool of their own.
+    ///
+    /// - Parameter frames: how many, at least 1.
+    public func makePool(frames: Int) throws(MemoryError) -> FramePool {
+        var first = slotsTaken.load(ordering: .relaxed)
+        while true {
+            guard frames > 0, frames <= slotCount - first else {
+                throw .notEnoughSlots(wanted: frames, free: slotCount - first)
+            }
+            let (exchanged, now) = slotsTaken.weakCompareExchange(
+                expected: first, desired: first + frames, ordering: .relaxed)
+            if exchanged { return FramePool(memory: self, firstSlot: first, count: frames) }
+            first = now
+        }
+    }
+
+    /// Whether `frame` lies in this memory.
+    @unsafe
+    public func contains(_ frame: Frame) -> Bool {
+        let distance = unsafe UnsafeRawPointer(frame.header) - UnsafeRawPointer(base)
+        return distance >= 0 && distance < byteCount
+    }
+}
+
+/// Whether frames shall lie in 2 MiB pages.
+public enum HugePages: String, Sendable, CaseIterable {
+    /// Take them when the host has some free, else normal pages.
+    case preferred
+    /// Fail without them.
+    case required
+    /// Normal pages.
+    case never
+}
+
+/// The pages that a ``FrameMemory`` got.
+public struct MemoryGrant: Sendable {
+    /// The kinds of page.
+    public enum Pages: String, Sendable {
+        case huge2MiB = "2 MiB"
+        case normal = "normal"
+    }
+    /// What was asked for.
+    public let requested: HugePages
+    /// What it got.
+    public let pages: Pages
+    /// Why the pages are not what was asked for; `nil` when they are.
+    public let reason: String?
+    /// The NUMA node that was asked for.
+    public let node: Int?
+}
+
+/// Why frames could not be had.
+public enum MemoryError: Error, Equatable, CustomStringConvertible {
+    case badFrameCount(Int, maximum: Int)
+    case noSuchNode(Int, highest: Int)
+    case notEnoughSlots(wanted: Int, free: Int)
+    case noHugePages(wanted: Int, cause: String)
+    case noMemory(bytes: Int, cause: String)
+
+    /// The cause, and the way out where there is one.
+    public var description: String {
+        switch self {
+        case .badFrameCount(let count, let maximum):
+            "a frame memory has between 1 and \(maximum) frames, not \(count)"
+        case .noSuchNode(let node, let highest):
+            "there is no NUMA node \(node); the highest is \(highest)"
+        case .notEnoughSlots(let wanted, let free):
+            "\(wanted) frames were asked of a memory that has \(free) left; make the memory larger"
+        case .noHugePages(let wanted, let cause):
+            """
+            \(wanted) free huge pages of 2 MiB are needed: \(cause); \
+            reserve them with: sysctl -w vm.nr_hugepages=\(wanted)
+            """
+        case .noMemory(let bytes, let cause):
+            "\(bytes) bytes for frames could not be mapped: \(cause)"
+        }
+    }
+}
+
+/// An anonymous mapping, in huge pages where wanted and there.
+@safe
+private struct Mapping {
+    var base: UnsafeMutableRawPointer
+    var byteCount: Int
+    var pages: MemoryGrant.Pages
+    var reason: String?
+
+    init(byteCount: Int, hugePages: HugePages) throws(MemoryError) {
+        let protection = PROT_READ | PROT_WRITE
+        let huge = 2 << 20
+        let rounded = (byteCount + huge - 1) / huge * huge
+        reason = nil
+        pages = .huge2MiB
+        if hugePages != .never {
+            // MAP_HUGE_2MB: the page size's logarithm, shifted by MAP_HUGE_SHIFT (mmap(2)).
+            let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26
+            let address = unsafe mmap(nil, rounded, protection, flags, -1, 0)
+            if unsafe address != MAP_FAILED {
+                unsafe base = address!
+                self.byteCount = rounded
+                return
+            }
+            let cause = unsafe String(cString: strerror(errno))
+            if hugePages == .required {
+                throw .noHugePages(wanted: rounded / huge, cause: cause)
+            }
+            reason = "no \(rounded / huge) free 2 MiB pages (\(cause)); vm.nr_hugepages reserves them"
+        }
+        let address = unsafe mmap(nil, rounded, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard unsafe address != MAP_FAILED else {
+            throw .noMemory(bytes: rounded, cause: unsafe String(cString: strerror(errno)))
+        }
+        unsafe base = address!
+        self.byteCount = rounded
+        pages = .normal
+    }
+}

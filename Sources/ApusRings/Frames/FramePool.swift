@@ -1,0 +1,156 @@
+public import CLinux
+public import Synchronization
+
+/// A set of free frames that one thread takes from.
+///
+/// The handle is noncopyable: whoever holds it takes frames, and a frame that is dropped on that
+/// thread goes back with a push on a stack. Frames dropped on other threads come back too, over a
+/// lock-free list, when the stack runs dry.
+///
+/// The pool belongs to the thread that first takes a frame. To move it to another thread after
+/// that, call ``handOver()`` before: it makes sure that frames this thread still holds take the
+/// other threads' way home. A take on a foreign thread without it stops the program, since going
+/// on would corrupt the stack.
+///
+/// Cost: take and release are about two nanoseconds on the owning thread.
+@safe
+@frozen
+public struct FramePool: ~Copyable, @unchecked Sendable {
+    @usableFromInline let core: UnsafeMutablePointer<FramePoolCore>
+    /// The mapping the frames live in.
+    public let memory: FrameMemory
+    /// The number of the first slot of ``memory`` that is this pool's.
+    public let firstSlot: Int
+
+    /// The room a ``FrameHeader`` takes at the start of a slot, in bytes.
+    @inlinable
+    public static var headerSize: Int { 64 }
+
+    /// Where data starts in a fresh frame, in bytes from the start of its slot: behind the header
+    /// and 256 bytes of headroom, which is also where the kernel puts a received packet.
+    @inlinable
+    public static var dataOffset: Int { headerSize + 256 }
+
+    init(memory: FrameMemory, firstSlot: Int, count: Int) {
+        let stack = UnsafeMutablePointer<Frame>.allocate(capacity: count)
+        let raw = unsafe UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<FramePoolCore>.stride, alignment: 128)
+        unsafe core = raw.bindMemory(to: FramePoolCore.self, capacity: 1)
+        unsafe core.initialize(to: FramePoolCore(stack: stack, capacity: count))
+        self.memory = memory
+        self.firstSlot = firstSlot
+        let slotSize = memory.frameSize.rawValue
+        // Highest address first, so that the first frame taken is the first of the memory.
+        for slot in stride(from: firstSlot + count - 1, through: firstSlot, by: -1) {
+            // Sound: FrameMemory handed out [firstSlot, firstSlot + count) of its slots once only.
+            let header = unsafe (memory.base + slot * slotSize).bindMemory(to: FrameHeader.self, capacity: 1)
+            unsafe header.initialize(
+                to: FrameHeader(
+                    pool: core, next: nil, timestamp: 0, offset: UInt32(Self.dataOffset), length: 0,
+                    slotSize: UInt32(slotSize), flowHash: 0, port: 0, queue: 0, vlan: 0, flags: []))
+            unsafe core.pointee.push(Frame(header: header))
+        }
+    }
+
+    deinit {
+        if isOwnedElsewhere { return keepForever() }
+        unsafe core.pointee.collect()
+        guard unsafe core.pointee.free == core.pointee.capacity else { return keepForever() }
+        unsafe core.pointee.stack.deallocate()
+        unsafe core.deinitialize(count: 1)
+        unsafe core.deallocate()
+    }
+
+    /// Packets are still out, or another thread may be giving one back: their memory must stay. From now on
+    /// all of them take the other threads' way, which nobody goes back.
+    private borrowing func keepForever() {
+        _ = unsafe Unmanaged.passRetained(memory)
+        unsafe core.pointee.owner.store(0, ordering: .relaxed)
+    }
+
+    /// The number of frames, free or not.
+    public var capacity: Int { unsafe core.pointee.capacity }
+
+    /// The number of frames that are free now, counting those other threads have given back.
+    ///
+    /// Exact when no other thread is giving one back at this moment. For the owning thread, or when none
+    /// owns the pool; from another thread it stops the program.
+    public var free: Int {
+        mutating get {
+            checkOwner()
+            unsafe core.pointee.collect()
+            return unsafe core.pointee.free
+        }
+    }
+
+    /// Lets go of the thread that owns the pool, so that the next one to take a frame owns it.
+    ///
+    /// What this thread still holds stays valid. Called while another thread owns the pool it stops the
+    /// program.
+    public mutating func handOver() {
+        checkOwner()
+        unsafe core.pointee.owner.store(0, ordering: .releasing)
+    }
+
+    /// Whether another thread took frames from it and has not handed it over.
+    package var isOwnedElsewhere: Bool {
+        // Acquiring, as in `adopt`: after a hand-over the stack is as the thread before left it.
+        let owner = unsafe core.pointee.owner.load(ordering: .acquiring)
+        return owner != 0 && owner != UInt(apus_thread_pointer())
+    }
+
+    /// Stops the program if another thread owns the pool: it may be putting a frame on the stack.
+    private borrowing func checkOwner() {
+        precondition(
+            !isOwnedElsewhere,
+            "a frame pool that another thread uses was looked at or handed over; call handOver() there")
+    }
+
+    /// A free frame with default offset, no data and no metadata, or `nil` when there is none.
+    @inlinable
+    public mutating func take() -> Frame? {
+        guard let frame = unsafe takeRaw() else { return nil }
+        unsafe frame.header.pointee.reset()
+        return unsafe frame
+    }
+
+    /// A free frame whose header holds whatever its last user left, but for `next`, which is `nil`.
+    ///
+    /// For drivers, which write every field when the kernel has filled the frame.
+    @inlinable
+    public mutating func takeRaw() -> Frame? {
+        if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
+        if unsafe core.pointee.free == 0 {
+            unsafe core.pointee.collect()
+            if unsafe core.pointee.free == 0 { return nil }
+        }
+        let last = unsafe core.pointee.free &- 1
+        unsafe core.pointee.free = last
+        return unsafe core.pointee.stack[last]
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func adopt() {
+        let owner = unsafe core.pointee.owner.load(ordering: .acquiring)
+        precondition(
+            owner == 0,
+            "a frame pool was used on a second thread; call handOver() on the first one before moving it")
+        unsafe core.pointee.owner.store(UInt(apus_thread_pointer()), ordering: .relaxed)
+    }
+}
+
+extension FrameHeader {
+    /// Makes the header that of an empty packet.
+    @inlinable
+    public mutating func reset() {
+        unsafe timestamp = 0
+        unsafe offset = UInt32(truncatingIfNeeded: FramePool.dataOffset)
+        unsafe length = 0
+        unsafe flowHash = 0
+        unsafe port = 0
+        unsafe queue = 0
+        unsafe vlan = 0
+        unsafe flags = []
+    }
+}

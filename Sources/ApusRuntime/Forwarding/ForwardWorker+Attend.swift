@@ -1,0 +1,94 @@
+import ApusPorts
+import ApusRTP
+import ApusRings
+import ApusWire
+import Glibc
+import Synchronization
+
+/// What a worker does beside forwarding, now and then.
+extension ForwardWorker where Driver: ~Copyable {
+    /// Waits for the first orders: until then packets stay in the rings, since none could be told apart.
+    @inline(never)
+    mutating func awaitOrders(_ counters: borrowing RelayCounters, _ stop: borrowing Atomic<Bool>) {
+        while !takeOrders(counters), !stop.load(ordering: .relaxed) { usleep(200) }
+    }
+
+    /// Takes up new orders, if there are any, which it tells. Costs a look at the ring when there are none.
+    @inline(__always)
+    mutating func takeOrders(_ counters: borrowing RelayCounters) -> Bool {
+        var hasTaken = false
+        while let orders = inbox.dequeue() {
+            take(orders, counters)
+            hasTaken = true
+        }
+        return hasTaken
+    }
+
+    @inline(never)
+    private mutating func take(_ new: consuming Orders, _ counters: borrowing RelayCounters) {
+        var orders = new
+        orders.table = relay.adopt(orders.table.take()!, counters: counters)
+        swap(&orders.interfaces, &macAddresses)
+        // Back to the control thread, which frees it; should it not keep up, that is done here.
+        _ = outbox.enqueue(orders)
+        retryWaiting(Clock.monotonic, counters)
+    }
+
+    /// Gives up what waited too long.
+    mutating func attend(_ now: UInt64, _ counters: borrowing RelayCounters) {
+        if let deadline = waiting.nextDeadline, deadline <= now { retryWaiting(now, counters) }
+    }
+
+    /// Sends those whose next hop is known now, and drops those whose time is over.
+    private mutating func retryWaiting(_ now: UInt64, _ counters: borrowing RelayCounters) {
+        for _ in 0..<waiting.count {
+            guard let entry = waiting.popFirst() else { break }
+            retry(entry, now, counters)
+        }
+        counters.waiting.set(UInt64(waiting.count))
+    }
+
+    private mutating func retry(
+        _ entry: consuming WaitingQueue.Entry, _ now: UInt64, _ counters: borrowing RelayCounters
+    ) {
+        let slot = entry.accepted.slot
+        guard relay.table.generation(ofSlot: slot) == entry.generation,
+            let destination = relay.table.destination(to: entry.destination, ofSlot: slot)
+        else { return counters.count(.streamRemoved) }
+        if case .unresolved = destination.path {
+            if entry.deadline <= now {
+                counters.streams[slot].dropped.add()
+                counters.count(.unresolved)
+            } else {
+                waiting.append(entry)
+            }
+            return
+        }
+        let accepted = entry.accepted
+        // It has been counted as a copy when it came.
+        dispatch(entry.packet, accepted, to: destination, counters)
+    }
+
+    /// The last round: sends what is left, for a bounded time, and drops what can't be sent.
+    mutating func finish(_ counters: borrowing RelayCounters) {
+        for port in ports.indices {
+            var tries = 0
+            while !outgoing[port].isEmpty, tries < 100 {
+                send(by: port, counters)
+                tries += 1
+            }
+            while let packet = outgoing[port].popFirst() {
+                _ = consume packet
+                // It was counted as sent when it was queued.
+                counters.sent.set(counters.sent.value &- 1)
+                counters.count(.transmitRingFull)
+            }
+            ports[port].flush()
+        }
+        while let entry = waiting.popFirst() {
+            counters.streams[entry.accepted.slot].dropped.add()
+            counters.count(.unresolved)
+        }
+        counters.waiting.set(0)
+    }
+}

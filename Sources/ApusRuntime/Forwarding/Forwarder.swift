@@ -1,0 +1,191 @@
+public import ApusConfig
+import ApusHost
+public import ApusPorts
+import ApusRTP
+import ApusRings
+import ApusWire
+import Glibc
+
+/// A running RTP/UDP forwarder: interfaces, workers, and the control plane that keeps them informed.
+///
+/// ```swift
+/// let forwarder = try Forwarder(ForwarderConfiguration(file: "forward.json5"))
+/// while running {
+///     wait(for: forwarder.descriptor, atMost: .milliseconds(100))
+///     try forwarder.attend()
+/// }
+/// let summary = forwarder.stop()
+/// ```
+///
+/// It belongs to one thread, the control thread; packets move on the workers' own.
+public final class Forwarder {
+    private var configuration: ForwarderConfiguration
+    private let host: HostView
+    private var directory: StreamDirectory
+    private var places: [StreamDirectory.Place]
+    private var guards: PortGuards
+    private let interfaces: OpenInterfaces
+    private var crew: Crew
+    private var neighbors = NeighborKeeper()
+    private var unreachable: [(destination: Endpoint, reason: String)] = []
+    private var isPlanStale = false
+    /// When the last plan was made, and how long that took, in nanoseconds.
+    private var lastPlan: UInt64 = 0
+    private var planTime: UInt64 = 0
+    private var lastCheck: UInt64 = 0
+    private let started = Clock.monotonic
+    private var isStopped = false
+
+    /// Checks the configuration against the host, opens the interfaces and starts the workers.
+    ///
+    /// Nothing is touched before all checks are passed, and everything is undone when one step fails.
+    public init(_ configuration: ForwarderConfiguration) throws(ForwarderError) {
+        self.configuration = configuration
+        let host = try ForwarderError.lift { () throws(HostError) in try HostView() }
+        self.host = host
+        let names = try Self.check(configuration, on: host)
+        directory = StreamDirectory(slots: configuration.limits.streams)
+        places = directory.assign(configuration.streams)!
+        var guards = PortGuards()
+        try ForwarderError.lift { () throws(ConfigurationErrors) in
+            try guards.update(to: configuration, host: host)
+        }
+        self.guards = guards
+        interfaces = try OpenInterfaces(names, configuration: configuration, host: host)
+        crew = try interfaces.makeCrew(configuration)
+        try replan()
+    }
+
+    /// Holds a configuration against itself and the host. Gives the names of the interfaces it needs.
+    private static func check(
+        _ configuration: ForwarderConfiguration, on host: HostView
+    ) throws(ForwarderError) -> [String] {
+        for interface in configuration.interfaces {
+            // Of a file this is an error with a place; an option's has a place among the exit codes.
+            guard case .option = interface.map["name"] else { continue }
+            _ = try ForwarderError.lift { () throws(HostError) in try host.link(named: interface.name) }
+        }
+        return try ForwarderError.lift { () throws(ConfigurationErrors) in
+            try configuration.validate()
+            return try HostCheck.interfaces(for: configuration, on: host)
+        }
+    }
+
+    /// What each port was granted.
+    public var grants: [PortGrant] {
+        var grants: [PortGrant] = []
+        for number in crew.members.indices { grants += crew.members[number].grants }
+        return grants
+    }
+
+    /// Readable when ``attend()`` has news of the host's network to work on.
+    public var descriptor: Int32 { host.descriptor }
+
+    /// Does what has to be done now and then: follows changes of routes, addresses and neighbors, asks
+    /// for neighbors that are missing, and takes back what workers gave up.
+    ///
+    /// Call it when ``descriptor`` is readable and at least ten times a second. It goes on after an error, which
+    /// it throws again, at most once a second, for as long as the cause is there.
+    public func attend() throws(ForwarderError) {
+        crew.attend()
+        let changes = try ForwarderError.lift { () throws(HostError) in try host.process() }
+        if changes.concernsForwarding(of: neighbors.inUse) { isPlanStale = true }
+        if isPlanStale, hasPlanInterval() { try replan() }
+        if neighbors.attend(host) { isPlanStale = true }
+        if Clock.monotonic &- lastCheck >= 1_000_000_000 {
+            lastCheck = Clock.monotonic
+            try interfaces.check(on: host)
+        }
+    }
+
+    /// Whether the next plan may be made: no more than a quarter of the time goes into plans, so that a storm
+    /// of changes makes some of them and not ten thousand. A wait of some milliseconds is waited here, since
+    /// packets may be waiting for the neighbor that has just answered.
+    private func hasPlanInterval() -> Bool {
+        let due = lastPlan &+ min(100_000_000, max(5_000_000, 3 &* planTime))
+        let now = Clock.monotonic
+        if due > now {
+            guard due &- now <= 10_000_000 else { return false }
+            usleep(UInt32((due &- now) / 1000))
+        }
+        return true
+    }
+
+    /// Takes up another configuration while packets flow.
+    ///
+    /// Streams that stay lose no packet and keep their statistics. When it can't be taken up, the
+    /// one before goes on unchanged.
+    public func reload(_ new: ForwarderConfiguration) throws(ForwarderError) {
+        let names = try Self.check(new, on: host)
+        if let reason = interfaces.reasonToRestart(names, old: configuration, new: new) {
+            throw .needsRestart(reason)
+        }
+        // On copies, so that the old ones go on when a later step fails.
+        var (directory, guards) = (directory, guards)
+        guard let places = directory.assign(new.streams) else {
+            throw .needsRestart("there are more streams than the limit of \(new.limits.streams)")
+        }
+        try ForwarderError.lift { () throws(ConfigurationErrors) in try guards.update(to: new, host: host) }
+        try interfaces.serve(OpenInterfaces.endpoints(of: new, on: host))
+        (self.directory, self.places, self.guards, configuration) = (directory, places, guards, new)
+        // Should the host not answer now, `attend` asks it again.
+        isPlanStale = true
+        try replan()
+    }
+
+    private func replan() throws(ForwarderError) {
+        let begin = Clock.monotonic
+        var builder = PlanBuilder(
+            configuration, places: places, host: host, interfaceNumbers: interfaces.numbers(on: host),
+            silent: neighbors.silent)
+        let plan = try ForwarderError.lift { () throws(HostError) in try builder.plan() }
+        crew.order(plan, slots: configuration.limits.streams, interfaces: interfaces.macAddresses(on: host))
+        neighbors.use(builder.neighbors, unresolved: builder.unresolved)
+        unreachable = builder.unreachable
+        isPlanStale = false
+        lastPlan = Clock.monotonic
+        planTime = lastPlan &- begin
+        // Addresses may have come or gone.
+        if configuration.streams.contains(where: \.listen.address.isAny) {
+            try interfaces.serve(OpenInterfaces.endpoints(of: configuration, on: host))
+        }
+    }
+
+    /// What it has done so far.
+    public func status() -> ForwarderStatus {
+        var status = ForwarderStatus()
+        status.uptime = Double(Clock.monotonic &- started) / 1e9
+        var figures = [StreamFigures](repeating: StreamFigures(), count: places.count)
+        for number in crew.members.indices {
+            let board = crew.members[number].board
+            status.add(board.counters)
+            for (port, grant) in crew.members[number].grants.enumerated() {
+                status.ports.append(ForwarderStatus.Port(grant, board.ports[port].statistics))
+            }
+            for (position, place) in places.enumerated() {
+                let counters = StreamFigures(
+                    board.counters.streams[place.slot], generation: place.generation)
+                if let counters { figures[position].merge(counters) }
+            }
+        }
+        status.streams = zip(configuration.streams, figures).map { stream, figures in
+            ForwarderStatus.Stream(
+                name: stream.name, listen: "\(stream.listen)", destinations: stream.to.map(\.description),
+                figures: figures)
+        }
+        for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }
+        return status
+    }
+
+    /// Ends the workers, closes the interfaces and gives the final figures.
+    public func stop() -> ForwarderStatus {
+        if !isStopped {
+            isStopped = true
+            crew.stop()
+            interfaces.close()
+        }
+        return status()
+    }
+
+    deinit { _ = stop() }
+}

@@ -1,0 +1,101 @@
+import ApusPorts
+public import ApusRTP
+
+/// What a forwarder has done so far, as one value that can be printed, encoded and read again.
+public struct ForwarderStatus: Sendable, Codable {
+    /// One stream.
+    public struct Stream: Sendable, Codable {
+        /// Its name in the configuration.
+        public var name: String
+        /// Where it listens: `192.0.2.1:5004`.
+        public var listen: String
+        /// Where its packets go, each like `198.51.100.7:5004`.
+        public var destinations: [String]
+        /// What was measured of it.
+        public var figures: StreamFigures
+    }
+
+    /// One queue of one interface.
+    public struct Port: Sendable, Codable {
+        /// The interface's name.
+        public var interface: String
+        /// The queue of the interface, from 0.
+        public var queue: Int
+        /// What moves its packets: `xdp`, `packet`.
+        public var backend: String
+        /// What was granted, and why it is less than asked for where it is.
+        public var features: [Feature]
+        /// Packets received.
+        public var received: UInt64
+        /// Their bytes, link-layer header included.
+        public var receivedBytes: UInt64
+        /// Packets given to the kernel or the device to send.
+        public var sent: UInt64
+        /// Their bytes, link-layer header included.
+        public var sentBytes: UInt64
+        /// Packets dropped, by reason; those with a count only.
+        public var drops: [String: UInt64]
+    }
+
+    /// One thing that was asked of a port.
+    public struct Feature: Sendable, Codable {
+        /// The field's name for it: `XDP mode`, `zero-copy`, `pages`.
+        public var name: String
+        /// What was asked for.
+        public var requested: String
+        /// What was got.
+        public var granted: String
+        /// Why less was granted; `nil` when what was asked for was.
+        public var reason: String?
+    }
+
+    /// Packets taken from the ports.
+    public var received: UInt64 = 0
+    /// Their bytes, link-layer header included.
+    public var receivedBytes: UInt64 = 0
+    /// Packets that belong to a stream.
+    public var accepted: UInt64 = 0
+    /// Packets to be sent: one for each accepted packet and destination.
+    public var copies: UInt64 = 0
+    /// Packets handed to a port.
+    public var sent: UInt64 = 0
+    /// Their bytes, link-layer header included.
+    public var sentBytes: UInt64 = 0
+    /// Packets that wait for their next hop.
+    public var waiting: UInt64 = 0
+    /// UDP checksums completed for senders that left them to their device.
+    public var completedChecksums: UInt64 = 0
+    /// Packets refused or dropped, by reason; those with a count only.
+    public var drops: [String: UInt64] = [:]
+    /// The streams, in the order of the configuration.
+    public var streams: [Stream] = []
+    /// The queues, by worker.
+    public var ports: [Port] = []
+    /// Destinations that can't be reached now, and why.
+    public var unreachable: [String: String] = [:]
+    /// How long it has run, in seconds.
+    public var uptime: Double = 0
+
+    /// Nothing done yet.
+    public init() {}
+}
+
+extension ForwarderStatus.Port {
+    init(_ grant: PortGrant, _ statistics: PortStatistics) {
+        interface = grant.interface
+        queue = grant.queue
+        backend = grant.backend.rawValue
+        features = grant.features.map {
+            ForwarderStatus.Feature(
+                name: $0.name, requested: $0.requested, granted: $0.granted, reason: $0.reason)
+        }
+        received = statistics.received
+        receivedBytes = statistics.receivedBytes
+        sent = statistics.sent
+        sentBytes = statistics.sentBytes
+        drops = [:]
+        for reason in PortDrop.allCases where statistics.drops[reason] > 0 {
+            drops[reason.label] = statistics.drops[reason]
+        }
+    }
+}

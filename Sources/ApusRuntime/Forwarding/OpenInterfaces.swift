@@ -1,0 +1,271 @@
+import ApusConfig
+import ApusHost
+import ApusPacketSocket
+import ApusPorts
+import ApusRings
+import ApusWire
+import ApusXDP
+
+/// The interfaces of a forwarder, opened with the best backend that can be had.
+final class OpenInterfaces {
+    /// One interface, by the backend that was granted.
+    enum Opened {
+        case xdp(XDPInterface)
+        case packet(PacketSocketInterface, FrameMemory, framesPerWorker: Int)
+    }
+
+    /// Their names; the position is the interface's number.
+    let names: [String]
+    private(set) var opened: [Opened] = []
+    /// By number: how the choice of the backend went.
+    private(set) var choices: [PortGrant.Feature] = []
+    /// How many workers there are to be.
+    let workers: Int
+    /// By number: the index it had when it was opened, and has for life. A name may go over to another.
+    private let indices: [Int32]
+    private var served: Set<Endpoint> = []
+
+    /// Opens all of them. Throws when one can't be had as the configuration requires; none stays open then.
+    init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
+        self.names = names
+        indices = names.map { (try? host.link(named: $0).index) ?? 0 }
+        let endpoints = Self.endpoints(of: configuration, on: host)
+        workers = Self.workerCount(names, configuration, host)
+        let memory = try Self.sharedMemory(names, configuration, host)
+        for name in names {
+            let options = configuration.port(on: name)
+            let (interface, choice) = try Self.open(
+                name, options, endpoints, workers: workers, sharing: memory)
+            opened.append(interface)
+            choices.append(choice)
+        }
+        try serve(endpoints)
+    }
+
+    /// As many workers as every interface has queues, unless the configuration says fewer.
+    private static func workerCount(
+        _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
+    ) -> Int {
+        var queues = configuration.workers.count ?? .max
+        for name in names where configuration.port(on: name).backend != .packet {
+            queues = min(queues, receiveQueues(of: name, on: host))
+        }
+        return queues == .max ? 1 : max(1, queues)
+    }
+
+    /// The receive queues that are in use; drivers that don't say have one.
+    private static func receiveQueues(of name: String, on host: HostView) -> Int {
+        guard let link = try? host.link(named: name), let facts = try? InterfaceFacts(link) else { return 1 }
+        return max(1, facts.channels?.receiveQueues ?? 1)
+    }
+
+    /// One memory for all interfaces that may get AF_XDP, so that packets go from one to another
+    /// without being copied; `nil` when there is no more than one of them.
+    private static func sharedMemory(
+        _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
+    ) throws(ForwarderError) -> XDPMemory? {
+        let candidates = names.map { ($0, configuration.port(on: $0)) }.filter { $0.1.backend != .packet }
+        guard candidates.count > 1, let options = candidates.first?.1 else { return nil }
+        var frames = 0
+        for (name, options) in candidates {
+            frames += receiveQueues(of: name, on: host) * options.xdpOptions.framesPerQueue
+        }
+        let memory = try ForwarderError.lift { () throws(MemoryError) in
+            try FrameMemory(frames: frames, frameSize: options.size, hugePages: options.pages)
+        }
+        return XDPMemory(
+            memory, fillRing: options.xdpOptions.fillRing, completionRing: options.xdpOptions.completionRing)
+    }
+
+    private static func open(
+        _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int,
+        sharing memory: XDPMemory?
+    ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
+        let requested = options.backend.rawValue
+        var reason: String?
+        if options.backend != .packet {
+            do throws(XDPError) {
+                let interface = try XDPInterface(name, options.xdpOptions, memory: memory)
+                return (.xdp(interface), PortGrant.Feature("backend", requested: requested, granted: "xdp"))
+            } catch {
+                if options.backend == .xdp { throw .xdp(error) }
+                reason = "no AF_XDP: \(error)"
+            }
+        }
+        if options.zeroCopy == .require {
+            throw .required(
+                "\(name): zero-copy is required, which AF_PACKET has not" + (reason.map { "; \($0)" } ?? ""))
+        }
+        let frames = options.frames ?? 4 * options.ringSize
+        let interface = try ForwarderError.lift { () throws(PacketSocketError) in
+            try PacketSocketInterface(
+                name, options: options.packetOptions(workers: workers, endpoints: endpoints))
+        }
+        let packetMemory = try ForwarderError.lift { () throws(MemoryError) in
+            try FrameMemory(frames: frames * workers, frameSize: options.size, hugePages: options.pages)
+        }
+        return (
+            .packet(interface, packetMemory, framesPerWorker: frames),
+            PortGrant.Feature("backend", requested: requested, granted: "packet", reason: reason)
+        )
+    }
+
+    /// What is taken from the kernel for the streams of a configuration.
+    ///
+    /// A stream that listens at any address takes what goes to the addresses of this host. What only passes
+    /// through, where this host is a router, and what goes to groups of other programs, stays the kernel's.
+    static func endpoints(of configuration: ForwarderConfiguration, on host: HostView) -> [Endpoint] {
+        let given = configuration.streams.map(\.listen)
+        let wildcards = given.filter(\.address.isAny)
+        if wildcards.isEmpty { return given }
+        let own = Set(host.addresses.map(\.address))
+        guard given.count + wildcards.count * own.count <= mostEndpoints else { return given }
+        var endpoints = given.filter { !$0.address.isAny }
+        for wildcard in wildcards {
+            for address in own where address.isOfFamily(of: wildcard.address) {
+                endpoints.append(Endpoint(address, port: wildcard.port))
+            }
+        }
+        return endpoints
+    }
+
+    /// Half of what the steering program has room for, so that the old ones and the new ones fit together;
+    /// beyond it any address is taken as such.
+    private static let mostEndpoints = 32_768
+
+    /// Takes packets to these endpoints, and leaves all others to the kernel. When that fails, what was taken
+    /// before is taken, and nothing else.
+    func serve(_ endpoints: [Endpoint]) throws(ForwarderError) {
+        let wanted = Set(endpoints)
+        do throws(ForwarderError) {
+            try change(from: served, to: wanted)
+        } catch {
+            // What fails here as well is lost with the interface.
+            try? change(from: wanted, to: served)
+            throw error
+        }
+        served = wanted
+    }
+
+    private func change(from old: Set<Endpoint>, to new: Set<Endpoint>) throws(ForwarderError) {
+        for interface in opened {
+            switch interface {
+            case .xdp(let interface):
+                try ForwarderError.lift { () throws(XDPError) in
+                    for endpoint in new.subtracting(old) { try interface.add(endpoint) }
+                    for endpoint in old.subtracting(new) { try interface.remove(endpoint) }
+                }
+            case .packet(let interface, _, _):
+                _ = try ForwarderError.lift { () throws(PacketSocketError) in
+                    try interface.setFilter(.udpPorts(Set(new.map(\.port)).sorted()))
+                }
+            }
+        }
+    }
+
+    /// The number of each interface that is still there, by its index.
+    func numbers(on host: HostView) -> [Int32: Int] {
+        var numbers: [Int32: Int] = [:]
+        for (number, index) in indices.enumerated() where host.links[index] != nil { numbers[index] = number }
+        return numbers
+    }
+
+    /// By number: the link-layer address it has now.
+    func macAddresses(on host: HostView) -> [MACAddress] {
+        indices.map { host.links[$0]?.macAddress ?? .zero }
+    }
+
+    /// Finds what someone else did to the interfaces so that packets pass the workers by.
+    func check(on host: HostView) throws(ForwarderError) {
+        for (number, opened) in opened.enumerated() {
+            if host.links[indices[number]] == nil {
+                throw .needsRestart("\(names[number]) is gone; one of that name that comes needs a restart")
+            }
+            guard case .xdp(let interface) = opened else { continue }
+            if interface.steering?.isAttached == false {
+                throw .needsRestart(
+                    "\(interface.name): another program took our XDP program off, so no packets come; restart"
+                )
+            }
+            let (queues, served) = (interface.queueCount, interface.openQueues)
+            if queues > served {
+                throw .needsRestart(
+                    "\(interface.name): it has \(queues) receive queues now, and \(served) when it was opened; "
+                        + "what comes by the others is lost; restart, or `ethtool -L \(interface.name)`")
+            }
+        }
+    }
+
+    /// Why a new configuration can't be taken up while running; `nil` when it can.
+    func reasonToRestart(
+        _ names: [String], old: ForwarderConfiguration, new: ForwarderConfiguration
+    ) -> String? {
+        if let added = names.first(where: { !self.names.contains($0) }) {
+            return "the interface \(added) is not open; opening one needs a restart"
+        }
+        for name in self.names where old.port(on: name) != new.port(on: name) {
+            return "the settings of the interface \(name) changed; that needs a restart"
+        }
+        if old.workers != new.workers { return "the settings of the workers changed; that needs a restart" }
+        if old.limits != new.limits { return "the limits changed; that needs a restart" }
+        return nil
+    }
+
+    /// Gives the interfaces back. The ports must be gone.
+    func close() { opened = [] }
+}
+
+extension PortConfiguration {
+    fileprivate var xdpOptions: XDPOptions {
+        var options = XDPOptions()
+        options.mode =
+            switch mode {
+            case .auto: .best
+            case .native: .native
+            case .generic: .generic
+            }
+        options.zeroCopy =
+            switch zeroCopy {
+            case .auto: .preferred
+            case .require: .required
+            case .never: .never
+            }
+        options.receiveRing = ringSize
+        options.transmitRing = ringSize
+        options.fillRing = 2 * ringSize
+        options.completionRing = ringSize
+        options.framesPerQueue = frames ?? 4 * ringSize
+        options.frameSize = size
+        options.hugePages = pages
+        options.busyPoll = busyPoll.map { .init(microseconds: $0.microseconds, budget: $0.budget) }
+        return options
+    }
+
+    fileprivate func packetOptions(workers: Int, endpoints: [Endpoint]) -> PacketSocketOptions {
+        var options = PacketSocketOptions()
+        options.workers = workers
+        options.receiveRing = .slots(count: ringSize)
+        options.transmitSlots = ringSize
+        options.filter = .udpPorts(Set(endpoints.map(\.port)).sorted())
+        return options
+    }
+
+    fileprivate var size: FrameSize { FrameSize(rawValue: frameSize) ?? .bytes2048 }
+
+    fileprivate var pages: HugePages {
+        switch hugepages {
+        case .auto: .preferred
+        case .require: .required
+        case .never: .never
+        }
+    }
+}
+
+extension IPAddress {
+    fileprivate func isOfFamily(of other: IPAddress) -> Bool {
+        switch (self, other) {
+        case (.v4, .v4), (.v6, .v6): true
+        default: false
+        }
+    }
+}

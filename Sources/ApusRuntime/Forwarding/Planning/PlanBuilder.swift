@@ -1,0 +1,150 @@
+import ApusConfig
+import ApusHost
+import ApusRTP
+import ApusWire
+
+/// Makes a ``ForwardingPlan`` of the configuration and of what the host knows at this moment.
+struct PlanBuilder {
+    let configuration: ForwarderConfiguration
+    let places: [StreamDirectory.Place]
+    let host: HostView
+    /// The number of each open interface, by its index.
+    let interfaceNumbers: [Int32: Int]
+    /// Neighbors that have not answered for so long that nothing is to wait for them.
+    let silent: Set<Neighbor.Key>
+
+    /// The neighbors in use, and those of them that are not resolved.
+    private(set) var neighbors: Set<Neighbor.Key> = []
+    private(set) var unresolved: Set<Neighbor.Key> = []
+    /// Destinations that can't be reached, with the reason, in the order of the configuration.
+    private(set) var unreachable: [(destination: Endpoint, reason: String)] = []
+    private var cache: [Route.Query: Resolution] = [:]
+
+    init(
+        _ configuration: ForwarderConfiguration, places: [StreamDirectory.Place], host: HostView,
+        interfaceNumbers: [Int32: Int], silent: Set<Neighbor.Key> = []
+    ) {
+        self.configuration = configuration
+        self.places = places
+        self.host = host
+        self.interfaceNumbers = interfaceNumbers
+        self.silent = silent
+    }
+
+    /// What the kernel is asked for the way to a destination.
+    static func query(
+        for destination: Endpoint, of stream: StreamConfiguration, host: HostView
+    ) -> Route.Query {
+        var query = Route.Query(to: destination.address)
+        query.source = ownSource(for: destination, of: stream)
+        if isOnInterface(destination.address, of: stream), let name = stream.interface {
+            query.interface = try? host.link(named: name).index
+        }
+        return query
+    }
+
+    /// Whether a destination is on the interface of its stream: neighbors without a wider address, and groups,
+    /// but for a stream that takes one group to another. What it names is where the first one comes from.
+    private static func isOnInterface(_ address: IPAddress, of stream: StreamConfiguration) -> Bool {
+        let isRouted = stream.listen.address.isMulticast
+        return switch address {
+        case .v4(let address): address.isMulticast && !isRouted
+        case .v6(let address):
+            address.isLinkLocal || address.isMulticast && (!isRouted || address.high >> 48 & 0xf <= 2)
+        }
+    }
+
+    /// The listening address as the source, as a socket bound to it would send; `nil` where that can't
+    /// be: another family, any address, a group.
+    private static func ownSource(for destination: Endpoint, of stream: StreamConfiguration) -> IPAddress? {
+        let listen = stream.listen.address
+        guard !listen.isAny, !listen.isMulticast else { return nil }
+        switch (listen, destination.address) {
+        case (.v4, .v4), (.v6, .v6): return listen
+        default: return nil
+        }
+    }
+
+    /// Builds the plan.
+    mutating func plan() throws(HostError) -> ForwardingPlan {
+        var streams: [ForwardingPlan.Stream] = []
+        for (stream, place) in zip(configuration.streams, places) {
+            var destinations: [Destination] = []
+            for endpoint in stream.to {
+                destinations.append(Destination(endpoint, path: try path(to: endpoint, of: stream)))
+            }
+            streams.append(
+                ForwardingPlan.Stream(
+                    slot: place.slot, generation: place.generation, listen: stream.listen,
+                    hopLimit: stream.ttl.map { UInt8(clamping: $0) }, isRTP: stream.rtp,
+                    destinations: destinations))
+        }
+        return ForwardingPlan(streams: streams, ownAddresses: host.addresses.map(\.address))
+    }
+
+    private mutating func path(
+        to endpoint: Endpoint, of stream: StreamConfiguration
+    ) throws(HostError) -> Destination.Path {
+        let query = Self.query(for: endpoint, of: stream, host: host)
+        let resolution: Resolution
+        if let known = cache[query] {
+            resolution = known
+        } else {
+            resolution = try host.resolve(query)
+            cache[query] = resolution
+        }
+        switch resolution {
+        case .resolved(let hop):
+            if let neighbor = hop.neighbor { neighbors.insert(neighbor) }
+            return path(by: hop, to: endpoint, of: stream)
+        case .unresolved(let hop):
+            if let neighbor = hop.neighbor {
+                neighbors.insert(neighbor)
+                unresolved.insert(neighbor)
+                if silent.contains(neighbor) {
+                    unreachable.append(
+                        (endpoint, "\(neighbor.address) does not answer on \(hop.interfaceName)"))
+                    return .unreachable
+                }
+            }
+            return .unresolved
+        case .unreachable(let reason):
+            unreachable.append((endpoint, "\(reason)"))
+            return .unreachable
+        }
+    }
+
+    private mutating func path(
+        by hop: NextHop, to endpoint: Endpoint, of stream: StreamConfiguration
+    ) -> Destination.Path {
+        guard let number = interfaceNumbers[hop.interface] else {
+            unreachable.append((endpoint, "it leaves by \(hop.interfaceName), which is not open here"))
+            return .unreachable
+        }
+        let source = Endpoint(
+            Self.ownSource(for: endpoint, of: stream) ?? hop.source, port: stream.listen.port)
+        guard let mac = hop.destinationMAC,
+            let headers = UDPEncapsulation(
+                nextHop: mac, interface: hop.sourceMAC, tags: VLANTags(hop.vlans), source: source,
+                destination: endpoint)
+        else {
+            unreachable.append((endpoint, "\(hop.interfaceName) has no address of its family"))
+            return .unreachable
+        }
+        // The MTU as it is now, which a tag is not part of; what was true when the port was opened may not be.
+        let longest = hop.mtu + 14 + headers.tags.byteCount
+        return .ready(interface: UInt16(number), headers, maximumPacketSize: longest)
+    }
+}
+
+extension VLANTags {
+    /// The tags of VLAN interfaces, the outermost first; at most two.
+    init(_ vlans: [Link.VLAN]) {
+        let tags = vlans.map { VLANTag(tagProtocol: EtherType(rawValue: $0.tpid), identifier: $0.id) }
+        switch tags.count {
+        case 0: self.init()
+        case 1: self.init(tags[0])
+        default: self.init(outer: tags[0], inner: tags[1])
+        }
+    }
+}

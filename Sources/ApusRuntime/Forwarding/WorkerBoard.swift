@@ -1,0 +1,44 @@
+import ApusPorts
+import ApusRTP
+import ApusRings
+import Synchronization
+
+/// What a worker and the control thread share: counters that one writes and the other reads, and
+/// the word that ends it.
+final class WorkerBoard: Sendable {
+    let counters: RelayCounters
+    let ports: FixedArray<PortCounters>
+    let stop = Atomic<Bool>(false)
+
+    init(slots: Int, ports count: Int) {
+        counters = RelayCounters(slots: slots)
+        ports = FixedArray(count: count) { _ in PortCounters() }
+    }
+}
+
+/// ``PortStatistics`` that another thread can read.
+struct PortCounters: ~Copyable, Sendable {
+    let received = Counter()
+    let receivedBytes = Counter()
+    let sent = Counter()
+    let sentBytes = Counter()
+    let drops = FixedArray(count: PortDrop.allCases.count) { _ in Counter() }
+
+    func publish(_ statistics: PortStatistics) {
+        received.set(statistics.received)
+        receivedBytes.set(statistics.receivedBytes)
+        sent.set(statistics.sent)
+        sentBytes.set(statistics.sentBytes)
+        for reason in PortDrop.allCases { drops[reason.rawValue].set(statistics.drops[reason]) }
+    }
+
+    var statistics: PortStatistics {
+        var statistics = PortStatistics()
+        statistics.received = received.value
+        statistics.receivedBytes = receivedBytes.value
+        statistics.sent = sent.value
+        statistics.sentBytes = sentBytes.value
+        for reason in PortDrop.allCases { statistics.drops[reason] = drops[reason.rawValue].value }
+        return statistics
+    }
+}

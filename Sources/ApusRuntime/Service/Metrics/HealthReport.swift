@@ -1,0 +1,60 @@
+/// What `/health` says: whether the forwarder can do its work at all.
+///
+/// It fails, with 503, when it has streams and none of their destinations can be reached, or when no port is
+/// open: then another instance should take over. Where some destinations can't be reached while others are
+/// served it is `degraded`, with 200, since a restart or another instance would not help; which ones and why
+/// is in the answer, and `apus_unreachable_destinations` is there to alert on.
+struct HealthReport {
+    enum Status: String {
+        case ok
+        case degraded
+        case failing
+    }
+
+    /// Reasons that are spelled out at most.
+    static let mostReasons = 16
+
+    private(set) var status = Status.ok
+    private(set) var reasons: [String] = []
+    private(set) var omitted = 0
+    private let uptime: Double
+    private let streams: Int
+    private let ports: Int
+
+    init(_ forwarder: ForwarderStatus) {
+        (uptime, streams, ports) = (forwarder.uptime, forwarder.streams.count, forwarder.ports.count)
+        if forwarder.ports.isEmpty {
+            status = .failing
+            reasons.append("no port is open")
+        }
+        guard !forwarder.unreachable.isEmpty else { return }
+        let anyServed = forwarder.streams.contains { stream in
+            stream.destinations.contains { forwarder.unreachable[$0] == nil }
+        }
+        if !anyServed { status = .failing } else if status == .ok { status = .degraded }
+        // Any of them: a list of a million is not worth sorting for sixteen.
+        for (destination, reason) in forwarder.unreachable.prefix(Self.mostReasons) {
+            reasons.append("\(destination): \(reason)")
+        }
+        reasons.sort()
+        omitted = max(0, forwarder.unreachable.count - Self.mostReasons)
+    }
+
+    /// The status code of the answer.
+    var code: UInt32 { status == .failing ? 503 : 200 }
+
+    /// The answer: one JSON object on a line.
+    var json: [UInt8] {
+        var writer = JSONWriter()
+        writer.openObject()
+        writer.add("status", status.rawValue)
+        writer.add("uptime", uptime)
+        writer.add("streams", streams)
+        writer.add("ports", ports)
+        if !reasons.isEmpty { writer.add("reasons", reasons) }
+        if omitted > 0 { writer.add("omitted", omitted) }
+        writer.closeObject()
+        writer.bytes.append(UInt8(ascii: "\n"))
+        return writer.bytes
+    }
+}

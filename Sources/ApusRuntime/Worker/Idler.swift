@@ -1,0 +1,40 @@
+import ApusPorts
+import ApusRings
+import CLinux
+import Glibc
+
+/// How a worker passes the time when there is nothing to receive: first it polls on, then it sleeps
+/// on the descriptors of its ports.
+struct Idler: ~Copyable {
+    private let policy: IdlePolicy
+    private var descriptors: FixedArray<pollfd>
+    private let canSleep: Bool
+    private var idleSince: UInt64 = 0
+
+    init<Driver: PortDriver & ~Copyable>(
+        _ policy: IdlePolicy, watching ports: borrowing FixedArray<Port<Driver>>
+    ) {
+        self.policy = policy
+        var all = true
+        for port in ports.indices where ports[port].driver.readyDescriptor < 0 { all = false }
+        canSleep = all && ports.count > 0 && policy.sleep > 0
+        descriptors = FixedArray(repeating: pollfd(), count: ports.count)
+        for port in ports.indices {
+            descriptors[port] = pollfd(
+                fd: ports[port].driver.readyDescriptor, events: Int16(POLLIN), revents: 0)
+        }
+    }
+
+    /// There was something to do.
+    mutating func wake() { idleSince = 0 }
+
+    /// There was nothing to do.
+    mutating func rest() {
+        guard canSleep else { return apus_relax() }
+        let now = Clock.monotonic
+        if idleSince == 0 { idleSince = now }
+        guard now &- idleSince >= UInt64(policy.spin) &* 1000 else { return apus_relax() }
+        // Sound: the array owns `count` of them and is not touched meanwhile.
+        unsafe _ = poll(&descriptors[0], nfds_t(descriptors.count), policy.sleep)
+    }
+}

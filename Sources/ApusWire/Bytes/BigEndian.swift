@@ -1,0 +1,92 @@
+// Big-endian loads and stores without bounds checks. Only code that has compared a length first may call
+// them; each view does so once, when it is made. All of them allow any alignment.
+
+extension RawSpan {
+    /// The octet at `offset`, which must be below `byteCount`.
+    @unsafe @inlinable @inline(__always)
+    func octet(_ offset: Int) -> UInt8 {
+        unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt8.self)
+    }
+
+    /// The 16-bit number at `offset`; two octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    func big16(_ offset: Int) -> UInt16 {
+        unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self))
+    }
+
+    /// The 32-bit number at `offset`; four octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    func big32(_ offset: Int) -> UInt32 {
+        unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+    }
+
+    /// The 64-bit number at `offset`; eight octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    func big64(_ offset: Int) -> UInt64 {
+        unsafe UInt64(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
+    /// The 48-bit link-layer address at `offset`; six octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    func mac(_ offset: Int) -> MACAddress {
+        let (high, low) = unsafe (big32(offset), big16(offset &+ 4))
+        return MACAddress(bits: UInt64(high) << 16 | UInt64(low))
+    }
+
+    /// The IPv4 address at `offset`; four octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    func ipv4(_ offset: Int) -> IPv4Address { unsafe IPv4Address(bits: big32(offset)) }
+
+    /// The IPv6 address at `offset`; sixteen octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    func ipv6(_ offset: Int) -> IPv6Address {
+        unsafe IPv6Address(high: big64(offset), low: big64(offset &+ 8))
+    }
+
+    /// The octets of `bounds`, which must lie inside this span.
+    @unsafe @inlinable @inline(__always)
+    @_lifetime(copy self)
+    func slice(_ start: Int, _ end: Int) -> RawSpan {
+        unsafe extracting(unchecked: Range(uncheckedBounds: (start, end)))
+    }
+}
+
+extension MutableRawSpan {
+    /// Writes an octet at `offset`, which must be below `byteCount`.
+    @unsafe @inlinable @inline(__always)
+    mutating func put8(_ value: UInt8, _ offset: Int) {
+        unsafe storeBytes(of: value, toUncheckedByteOffset: offset, as: UInt8.self)
+    }
+
+    /// Writes a 16-bit number at `offset`; two octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    mutating func put16(_ value: UInt16, _ offset: Int) {
+        unsafe storeBytes(of: value.bigEndian, toUncheckedByteOffset: offset, as: UInt16.self)
+    }
+
+    /// Writes a 32-bit number at `offset`; four octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    mutating func put32(_ value: UInt32, _ offset: Int) {
+        unsafe storeBytes(of: value.bigEndian, toUncheckedByteOffset: offset, as: UInt32.self)
+    }
+
+    /// Writes a 64-bit number at `offset`; eight octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    mutating func put64(_ value: UInt64, _ offset: Int) {
+        unsafe storeBytes(of: value.bigEndian, toUncheckedByteOffset: offset, as: UInt64.self)
+    }
+
+    /// Writes a link-layer address at `offset`; six octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    mutating func putMAC(_ address: MACAddress, _ offset: Int) {
+        unsafe put32(UInt32(truncatingIfNeeded: address.bits >> 16), offset)
+        unsafe put16(UInt16(truncatingIfNeeded: address.bits), offset &+ 4)
+    }
+
+    /// Writes an IPv6 address at `offset`; sixteen octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    mutating func putIPv6(_ address: IPv6Address, _ offset: Int) {
+        unsafe put64(address.high, offset)
+        unsafe put64(address.low, offset &+ 8)
+    }
+}

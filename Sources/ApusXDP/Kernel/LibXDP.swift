@@ -1,0 +1,125 @@
+import CXDP
+import Glibc
+import Synchronization
+
+/// libxdp and libbpf as this room uses them: one caller at a time, since libxdp keeps state in statics,
+/// and what they print becomes the text of our errors.
+enum LibXDP {
+    private static let lock = Mutex(())
+
+    /// The result of a call, and what was printed meanwhile.
+    struct Outcome {
+        let code: Int32
+        let log: String
+
+        /// The kernel's own words (extended acknowledgements), or else the last warning.
+        var detail: String {
+            let lines = log.split(whereSeparator: \.isNewline)
+            if let kernel = lines.last(where: { $0.contains("Kernel error message: ") }) {
+                return String(kernel.split(separator: "message: ", maxSplits: 1).last ?? kernel)
+            }
+            let last = lines.last { !$0.contains("skipping unrecognized data section") } ?? ""
+            for prefix in ["libbpf: ", "libxdp: "] where last.hasPrefix(prefix) {
+                return String(last.dropFirst(prefix.count))
+            }
+            return String(last)
+        }
+    }
+
+    /// Runs `body`, which gives 0 or a negative errno. Must not be nested.
+    static func call(_ body: () -> Int32) -> Outcome {
+        lock.withLock { _ in
+            apus_xdp_log_begin()
+            let code = body()
+            return unsafe Outcome(code: -min(code, 0), log: String(cString: apus_xdp_log_end()))
+        }
+    }
+
+    /// Where libxdp looks for the BPF file system.
+    static var bpfFileSystem: String { unsafe String(cString: apus_xdp_bpffs()) }
+
+    /// Whether a BPF file system is mounted there. libxdp makes its folder in it once a process only, but
+    /// threads may be in different mount namespaces, so the folder is made here.
+    static func prepareBPFFileSystem() -> Bool {
+        guard apus_xdp_has_bpffs() != 0 else { return false }
+        _ = unsafe mkdir(bpfFileSystem + "/xdp", S_IRWXU)
+        return true
+    }
+}
+
+extension LibXDP {
+    /// XDP_FLAGS_UPDATE_IF_NOEXIST of linux/if_link.h.
+    static let onlyIfNoneIsThere: UInt32 = 1 << 0
+}
+
+extension XDPMode {
+    /// XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE of linux/if_link.h.
+    var attachFlag: UInt32 { self == .native ? 1 << 2 : 1 << 1 }
+
+    /// libxdp's name of the mode.
+    var libxdp: xdp_attach_mode { self == .native ? XDP_MODE_NATIVE : XDP_MODE_SKB }
+}
+
+/// Capabilities (capabilities(7)) that this room needs.
+enum Capability: Int {
+    case netAdmin = 12
+    case netRaw = 13
+    case sysAdmin = 21
+    case bpf = 39
+
+    var name: String {
+        switch self {
+        case .netAdmin: "CAP_NET_ADMIN"
+        case .netRaw: "CAP_NET_RAW"
+        case .sysAdmin: "CAP_SYS_ADMIN"
+        case .bpf: "CAP_BPF"
+        }
+    }
+
+    /// Those of `wanted` that the calling thread does not have in effect. CAP_SYS_ADMIN stands in for CAP_BPF.
+    static func missing(of wanted: [Capability]) -> [String] {
+        let status = readFile("/proc/thread-self/status") ?? ""
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
+            let digits = line.split(whereSeparator: \.isWhitespace).last,
+            let held = UInt64(digits, radix: 16)
+        else { return [] }
+        func has(_ capability: Capability) -> Bool { held >> UInt64(capability.rawValue) & 1 == 1 }
+        return wanted.filter { !has($0) && !($0 == .bpf && has(.sysAdmin)) }.map(\.name)
+    }
+}
+
+/// A small file of /proc or /sys as text.
+func readFile(_ path: String) -> String? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    return unsafe withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16) { buffer in
+        var length = 0
+        while length < buffer.count {
+            let more = unsafe read(file, buffer.baseAddress! + length, buffer.count - length)
+            guard more > 0 else { break }
+            length += more
+        }
+        return unsafe String(decoding: buffer[..<length], as: UTF8.self)
+    }
+}
+
+/// The interfaces of this network namespace.
+func interfaceNames() -> [String] {
+    guard let list = unsafe if_nameindex() else { return [] }
+    defer { unsafe if_freenameindex(list) }
+    var names: [String] = []
+    var next = unsafe list
+    while let name = unsafe next.pointee.if_name {
+        unsafe names.append(String(cString: name))
+        unsafe next += 1
+    }
+    return names
+}
+
+/// The index of an interface of this network namespace.
+func interfaceIndex(_ name: String) throws(XDPError) -> Int32 {
+    let index = unsafe if_nametoindex(name)
+    guard index != 0 else { throw XDPError(name, .noSuchInterface(existing: interfaceNames())) }
+    return Int32(index)
+}

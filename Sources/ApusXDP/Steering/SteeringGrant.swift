@@ -1,0 +1,37 @@
+/// How a steering program sits on its interface.
+public struct SteeringGrant: Sendable, Hashable {
+    /// Native or generic.
+    public let mode: XDPMode
+    /// Whether libxdp's dispatcher calls it, so that other XDP programs can be beside it.
+    public let usesDispatcher: Bool
+    /// Whether frames of several buffers (jumbo frames) reach it.
+    public let takesFragments: Bool
+    /// The other XDP programs on the interface.
+    public let others: [String]
+    /// What differs from the best grant and why, and what was cleaned up, one sentence each.
+    public let remarks: [String]
+}
+
+/// What the steering program did with the frames it saw, over all CPUs.
+public struct SteeringCounters: Sendable, Hashable {
+    /// Redirected to a socket.
+    public var steered: UInt64 = 0
+    /// Left to the kernel: neither IPv4 nor IPv6 (ARP among them).
+    public var passedNotIP: UInt64 = 0
+    /// Left to the kernel: a fragment, which only it reassembles.
+    public var passedFragment: UInt64 = 0
+    /// Left to the kernel: not UDP.
+    public var passedNotUDP: UInt64 = 0
+    /// Left to the kernel: UDP to a port or address that was not asked for.
+    public var passedNoPort: UInt64 = 0
+    /// Left to the kernel although asked for: no socket is open on the queue it came in by.
+    public var passedNoSocket: UInt64 = 0
+    /// Left to the kernel: headers cut short, or more of them than are looked at.
+    public var passedMalformed: UInt64 = 0
+
+    /// All frames seen.
+    public var seen: UInt64 {
+        steered + passedNotIP + passedFragment + passedNotUDP + passedNoPort + passedNoSocket
+            + passedMalformed
+    }
+}

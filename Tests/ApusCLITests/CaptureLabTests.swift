@@ -1,0 +1,131 @@
+import Foundation
+import NetworkLab
+import Testing
+
+/// `apus capture` between namespaces, judged by tcpdump and tshark.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct CaptureLabTests {
+    /// Every frame of a file as tcpdump prints it, in hexadecimal.
+    private func frames(_ file: ScratchFile) throws -> String {
+        try NetworkLab.run(["tcpdump", "-r", file.path, "-nn", "-t", "-xx"], timeout: .seconds(60))
+            .standardOutput
+    }
+
+    private func send(
+        _ net: ToolLab, _ count: Int, to destination: String = "192.0.2.2:5004", size: Int = 1400
+    )
+        throws
+    {
+        let run = try runApus(
+            in: net.a,
+            [
+                "generate", "va", "--to", destination, "--rate", "20000", "--count", "\(count)", "--size",
+                "\(size)", "--ssrc", "5",
+            ])
+        #expect(run.code == .exited(0), "\(run.errors)")
+    }
+
+    @Test(
+        .requires(.root, .program("tcpdump"), .program("tshark")),
+        arguments: [("packet", "pcap"), ("packet", "pcapng"), ("xdp", "pcap"), ("xdp", "pcapng")])
+    func `the file holds what was sent, byte for byte`(backend: String, format: String) throws {
+        let net = try ToolLab("capture", queues: backend == "xdp" ? 2 : 1)
+        defer { net.close() }
+        let (own, theirs) = (try ScratchFile(suffix: format), try ScratchFile(suffix: "pcap"))
+        // AF_XDP takes packets before tcpdump could see them, so that the twin is a second run.
+        if backend == "xdp" {
+            let twin = try net.tcpdump(theirs, "udp", "port", "5004")
+            try send(net, 3000)
+            try net.finish(twin, theirs)
+        }
+        let twin = backend == "packet" ? try net.tcpdump(theirs, "udp", "port", "5004") : nil
+        let running = try net.b.start(
+            [apusPath, "capture", "vb", "--write", own.path, "--port", "5004", "--backend", backend])
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        let warning = "warning: UDP to port 5004 on vb goes to the file and not to this host"
+        #expect(running.errors.contains(warning) == (backend == "xdp"), "\(running.errors)")
+        try send(net, 3000)
+        try send(net, 10, to: "192.0.2.2:5006")
+        usleep(300_000)
+        #expect(running.stop(SIGTERM) == .exited(0), "\(running.errors)")
+        if let twin { try net.finish(twin, theirs) }
+
+        #expect(
+            running.output.hasPrefix("wrote 3,000 packets, 4,326,000 bytes to \(own.path) in "),
+            "\(running.output)")
+        #expect(!running.output.contains("dropped"))
+        let (mine, others) = (try frames(own), try frames(theirs))
+        #expect(mine.count == others.count)
+        // Not within the macro, which would print all of it.
+        let isSame = mine == others
+        #expect(isSame)
+        let rows = try fields(of: own, "rtp.seq", "udp.checksum.status", "frame.time_epoch")
+        let isComplete = rows.map { $0[0] } == (0..<3000).map(String.init)
+        #expect(isComplete)
+        let isRight = rows.allSatisfy { $0[1] == "1" }
+        #expect(isRight)
+        let now = Date().timeIntervalSince1970
+        let isNow = rows.allSatisfy { ((Double($0[2]) ?? 0) - now).magnitude < 120 }
+        #expect(isNow)
+    }
+
+    @Test(.requires(.root, .program("tshark")))
+    func `it ends after a count or a time, and cuts packets to a length without forgetting their own`() throws
+    {
+        let net = try ToolLab("capture-count")
+        defer { net.close() }
+        let file = try ScratchFile(suffix: "pcapng")
+        let counted = try net.b.start(
+            [
+                apusPath, "capture", "vb", "--write", file.path, "--port", "5004", "--count", "50", "--snap",
+                "64",
+                "--json",
+            ])
+        try counted.waitForLine(containing: "ready", timeout: .seconds(30))
+        try send(net, 200, to: "[2001:db8::2]:5004")
+        #expect(counted.waitForExit(within: .seconds(30)) == .exited(0), "\(counted.errors)")
+        let summary = try object(counted.output)
+        #expect(summary["packets"] as? Int == 50 && summary["bytes"] as? Int == 3200)
+        let rows = try fields(of: file, "frame.cap_len", "frame.len")
+        #expect(rows.count == 50 && Set(rows) == [["64", "1462"]])
+
+        let empty = try ScratchFile(suffix: "pcap")
+        let timed = try runApus(
+            in: net.b, ["capture", "vb", "--write", empty.path, "--port", "9", "--duration", "0.3", "--json"])
+        #expect(timed.code == .exited(0), "\(timed.errors)")
+        let nothing = try object(timed.output)
+        #expect(nothing["packets"] as? Int == 0)
+        #expect(try #require(nothing["seconds"] as? Double) >= 0.3)
+        #expect(try fields(of: empty, "frame.len").isEmpty)
+    }
+
+    @Test(.requires(.root)) func `everything that arrives is captured, and goes its way all the same`() throws
+    {
+        let net = try ToolLab("capture-all")
+        defer { net.close() }
+        let file = try ScratchFile(suffix: "pcap")
+        let running = try net.b.start([apusPath, "capture", "vb", "--write", file.path])
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        try net.a.run("ping", "-c", "3", "-i", "0.2", "192.0.2.2")
+        usleep(300_000)
+        #expect(running.stop(SIGINT) == .exited(0))
+        let rows = try fields(of: file, "icmp.type").filter { $0 == ["8"] }
+        #expect(rows.count == 3)
+    }
+
+    @Test(.requires(.root, .program("setpriv"))) func `what can't be done has a code and a reason`() throws {
+        let net = try ToolLab("capture-errors")
+        defer { net.close() }
+        let file = try ScratchFile("precious", suffix: "pcap")
+        for backend in ["packet", "xdp"] {
+            let run = try runApus(
+                in: net.b, ["capture", "vb", "--write", file.path, "--port", "9", "--backend", backend],
+                prefix: unprivileged)
+            #expect(run.code == .exited(77) && run.errors.contains("CAP_NET_RAW"), "\(run.errors)")
+        }
+        #expect(try file.text == "precious")
+        let run = try runApus(in: net.b, ["capture", "vb", "--write", file.path + "/a.pcap"])
+        #expect(run.code == .exited(66))
+        #expect(run.errors.contains("\"\(file.path)/a.pcap\" cannot be created: Not a directory"))
+    }
+}

@@ -1,0 +1,92 @@
+import NetworkLab
+import Testing
+
+/// The scripts and the manual, judged by the programs that they are made for.
+@Suite struct GeneratedTextTests {
+    private func bashOffers(_ words: String...) throws -> [String] {
+        let list = words.map { "'\($0)'" }.joined(separator: " ")
+        let run = try shell(
+            """
+            source <(apus completion bash) && COMP_WORDS=(\(list)) && COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) \
+            && _apus && printf '%s\\n' "${COMPREPLY[@]}"
+            """)
+        #expect(run.code == 0 && run.errors == "", "\(run.errors)")
+        return run.output.split(separator: "\n").map(String.init)
+    }
+
+    @Test func `bash is offered commands, options and values`() throws {
+        #expect(try bashOffers("apus", "fo") == ["forward"])
+        #expect(
+            try bashOffers("apus", "forward", "--b") == ["--backend", "--busy-poll", "--busy-poll-budget"])
+        #expect(try bashOffers("apus", "forward", "--backend", "") == ["auto", "xdp", "packet"])
+        #expect(try bashOffers("apus", "forward", "-b", "x") == ["xdp"])
+        #expect(try bashOffers("apus", "forward", "--backend", "=", "p") == ["packet"])
+        #expect(try bashOffers("apus", "forward", "--backend", "=") == ["auto", "xdp", "packet"])
+        #expect(try bashOffers("apus", "forward", "--interface", "").contains("lo"))
+        #expect(try bashOffers("apus", "forward", "--config", "/etc/pass").contains("/etc/passwd"))
+        #expect(try bashOffers("apus", "forward", "--listen", "").isEmpty)
+        #expect(try bashOffers("apus", "completion", "") == ["bash", "zsh", "fish"])
+        #expect(try bashOffers("apus", "help", "fo") == ["forward"])
+    }
+
+    @Test(.requires(.program("fish"))) func `fish is offered commands, options and values`() throws {
+        func offers(_ line: String) throws -> [String] {
+            let run = try shell(
+                "fish --no-config -c 'apus completion fish | source; complete -C \"\(line)\"'")
+            #expect(run.code == 0 && run.errors == "", "\(run.errors)")
+            return run.output.split(separator: "\n").map { String($0.prefix { $0 != "\t" }) }
+        }
+        #expect(try offers("apus fo") == ["forward"])
+        #expect(try offers("apus forward --b") == ["--backend", "--busy-poll", "--busy-poll-budget"])
+        #expect(try offers("apus forward --backend ").sorted() == ["auto", "packet", "xdp"])
+        #expect(try offers("apus forward -i l").contains("lo"))
+        #expect(try offers("apus forward --config /etc/pass").contains("/etc/passwd"))
+        #expect(try offers("apus completion ").sorted() == ["bash", "fish", "zsh"])
+        #expect(try offers("apus help fo") == ["forward"])
+    }
+
+    /// zsh completes only at a prompt, so one is given to it on a terminal of its own.
+    @Test(.requires(.program("zsh"))) func `zsh is offered commands, options and values`() throws {
+        func offers(_ line: String) throws -> String {
+            let script = try ScratchFile(
+                """
+                zmodload zsh/zpty
+                zpty z zsh -f -i
+                # The line shows <%%> and do''ne as it is typed; only what comes of it shows <%> and done.
+                zpty -w z 'PROMPT="<%%>"; autoload -U compinit; compinit -D -u; LISTMAX=99; source <(apus completion zsh)'
+                zpty -r z text '*<%>*'
+                zpty -w -n z "\(line)"$'\\t\\t'
+                zpty -w -n z $'\\C-u'
+                zpty -w z "print do''ne"
+                zpty -r z text '*done*'
+                print -r -- $text
+                zpty -d z
+                """, suffix: "zsh")
+            let run = try shell("timeout 20 zsh -f \(script.path)", environment: ["TERM": "xterm"])
+            #expect(run.code == 0, "\(run.errors)")
+            return run.output
+        }
+        #expect(try offers("apus fo").contains("forward"))
+        let backends = try offers("apus forward --backend ")
+        #expect(["auto", "xdp", "packet"].allSatisfy { backends.contains($0) }, "\(backends)")
+        let options = try offers("apus forward --bu")
+        #expect(options.contains("--busy-poll-budget"), "\(options)")
+    }
+
+    @Test(.requires(.program("mandoc"))) func `the manual is clean mdoc`() throws {
+        let run = try shell("apus man | mandoc -T lint -W warning")
+        #expect(run.code == 0 && run.output == "" && run.errors == "", "\(run.output)\(run.errors)")
+    }
+
+    @Test(.requires(.program("mandoc"))) func `the manual knows each command, option and exit code`() throws {
+        let page = try shell("apus man | mandoc -T utf8 -O width=200 | col -bx").output
+        let help = try apus("forward", "--help").output
+        let options = help.matches(of: /--[a-z][a-z-]*/).map(\.output)
+        #expect(options.count > 20)
+        for option in options { #expect(page.contains(option), "\(option)") }
+        for code in ["64", "66", "69", "77", "78"] { #expect(page.contains("\n     \(code) "), "\(code)") }
+        #expect(
+            page.contains(
+                "$ apus forward -l 192.0.2.1:5004 -t 198.51.100.7:5004 -t '[2001:db8::7]:5004' --stats"))
+    }
+}

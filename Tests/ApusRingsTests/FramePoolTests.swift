@@ -1,0 +1,162 @@
+import ApusRings
+import Glibc
+import Synchronization
+import Testing
+
+@Suite("Frame pools")
+struct FramePoolTests {
+    @Test func `A pool gives each of its frames once and has none after that`() throws {
+        let memory = try FrameMemory(frames: 8, hugePages: .never)
+        var pool = try memory.makePool(frames: 8)
+        var seen: Set<UInt> = []
+        var held: [UInt] = []
+        while let frame = unsafe pool.take() {
+            let address = unsafe UInt(bitPattern: frame.header)
+            #expect(seen.insert(address).inserted)
+            #expect(unsafe memory.contains(frame))
+            held.append(address)
+        }
+        #expect(held.count == 8)
+        #expect(pool.free == 0)
+        for address in held { unsafe Frame(header: UnsafeMutablePointer(bitPattern: address)!).release() }
+        #expect(pool.free == 8)
+    }
+
+    @Test(arguments: FrameSize.allCases)
+    func `Frames start at multiples of their size and data at a multiple of 64`(_ size: FrameSize) throws {
+        let memory = try FrameMemory(frames: 4, frameSize: size, hugePages: .never)
+        var pool = try memory.makePool(frames: 4)
+        while let frame = unsafe pool.take() {
+            #expect(unsafe UInt(bitPattern: frame.header) % UInt(size.rawValue) == 0)
+            #expect(unsafe UInt(bitPattern: frame.data) % 64 == 0)
+            unsafe frame.release()
+            if unsafe UInt(bitPattern: frame.header) == UInt(bitPattern: memory.base) { break }
+        }
+    }
+
+    @Test func `The header fits the room it is given`() {
+        #expect(unsafe MemoryLayout<FrameHeader>.size <= FramePool.headerSize)
+    }
+
+    @Test func `Frames given back on another thread come home`() throws {
+        let memory = try FrameMemory(frames: 1000, hugePages: .never)
+        var pool = try memory.makePool(frames: 1000)
+        for _ in 0..<20 {
+            var held: [UInt] = []
+            while let frame = unsafe pool.take() { held.append(unsafe UInt(bitPattern: frame.header)) }
+            #expect(held.count == 1000)
+            let halves = [Array(held[..<500]), Array(held[500...])]
+            let threads = halves.map { half in
+                Running(half) { half in
+                    for address in half {
+                        unsafe Frame(header: UnsafeMutablePointer(bitPattern: address)!).release()
+                    }
+                }
+            }
+            for thread in threads { thread.join() }
+            #expect(pool.free == 1000)
+        }
+    }
+
+    @Test func `A pool handed over is owned by the thread that takes next`() throws {
+        let memory = try FrameMemory(frames: 4, hugePages: .never)
+        var pool = try memory.makePool(frames: 4)
+        let kept = unsafe pool.take()!
+        pool.handOver()
+        let address = unsafe UInt(bitPattern: kept.header)
+        Running(pool) { pool in
+            var pool = pool
+            let other = unsafe pool.take()!
+            unsafe other.release()
+            // The frame that the first thread took comes back here too.
+            unsafe Frame(header: UnsafeMutablePointer(bitPattern: address)!).release()
+            check(pool.free == 4)
+        }.join()
+    }
+
+    @Test func `A pool that another thread uses can be neither looked at nor handed over`() async {
+        await #expect(processExitsWith: .failure) {
+            var pool = try usedElsewhere()
+            print(pool.free)
+        }
+        await #expect(processExitsWith: .failure) {
+            var pool = try usedElsewhere()
+            pool.handOver()
+        }
+        await #expect(processExitsWith: .success) {
+            var pool = try usedElsewhere(andHandedOver: true)
+            pool.handOver()
+            guard pool.free == 4 else { exit(1) }
+        }
+    }
+
+    @Test func `A chain of segments is given back whole`() throws {
+        let memory = try FrameMemory(frames: 3, hugePages: .never)
+        var pool = try memory.makePool(frames: 3)
+        let (a, b, c) = unsafe (pool.take()!, pool.take()!, pool.take()!)
+        unsafe a.header.pointee.next = b.header
+        unsafe b.header.pointee.next = c.header
+        unsafe a.release()
+        #expect(pool.free == 3)
+    }
+
+    @Test func `A frame that outlives its pool stays readable`() throws {
+        var kept: UInt = 0
+        do {
+            let memory = try FrameMemory(frames: 2, hugePages: .never)
+            var pool = try memory.makePool(frames: 2)
+            let frame = unsafe pool.take()!
+            unsafe frame.data.storeBytes(of: 0x5a, as: UInt8.self)
+            kept = unsafe UInt(bitPattern: frame.header)
+        }
+        let frame = unsafe Frame(header: UnsafeMutablePointer(bitPattern: kept)!)
+        #expect(unsafe frame.data.load(as: UInt8.self) == 0x5a)
+        unsafe frame.release()
+    }
+
+    @Test func `More slots than a memory has are refused, and the rest can still be had`() throws {
+        let memory = try FrameMemory(frames: 10, hugePages: .never)
+        let first = try memory.makePool(frames: 6)
+        #expect(throws: MemoryError.notEnoughSlots(wanted: 5, free: 4)) { _ = try memory.makePool(frames: 5) }
+        for wanted in [-1, 0, .max, .min] {
+            #expect(throws: MemoryError.notEnoughSlots(wanted: wanted, free: 4)) {
+                _ = try memory.makePool(frames: wanted)
+            }
+        }
+        let second = try memory.makePool(frames: 4)
+        #expect(first.firstSlot == 0 && second.firstSlot == 6)
+    }
+
+    @Test func `Huge pages that are required and not there are an error that says what to do`() throws {
+        // 64 GiB of huge pages are on no machine these tests run on.
+        let error = #expect(throws: MemoryError.self) {
+            _ = try FrameMemory(frames: 1 << 20, frameSize: .bytes4096, hugePages: .required)
+        }
+        #expect(error?.description.contains("vm.nr_hugepages=2048") == true)
+    }
+
+    @Test func `Normal pages instead of huge ones come with the reason`() throws {
+        let memory = try FrameMemory(frames: 16, hugePages: .preferred)
+        if memory.grant.pages == .normal {
+            #expect(memory.grant.reason?.contains("2 MiB") == true)
+        } else {
+            #expect(memory.grant.reason == nil)
+        }
+        #expect(try FrameMemory(frames: 16, hugePages: .never).grant.reason == nil)
+    }
+
+    @Test func `A NUMA node that is not there is refused by number`() {
+        #expect(throws: MemoryError.self) { _ = try FrameMemory(frames: 1, node: 4096) }
+    }
+}
+
+/// A pool of four frames from which another thread has taken one and given it back.
+private func usedElsewhere(andHandedOver isHandedOver: Bool = false) throws -> FramePool {
+    let memory = try FrameMemory(frames: 4, hugePages: .never)
+    return Running(try memory.makePool(frames: 4)) { pool in
+        var pool = pool
+        if let frame = unsafe pool.take() { unsafe frame.release() }
+        if isHandedOver { pool.handOver() }
+        return pool
+    }.join()
+}

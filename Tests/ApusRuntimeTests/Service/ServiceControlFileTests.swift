@@ -1,0 +1,135 @@
+import ApusConfig
+import Glibc
+import NetworkLab
+import Testing
+
+@testable import ApusRuntime
+
+@Suite("The file of the control socket")
+struct ServiceControlFileTests {
+    private let folder = Folder()
+    private var path: String { folder.path + "/control.sock" }
+
+    private func facts(_ path: String) -> stat? {
+        var facts = stat()
+        return unsafe lstat(path, &facts) == 0 ? facts : nil
+    }
+
+    private func configuration(mode: UInt32 = 0o600, group: String? = nil) -> ControlConfiguration {
+        ControlConfiguration(socket: path, mode: FileMode(bits: mode), group: group)
+    }
+
+    @Test("it has the mode of the configuration, whatever the umask, and goes with the socket")
+    func mode() throws {
+        for mode: UInt32 in [0o600, 0o660, 0o666] {
+            let listener = try ControlListener(configuration(mode: mode))
+            #expect(facts(path).map { $0.st_mode & 0o7777 } == mode)
+            _ = consume listener
+            #expect(facts(path) == nil)
+        }
+    }
+
+    @Test("it is given to the group of the configuration, and a group that is not there is named")
+    func group() throws {
+        let listener = try ControlListener(configuration(mode: 0o660, group: "root"))
+        #expect(facts(path)?.st_gid == 0)
+        _ = consume listener
+        let error = #expect(throws: ServiceError.noSuchGroup("nosuchgroup")) {
+            _ = try ControlListener(configuration(group: "nosuchgroup"))
+        }
+        #expect(error?.description.contains("\"nosuchgroup\"") == true)
+        #expect(facts(path) == nil)
+    }
+
+    @Test("a socket that is served is not replaced, and its process is named")
+    func live() throws {
+        let listener = try ControlListener(configuration())
+        let before = facts(path)?.st_ino
+        #expect(throws: ServiceError.socketInUse(path: path, process: getpid())) {
+            _ = try ControlListener(configuration())
+        }
+        #expect(facts(path)?.st_ino == before)
+        _ = consume listener
+    }
+
+    @Test("a socket whose process is gone is replaced")
+    func stale() throws {
+        try NetworkLab.run([
+            "/usr/bin/python3", "-c",
+            "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()", path,
+        ])
+        let left = try #require(facts(path))
+        let listener = try ControlListener(configuration())
+        #expect(facts(path)?.st_mtim.tv_nsec != left.st_mtim.tv_nsec)
+        #expect(facts(path).map { $0.st_mode & 0o777 } == 0o600)
+        _ = consume listener
+    }
+
+    @Test("a file or a symbolic link of that name is left alone")
+    func otherFile() throws {
+        close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
+        #expect(throws: ServiceError.notASocket(path: path)) { _ = try ControlListener(configuration()) }
+        #expect(facts(path) != nil)
+        unsafe unlink(path)
+        #expect(unsafe symlink("/etc/passwd", path) == 0)
+        #expect(throws: ServiceError.notASocket(path: path)) { _ = try ControlListener(configuration()) }
+        #expect(facts(path).map { $0.st_mode & S_IFMT } == S_IFLNK)
+    }
+
+    @Test("what somebody else has put in its place is not removed")
+    func replaced() throws {
+        let listener = try ControlListener(configuration())
+        unsafe unlink(path)
+        close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
+        _ = consume listener
+        #expect(facts(path) != nil)
+    }
+
+    @Test("its mode and group are never given to what somebody else has put in its place")
+    func replacedBeforeChange() throws {
+        let other = folder.path + "/forward.json5"
+        close(unsafe open(other, O_CREAT | O_WRONLY, 0o600))
+        var listener = try ControlListener(configuration())
+        unsafe unlink(path)
+        #expect(unsafe symlink(other, path) == 0)
+        let error = #expect(throws: ServiceError.socketReplaced(path: path)) {
+            try listener.change(to: configuration(mode: 0o666, group: "daemon"))
+        }
+        #expect(error?.description.contains("was replaced by another file") == true)
+        #expect(facts(other).map { $0.st_mode & 0o7777 } == 0o600 && facts(other)?.st_gid == getegid())
+        unsafe unlink(path)
+        #expect(unsafe link(other, path) == 0)
+        #expect(throws: ServiceError.socketReplaced(path: path)) {
+            try listener.change(to: configuration(mode: 0o666))
+        }
+        #expect(facts(other).map { $0.st_mode & 0o7777 } == 0o600)
+    }
+
+    @Test("a folder that is not there, or locked by somebody, is named")
+    func folders() throws {
+        let nowhere = ControlConfiguration(socket: "/no-such-folder/apus/control.sock")
+        let error = #expect(throws: ServiceError.self) { _ = try ControlListener(nowhere) }
+        #expect(error == .noFolder(path: nowhere.socket, folder: "/no-such-folder/apus"))
+        let held = unsafe open(folder.path, O_RDONLY | O_DIRECTORY)
+        #expect(flock(held, LOCK_EX) == 0)
+        #expect(throws: ServiceError.folderLocked(path: path)) { _ = try ControlListener(configuration()) }
+        close(held)
+        _ = try ControlListener(configuration())
+    }
+
+    @Test("a failure leaves no descriptor open and no file behind")
+    func noLeak() throws {
+        let before = openDescriptors()
+        for _ in 0..<40 {
+            #expect(throws: ServiceError.self) {
+                _ = try ControlListener(configuration(group: "nosuchgroup"))
+            }
+            #expect(throws: ServiceError.self) {
+                _ = try ControlListener(ControlConfiguration(socket: folder.path))
+            }
+        }
+        // Other tests run beside this one, so a few more may be open, but not one a failure.
+        #expect(openDescriptors() < before + 30)
+        #expect(facts(path) == nil)
+    }
+}

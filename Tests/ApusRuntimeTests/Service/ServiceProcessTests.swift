@@ -1,0 +1,337 @@
+import ApusConfig
+import Foundation
+import NetworkLab
+import Testing
+
+/// The built `apus` as a service: in a namespace of its own, between two links, with the real signals,
+/// sockets and files.
+@Suite(
+    "apus forward as a service", .requires(.root, .program("curl"), .file("/usr/bin/python3")),
+    .timeLimit(.minutes(4)))
+struct ServiceProcessTests {
+    private final class Service {
+        let lab: NetworkLab
+        let relay: Namespace
+        let sender: Namespace
+        let folder = Folder()
+        var running: Running!
+
+        var socket: String { folder.path + "/control.sock" }
+        var file: String { folder.path + "/forward.json5" }
+
+        init(_ name: String) throws {
+            lab = NetworkLab(name)
+            relay = try lab.namespace("relay")
+            sender = try lab.namespace("sender")
+            try lab.link(sender, "va", ["192.0.2.1/24"], relay, "vb", ["192.0.2.2/24"])
+        }
+
+        /// The apus that was built with these tests, beside the program that runs them.
+        static let apus = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+            .deletingLastPathComponent().appendingPathComponent("apus").path
+
+        func configure(streams: [Int], to: String = "192.0.2.1:6000", more: String = "") throws {
+            let list = streams.map {
+                "{ name: \"s\($0)\", listen: \"192.0.2.2:\($0)\", to: [\"\(to)\"] }"
+            }
+            let text = """
+                { defaults: { backend: "packet" }, streams: [\(list.joined(separator: ","))],
+                  control: { socket: "\(socket)" }, metrics: { listen: "127.0.0.1:9469" } \(more) }
+                """
+            try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+        }
+
+        func start(_ words: [String] = [], environment: [String: String] = [:]) throws {
+            running = try relay.start(
+                [Self.apus, "forward", "--config", file] + words, environment: environment)
+            try running.waitForLine(containing: "ready")
+        }
+
+        func control(_ word: String) throws -> String {
+            try relay.run(Self.apus, "control", socket, word, "--json").standardOutput
+        }
+
+        /// Sends datagrams from one socket, a millisecond apart.
+        func send(_ count: Int, to port: Int) throws {
+            try sender.run(
+                "/usr/bin/python3", "-c",
+                "import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+                    + "for i in range(\(count)): s.sendto(b'x'*100,('192.0.2.2',\(port))); time.sleep(0.001)")
+        }
+
+        /// Waits until the forwarder has sent that many packets in all: the first ones wait for their next hop.
+        func waitFor(_ packets: Int) throws {
+            for _ in 0..<100 {
+                if try control("status").contains("\"sent\":\(packets),\"sentBytes\"") { return }
+                usleep(20_000)
+            }
+        }
+
+        deinit { lab.close() }
+    }
+
+    @Test("SIGTERM and SIGINT end it with a summary and exit code 0, and its socket is gone")
+    func stopSignals() throws {
+        for signal in [SIGTERM, SIGINT] {
+            let service = try Service("stop")
+            try service.configure(streams: [5004])
+            try service.start()
+            try service.send(10, to: 5004)
+            try service.waitFor(10)
+            #expect(service.running.stop(signal) == .exited(0))
+            #expect(service.running.errors.contains("stream s5004: received 10, sent 10"))
+            #expect(
+                service.running.errors.contains(
+                    "stopping, asked by \(signal == SIGINT ? "SIGINT" : "SIGTERM")"))
+            #expect(unsafe access(service.socket, F_OK) != 0)
+        }
+    }
+
+    @Test("SIGHUP takes up what the file says now, and a file with an error leaves all as it was")
+    func reload() throws {
+        let service = try Service("reload")
+        try service.configure(streams: [5004])
+        try service.start()
+        try service.send(10, to: 5004)
+        try service.configure(streams: [5004, 5006])
+        service.running.send(SIGHUP)
+        try service.running.waitForLine(containing: "the configuration is in force: 2 streams")
+        try service.send(10, to: 5006)
+        try Data("{ streams: [ { listen: \"192.0.2.2:5004\", too: [] } ] }".utf8)
+            .write(to: URL(fileURLWithPath: service.file))
+        service.running.send(SIGHUP)
+        let line = try service.running.waitForLine(containing: "the configuration stays as it was")
+        #expect(line.contains("forward.json5:1:"))
+        try service.send(10, to: 5004)
+        try service.waitFor(30)
+        let status = try service.control("status")
+        #expect(status.contains("\"name\":\"s5004\""))
+        #expect(status.contains("\"packets\":20,"))
+        #expect(status.contains("\"packets\":10,"))
+        #expect(service.running.stop() == .exited(0))
+    }
+
+    @Test("the control socket gives the status, reloads with the reason when it can't, and stops")
+    func control() throws {
+        let service = try Service("control")
+        try service.configure(streams: [5004])
+        try service.start()
+        try service.configure(streams: [5004, 5006, 5008])
+        #expect(try service.control("reload") == "{\"ok\":true,\"streams\":3}\n")
+        #expect(try service.control("status").contains("\"name\":\"s5008\""))
+        let text = try service.relay.run(Service.apus, "control", service.socket, "status").standardOutput
+        #expect(text.contains("stream s5008: received 0"))
+        try Data("{ streams: 7 }".utf8).write(to: URL(fileURLWithPath: service.file))
+        let refusal = #expect(throws: LabError.self) { try service.control("reload") }
+        #expect(
+            refusal?.description.contains("\\\"ok\\\":false") == true
+                || refusal?.description.contains("\"ok\":false") == true)
+        #expect(refusal?.description.contains("forward.json5:1:12") == true)
+        #expect(try service.control("stop") == "{\"ok\":true}\n")
+        // The command returns when the forwarder has ended all its work; the process has but to exit.
+        #expect(service.running.waitForExit(within: .seconds(2)) == .exited(0))
+        #expect(service.running.errors.contains("of user 0"))
+    }
+
+    @Test(
+        "a reload moves the control socket and the metrics server, and one that can't be had refuses it all")
+    func endpoints() throws {
+        let service = try Service("endpoints")
+        try service.configure(streams: [5004])
+        try service.start()
+        func write(_ socket: String, _ metrics: String) throws {
+            let text = """
+                { defaults: { backend: "packet" },
+                  streams: [{ listen: "192.0.2.2:5004", to: ["192.0.2.1:6000"] }],
+                  control: { socket: "\(socket)", mode: "0640" }, metrics: { listen: "\(metrics)" } }
+                """
+            try Data(text.utf8).write(to: URL(fileURLWithPath: service.file))
+        }
+        try write("/no-such-folder/control.sock", "127.0.0.1:9470")
+        #expect(throws: LabError.self) { try service.control("reload") }
+        #expect(throws: LabError.self) {
+            try service.relay.run("curl", "-sS", "http://127.0.0.1:9470/health")
+        }
+        _ = try service.relay.run("curl", "-sSf", "http://127.0.0.1:9469/health")
+
+        let other = service.folder.path + "/other.sock"
+        try write(other, "127.0.0.1:9470")
+        #expect(try service.control("reload") == "{\"ok\":true,\"streams\":1}\n")
+        #expect(unsafe access(service.socket, F_OK) != 0)
+        #expect(try service.relay.run("stat", "-c", "%a", other).standardOutput == "640\n")
+        let status = try service.relay.run(Service.apus, "control", other, "status", "--json")
+        #expect(status.standardOutput.contains("\"ok\":true"))
+        _ = try service.relay.run("curl", "-sSf", "http://127.0.0.1:9470/health")
+        #expect(throws: LabError.self) {
+            try service.relay.run("curl", "-sS", "http://127.0.0.1:9469/health")
+        }
+        #expect(service.running.stop() == .exited(0))
+        #expect(unsafe access(other, F_OK) != 0)
+    }
+
+    @Test("metrics count what was sent, and a second forwarder is told that the address is in use")
+    func metrics() throws {
+        let service = try Service("metrics")
+        try service.configure(streams: [5004])
+        try service.start()
+        try service.send(25, to: 5004)
+        try service.waitFor(25)
+        let text = try service.relay.run("curl", "-sSf", "http://127.0.0.1:9469/metrics").standardOutput
+        #expect(text.contains("apus_stream_received_packets_total{stream=\"s5004\"} 25\n"))
+        #expect(text.contains("apus_stream_sent_packets_total{stream=\"s5004\"} 25\n"))
+        #expect(text.contains("backend=\"packet\""))
+        let second = #expect(throws: LabError.self) {
+            try service.relay.run(
+                Service.apus, "forward", "-l", "192.0.2.2:5010", "-t", "192.0.2.1:6000", "-b", "packet",
+                "--metrics", "127.0.0.1:9469")
+        }
+        #expect(second?.description.contains("can't listen on 127.0.0.1:9469: another socket does") == true)
+        let third = #expect(throws: LabError.self) {
+            try service.relay.run(
+                Service.apus, "forward", "-l", "192.0.2.2:5010", "-t", "192.0.2.1:6000", "-b", "packet",
+                "--control", service.socket)
+        }
+        #expect(third?.description.contains("is served by process \(service.running.pid)") == true)
+        #expect(service.running.isRunning)
+    }
+
+    @Test("the Prometheus client library reads the metrics, and finds types, labels and no series twice")
+    func prometheus() throws {
+        let service = try Service("prometheus")
+        try service.configure(streams: [5004, 5006])
+        try service.start()
+        let answer = try service.relay.run(
+            "/usr/bin/python3", "-c",
+            """
+            import urllib.request
+            from prometheus_client.parser import text_string_to_metric_families as parse
+            text = urllib.request.urlopen("http://127.0.0.1:9469/metrics").read().decode()
+            seen = set()
+            for family in parse(text):
+                assert family.type in ("counter", "gauge"), family
+                assert family.documentation
+                for s in family.samples:
+                    key = (s.name, tuple(sorted(s.labels.items())))
+                    assert key not in seen, key
+                    seen.add(key)
+                    assert (family.type == "counter") == s.name.endswith("_total"), s.name
+            assert ("apus_stream_received_packets_total", (("stream", "s5006"),)) in seen
+            print(len(seen) > 60)
+            """)
+        #expect(answer.standardOutput == "True\n")
+    }
+
+    @Test("the service manager is told of the start, a reload, the end, and that it is alive")
+    func notifications() throws {
+        let service = try Service("notify")
+        try service.configure(streams: [5004])
+        let listener = try Script(
+            """
+            import socket
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.bind("\(service.folder.path)/notify.sock")
+            print("bound")
+            while True: print(s.recv(4096).decode().replace("\\n", " | "))
+            """)
+        #expect(listener.line() == "bound")
+        try service.start(environment: [
+            "NOTIFY_SOCKET": service.folder.path + "/notify.sock", "WATCHDOG_USEC": "400000",
+        ])
+        /// The next message that is no sign of life, and how many of those came before it.
+        func next() -> (message: String, beats: Int) {
+            var beats = 0
+            while true {
+                let line = listener.line()
+                if line != "WATCHDOG=1" || beats > 100 { return (line, beats) }
+                beats += 1
+            }
+        }
+        #expect(next().message == "READY=1 | STATUS=forwarding 1 stream")
+        sleep(2)
+        service.running.send(SIGHUP)
+        let (message, beats) = next()
+        // Half of 400 ms is the beat.
+        #expect((8...12).contains(beats))
+        #expect(message.hasPrefix("RELOADING=1 | MONOTONIC_USEC="))
+        #expect(next().message == "READY=1 | STATUS=forwarding 1 stream")
+        service.running.send(SIGTERM)
+        #expect(next().message == "STOPPING=1 | STATUS=stopping")
+        #expect(service.running.waitForExit(within: .seconds(5)) == .exited(0))
+    }
+
+    @Test("a storm of reloads starves neither statistics nor metrics nor packets")
+    func storm() throws {
+        let service = try Service("storm")
+        try service.configure(streams: Array(5004..<5204))
+        try service.start(["--stats", "--json"])
+        let storm = try service.relay.start([
+            "/usr/bin/python3", "-c",
+            """
+            import socket, os, signal, time
+            s = socket.socket(socket.AF_UNIX); s.connect("\(service.socket)"); f = s.makefile()
+            n = 0; end = time.time() + 4
+            while time.time() < end:
+                os.kill(\(service.running.pid), signal.SIGHUP)
+                s.sendall(b"reload\\n"); assert '"ok":true' in f.readline(); n += 1
+            print("reloads", n)
+            """,
+        ])
+        try service.send(2000, to: 5100)
+        for _ in 0..<5 {
+            _ = try service.relay.run("curl", "-sSf", "-m", "2", "http://127.0.0.1:9469/metrics")
+        }
+        try storm.waitForLine(containing: "reloads", timeout: .seconds(15))
+        let reloads = Int(storm.output.split(separator: " ").last!.dropLast()) ?? 0
+        #expect(reloads > 10)
+        let lines = service.running.output.split(separator: "\n").count
+        #expect(lines >= 4)
+        try service.waitFor(2000)
+        let status = try service.control("status")
+        #expect(
+            status.contains(
+                "\"name\":\"s5100\",\"listen\":\"192.0.2.2:5100\",\"destinations\":[\"192.0.2.1:6000\"],\"figures\":{\"packets\":2000,\"bytes\":200000,\"sent\":2000,"
+            ))
+        #expect(service.running.stop() == .exited(0))
+    }
+
+    /// A forwarder whose statistics go to a pipe that nobody reads, and its process id.
+    private func stalled(_ name: String) throws -> (Service, Running, String) {
+        let service = try Service(name)
+        // 500 streams are more than a pipe holds.
+        try service.configure(streams: Array(5004..<5504))
+        let shell = try service.relay.start([
+            "/bin/bash", "-c",
+            "exec 3> >(exec sleep 60); \(Service.apus) forward --config \(service.file) --stats --json >&3 & "
+                + "echo pid $!; wait $!; echo ended $?",
+        ])
+        let pid = try shell.waitForLine(containing: "pid").dropFirst(4)
+        try shell.waitForLine(containing: "ready")
+        sleep(3)
+        return (service, shell, String(pid))
+    }
+
+    @Test("what nobody reads does not hold it up: statistics to a pipe that is full")
+    func stalledReader() throws {
+        let (service, shell, _) = try stalled("stalled")
+        try service.send(10, to: 5004)
+        try service.waitFor(10)
+        let text = try service.relay.run("curl", "-sSf", "-m", "2", "http://127.0.0.1:9469/metrics")
+        #expect(text.standardOutput.contains("apus_stream_received_packets_total{stream=\"s5004\"} 10\n"))
+        #expect(try service.control("stop") == "{\"ok\":true}\n")
+        try shell.waitForLine(containing: "ended 0", timeout: .seconds(6))
+    }
+
+    @Test(
+        "a second SIGTERM ends at once what the first one ends too slowly, and nothing stops the next start")
+    func secondSignal() throws {
+        let (service, shell, pid) = try stalled("second")
+        try service.relay.run("kill", "-TERM", pid)
+        try shell.waitForLine(containing: "stopping, asked by SIGTERM")
+        usleep(300_000)
+        try service.relay.run("kill", "-TERM", pid)
+        // 128 and the number of the signal, long before the two seconds that a reader is given.
+        try shell.waitForLine(containing: "ended 143", timeout: .seconds(1))
+        try service.start()
+        #expect(service.running.stop() == .exited(0))
+    }
+}

@@ -1,0 +1,153 @@
+import ApusRTP
+import ApusWire
+import CLinux
+import Glibc
+import Synchronization
+
+@testable import ApusRuntime
+
+/// Runs a part of the service on a thread, as the control thread does: makes it there, waits for its
+/// descriptor, attends, until it is told to end or the pump goes.
+final class Pump {
+    private let stop = Stop()
+    private var thread: WorkerThread?
+    /// How often the part was attended.
+    var rounds: Int { stop.rounds.load(ordering: .relaxed) }
+
+    private final class Stop: Sendable {
+        let isSet = Atomic<Bool>(false)
+        let rounds = Atomic<Int>(0)
+        let error = Mutex<ServiceError?>(nil)
+        let isReady = Atomic<Bool>(false)
+    }
+
+    /// Serves metrics. Throws when the server can't be made.
+    static func metrics(_ endpoint: Endpoint, _ status: ForwarderStatus) throws -> Pump {
+        try Pump { () throws(ServiceError) in
+            let server = try MetricsServer(endpoint) { status }
+            return (server.descriptor, { server.timeout }, { server.attend() })
+        }
+    }
+
+    /// Serves a control socket.
+    static func control(
+        _ socket: @escaping @Sendable () throws(ServiceError) -> ControlSocket,
+        _ perform: @escaping @Sendable (ControlCommand, PeerCredentials?) -> ControlAnswer
+    ) throws -> Pump {
+        try Pump { () throws(ServiceError) in
+            let control = try socket()
+            return (control.descriptor, { nil }, { control.attend(perform) })
+        }
+    }
+
+    typealias Part = (descriptor: Int32, timeout: () -> Int32?, attend: () -> Void)
+
+    init(_ make: @escaping @Sendable () throws(ServiceError) -> Part) throws {
+        let stop = stop
+        thread = WorkerThread(name: "pump", cpu: nil) {
+            do throws(ServiceError) {
+                let part = try make()
+                stop.isReady.store(true, ordering: .releasing)
+                while !stop.isSet.load(ordering: .relaxed) {
+                    var polled = pollfd(fd: part.descriptor, events: Int16(POLLIN), revents: 0)
+                    _ = unsafe poll(&polled, 1, min(20, part.timeout() ?? 20))
+                    part.attend()
+                    stop.rounds.add(1, ordering: .relaxed)
+                }
+            } catch {
+                stop.error.withLock { $0 = error }
+                stop.isReady.store(true, ordering: .releasing)
+            }
+        }
+        while !stop.isReady.load(ordering: .acquiring) { usleep(1000) }
+        if let error = stop.error.withLock({ $0 }) { throw error }
+    }
+
+    /// Ends the thread.
+    func end() {
+        stop.isSet.store(true, ordering: .relaxed)
+        thread?.join()
+        thread = nil
+    }
+
+    deinit { end() }
+}
+
+/// A folder that goes with the test.
+final class Folder {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/apus-service-XXXXXX".utf8CString)
+        path = unsafe template.withUnsafeMutableBufferPointer {
+            unsafe String(cString: mkdtemp($0.baseAddress!))
+        }
+    }
+
+    deinit {
+        for name in ["control.sock", "other.sock", "notify.sock", "forward.json5"] {
+            unsafe unlink("\(path)/\(name)")
+        }
+        unsafe rmdir(path)
+    }
+}
+
+/// A TCP port of the loopback address that nobody uses now.
+func freePort() -> UInt16 {
+    let descriptor = socket(AF_INET, APUS_SOCK_STREAM, 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    unsafe withUnsafeMutableBytes(of: &address) { bytes in
+        let form = unsafe bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
+        unsafe bind(descriptor, form, length)
+        unsafe getsockname(descriptor, form, &length)
+    }
+    return UInt16(bigEndian: address.sin_port)
+}
+
+/// How many descriptors this process has open.
+func openDescriptors() -> Int {
+    var count = 0
+    for descriptor in 0..<1024 where fcntl(Int32(descriptor), F_GETFD) >= 0 { count += 1 }
+    return count
+}
+
+extension ForwarderStatus {
+    /// Figures with something in every field, made by hand.
+    static var sample: ForwarderStatus {
+        var status = ForwarderStatus()
+        (status.received, status.receivedBytes, status.accepted) = (1000, 123_456, 990)
+        (status.copies, status.sent, status.sentBytes) = (1980, 1970, 240_000)
+        (status.waiting, status.completedChecksums, status.uptime) = (3, 7, 12.5)
+        status.drops = ["no-stream": 8, "bad_udp_checksum": 2]
+        status.unreachable = ["198.51.100.9:5004": "no route"]
+        status.streams = [
+            stream("camera", packets: 990), stream("quote\" back\\slash\nline ü", packets: 0),
+        ]
+        status.ports = [
+            Port(
+                interface: "eth0", queue: 0, backend: "xdp",
+                features: [
+                    Feature(name: "zero-copy", requested: "auto", granted: "no", reason: "veth has none")
+                ],
+                received: 1000, receivedBytes: 123_456, sent: 1970, sentBytes: 240_000,
+                drops: ["kernel": 4])
+        ]
+        return status
+    }
+
+    static func stream(_ name: String, packets: UInt64, to: [String] = ["198.51.100.7:5004"]) -> Stream {
+        var figures = StreamFigures()
+        (figures.packets, figures.bytes, figures.sent) = (packets, packets * 100, packets * 2)
+        if packets > 0 {
+            (figures.lost, figures.reordered, figures.duplicates, figures.sourceChanges) = (5, 2, 1, 1)
+            (figures.rtcp, figures.notRTP, figures.dropped) = (10, 11, 12)
+            (figures.ssrc, figures.payloadType, figures.jitter) = (0xdead_beef, 96, 1.25)
+            figures.lastArrival = 1_700_000_000_500_000_000
+        }
+        return Stream(name: name, listen: "192.0.2.1:5004", destinations: to, figures: figures)
+    }
+}

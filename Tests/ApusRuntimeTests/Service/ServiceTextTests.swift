@@ -1,0 +1,149 @@
+import Foundation
+import Testing
+
+@testable import ApusRuntime
+
+@Suite("The texts of the service")
+struct ServiceTextTests {
+    private func whole(_ source: some TextSource) -> (text: String, pieces: [Int]) {
+        var source = source
+        var text: [UInt8] = []
+        var pieces: [Int] = []
+        while true {
+            let before = text.count
+            source.appendNext(to: &text)
+            if text.count == before { return (String(decoding: text, as: UTF8.self), pieces) }
+            pieces.append(text.count - before)
+        }
+    }
+
+    @Test("the status on the control socket has the keys and values that its encoded form has")
+    func status() throws {
+        let text = whole(StatusJSON(answerWith: .sample)).text
+        #expect(text.hasSuffix("}}\n"))
+        #expect(text.filter { $0 == "\n" }.count == 1)
+        let answer = try #require(
+            try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        #expect(answer["ok"] as? Bool == true)
+        let encoded = try JSONSerialization.jsonObject(with: JSONEncoder().encode(ForwarderStatus.sample))
+        func ordered(_ object: Any) throws -> String {
+            String(
+                decoding: try JSONSerialization.data(withJSONObject: object, options: .sortedKeys),
+                as: UTF8.self)
+        }
+        #expect(try ordered(try #require(answer["status"])) == ordered(encoded))
+    }
+
+    @Test("the status of ten thousand streams comes in pieces of bounded size and is whole")
+    func longStatus() throws {
+        var status = ForwarderStatus.sample
+        status.streams = (0..<10_000).map { ForwarderStatus.stream("stream \($0)", packets: UInt64($0)) }
+        for (text, pieces) in [whole(StatusJSON(answerWith: status)), whole(MetricsText(status))] {
+            #expect(pieces.count > 10)
+            #expect(pieces.allSatisfy { $0 <= 64 << 10 })
+            #expect(text.contains("\"stream 9999\""))
+        }
+        let text = whole(StatusJSON(answerWith: status)).text
+        let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        #expect(((object?["status"] as? [String: Any])?["streams"] as? [Any])?.count == 10_000)
+    }
+
+    @Test("a status with nothing in it is a valid text in both formats")
+    func empty() throws {
+        let text = whole(StatusJSON(answerWith: ForwarderStatus())).text
+        _ = try JSONSerialization.jsonObject(with: Data(text.utf8))
+        #expect(whole(MetricsText(ForwarderStatus())).text.contains("apus_received_packets_total 0\n"))
+    }
+
+    @Test("metrics have help, type and samples, with labels for streams, ports and reasons")
+    func metrics() {
+        let text = whole(MetricsText(.sample)).text
+        for lines in [
+            """
+            # HELP apus_received_packets_total Packets taken from the ports.
+            # TYPE apus_received_packets_total counter
+            apus_received_packets_total 1000
+
+            """,
+            "apus_dropped_packets_total{reason=\"bad_udp_checksum\"} 2\n",
+            "apus_dropped_packets_total{reason=\"no-stream\"} 8\n",
+            "apus_dropped_packets_total{reason=\"not_udp\"} 0\n",
+            "apus_port_dropped_packets_total{interface=\"eth0\",queue=\"0\",backend=\"xdp\",reason=\"kernel\"} 4\n",
+            "apus_port_feature_info{interface=\"eth0\",queue=\"0\",backend=\"xdp\",feature=\"zero-copy\","
+                + "requested=\"auto\",granted=\"no\"} 1\n",
+            "apus_stream_received_packets_total{stream=\"camera\"} 990\n",
+            "# TYPE apus_stream_rtp_lost_packets gauge\napus_stream_rtp_lost_packets{stream=\"camera\"} 5\n",
+            "apus_stream_rtp_jitter_seconds{stream=\"camera\"} 0.00125\n",
+            "apus_stream_rtp_ssrc{stream=\"camera\"} 3735928559\n",
+            "apus_stream_last_arrival_timestamp_seconds{stream=\"camera\"} 1700000000.5\n",
+            "apus_uptime_seconds 12.5\n",
+            "apus_unreachable_destinations 1\n",
+        ] { #expect(text.contains(lines)) }
+    }
+
+    @Test("a quote, a backslash and a line feed in a stream's name are escaped in its label")
+    func labels() {
+        let text = whole(MetricsText(.sample)).text
+        #expect(
+            text.contains("apus_stream_sent_packets_total{stream=\"quote\\\" back\\\\slash\\nline ü\"} 0\n"))
+        // Nothing was measured for it, and nothing is said.
+        #expect(!text.contains("apus_stream_rtp_ssrc{stream=\"quote"))
+    }
+
+    @Test("every one of ten thousand streams has its samples under the name of their family")
+    func metricsOfMany() {
+        var status = ForwarderStatus.sample
+        status.streams = (0..<10_000).map { ForwarderStatus.stream("stream \($0)", packets: 1) }
+        let lines = whole(MetricsText(status)).text.split(separator: "\n")
+        #expect(lines.allSatisfy { $0.hasPrefix("apus_") || $0.hasPrefix("# ") })
+        #expect(lines.count { $0.hasPrefix("apus_stream_received_packets_total{") } == 10_000)
+        #expect(lines.count { $0.hasPrefix("apus_stream_rtp_jitter_seconds{") } == 10_000)
+    }
+
+    @Test("no sample occurs twice and every family's samples stand together")
+    func uniqueness() {
+        // More than one piece, so that a family goes on in the next.
+        var status = ForwarderStatus.sample
+        status.streams += (0..<2000).map { ForwarderStatus.stream("stream \($0)", packets: UInt64($0)) }
+        let lines = whole(MetricsText(status)).text.split(separator: "\n")
+        #expect(Set(lines.filter { $0.hasPrefix("# TYPE") }).count == MetricFamily.all.count)
+        #expect(Set(lines).count == lines.count)
+        var family = Substring("")
+        for line in lines {
+            if line.hasPrefix("# TYPE ") { family = line.split(separator: " ")[2] }
+            if !line.hasPrefix("#") { #expect(line.prefix { $0 != "{" && $0 != " " } == family) }
+        }
+    }
+
+    @Test("health is ok, degraded while some destinations can't be reached, and failing when none can")
+    func health() {
+        var status = ForwarderStatus.sample
+        status.unreachable = [:]
+        #expect(HealthReport(status).code == 200)
+        #expect(
+            String(decoding: HealthReport(status).json, as: UTF8.self)
+                == "{\"status\":\"ok\",\"uptime\":12.5,\"streams\":2,\"ports\":1}\n")
+        status.streams[1].destinations = ["198.51.100.9:5004"]
+        status.unreachable = ["198.51.100.9:5004": "no route"]
+        #expect(HealthReport(status).code == 200)
+        #expect(
+            String(decoding: HealthReport(status).json, as: UTF8.self).contains(
+                "\"status\":\"degraded\"") == true)
+        status.unreachable["198.51.100.7:5004"] = "link down"
+        let failing = HealthReport(status)
+        #expect(failing.code == 503)
+        #expect(failing.reasons == ["198.51.100.7:5004: link down", "198.51.100.9:5004: no route"])
+        status.unreachable = [:]
+        status.ports = []
+        #expect(HealthReport(status).code == 503)
+    }
+
+    @Test("health names sixteen of many unreachable destinations and counts the others")
+    func boundedHealth() {
+        var status = ForwarderStatus.sample
+        for port in 0..<1000 { status.unreachable["203.0.113.1:\(port)"] = "no route" }
+        let report = HealthReport(status)
+        #expect(report.reasons.count == 16)
+        #expect(report.omitted == status.unreachable.count - 16)
+    }
+}

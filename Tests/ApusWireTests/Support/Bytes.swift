@@ -1,0 +1,96 @@
+import ApusWire
+
+/// Octets from hexadecimal digits; blanks and line ends between them are skipped.
+func hex(_ text: String) -> [UInt8] {
+    let digits = text.filter { !$0.isWhitespace }.map { UInt8($0.hexDigitValue!) }
+    precondition(digits.count % 2 == 0)
+    return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+}
+
+/// The 16-bit number in two octets.
+func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }
+
+/// A copy of the octets of a span.
+func array(_ span: RawSpan) -> [UInt8] {
+    var octets: [UInt8] = []
+    for offset in 0..<span.byteCount {
+        unsafe octets.append(span.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+    }
+    return octets
+}
+
+/// What a parser says of octets: nil if it took them.
+func refusal(_ octets: [UInt8], _ parse: (RawSpan) throws -> Void) -> ParseFailure? {
+    do {
+        try parse(octets.raw)
+        return nil
+    } catch {
+        return error as? ParseFailure
+    }
+}
+
+/// The Internet checksum as RFC 1071 section 4.1 writes it down: 16 bits at a time, in host order.
+func referenceChecksum(_ octets: [UInt8], onto initial: UInt32 = 0) -> UInt16 {
+    var sum = UInt64(initial)
+    for index in stride(from: 0, to: octets.count, by: 2) {
+        sum += UInt64(octets[index]) << 8
+        if index + 1 < octets.count { sum += UInt64(octets[index + 1]) }
+    }
+    while sum >> 16 != 0 { sum = sum & 0xffff + sum >> 16 }
+    return ~UInt16(sum)
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
+        return word ^ word >> 31
+    }
+
+    /// Octets where zeros and ones are far more frequent than chance has them.
+    mutating func octets(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in
+            switch next() % 8 {
+            case 0, 1: 0
+            case 2, 3: 0xff
+            default: UInt8(truncatingIfNeeded: next())
+            }
+        }
+    }
+
+    /// A number that is often 0 or all ones.
+    mutating func number<Number: FixedWidthInteger & UnsignedInteger>(_: Number.Type = Number.self) -> Number
+    {
+        switch next() % 4 {
+        case 0: 0
+        case 1: Number.max
+        default: Number(truncatingIfNeeded: next())
+        }
+    }
+}
+
+extension [UInt8] {
+    /// The octets, to be parsed.
+    var raw: RawSpan {
+        @_lifetime(borrow self) get {
+            // Sound: octets have no padding, and the span lives no longer than the array.
+            let bytes = unsafe span.bytes
+            return unsafe _overrideLifetime(bytes, borrowing: self)
+        }
+    }
+}
+
+/// Lends octets to an encoder.
+func write(_ octets: inout [UInt8], _ encode: (inout MutableRawSpan) throws -> Void) rethrows {
+    var elements = octets.mutableSpan
+    // Sound: any bit pattern is an octet.
+    var bytes = unsafe elements.mutableBytes
+    try encode(&bytes)
+}

@@ -1,0 +1,110 @@
+import ApusPorts
+import ApusWire
+import ApusXDP
+import CLinux
+import Foundation
+import Glibc
+import NetworkLab
+import Testing
+
+/// The program beside the test's own executable.
+private func holder(_ arguments: String...) throws -> [String] {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return [own.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/XDPHolder"] + arguments
+}
+
+@Suite("AF_XDP and processes", .requires(.root, .program("setpriv")))
+struct ProcessTests {
+    @Test(arguments: [XDPMode.native, .generic])
+    func `After kill -9 the host's traffic goes on, and the next start works`(_ mode: XDPMode) throws {
+        let net = try Pair("kill")
+        defer { net.lab.close() }
+        let wire = try net.a.enter { try Wire("va") }
+        let command = try holder("vb", "192.0.2.2:5004", mode.rawValue)
+        func echoes(_ number: Int) throws -> Bool {
+            try wire.send(Numbered.frame(number))
+            return wire.receiveOurs() == Numbered.frame(number)
+        }
+        let first = try net.b.start(command)
+        try first.waitForLine(containing: "ready")
+        #expect(try echoes(1))
+        // Killed while packets come in.
+        for number in 0..<200 { try wire.send(Numbered.frame(number)) }
+        first.kill()
+        _ = wire.receiveAll()
+        #expect(try !echoes(2))
+
+        try net.a.run("ping", "-c", "1", "-W", "2", "192.0.2.2")
+        try net.b.enter {
+            // The datagrams that it took go to the kernel's sockets now.
+            let socket = Glibc.socket(AF_INET, APUS_SOCK_DGRAM, 0)
+            defer { close(socket) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(5004).bigEndian
+            let bound = unsafe withUnsafePointer(to: &address) {
+                unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(socket, $0, 16) }
+            }
+            #expect(bound == 0)
+            let mac = try net.b.run("cat", "/sys/class/net/vb/address").standardOutput
+            var datagram = Datagram()
+            datagram.destinationMAC = MACAddress(mac.split(separator: "\n").first.map(String.init) ?? "")!
+            try wire.send(datagram.frame)
+            var ready = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+            #expect(unsafe poll(&ready, 1, 2000) == 1)
+
+            let left = Leftover.all()
+            #expect(left.map(\.pid) == [first.pid] && left.first?.mode == mode)
+            #expect(left.first?.description.contains("apus pid \(first.pid), which is gone") == true)
+        }
+        let second = try net.b.start(command)
+        try second.waitForLine(containing: "ready")
+        #expect(second.output.contains("removed a leftover"))
+        #expect(try echoes(3))
+        try net.b.enter { #expect(Leftover.all().isEmpty) }
+        second.kill()
+        try net.b.enter {
+            for leftover in Leftover.all() { try leftover.clean() }
+            #expect(Leftover.all().isEmpty)
+        }
+        #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
+    }
+
+    @Test func `A second process on the same interface is refused by the name of the first`() throws {
+        let net = try Pair("second")
+        defer { net.lab.close() }
+        let first = try net.b.start(try holder("vb", "192.0.2.2:5004", "native"))
+        try first.waitForLine(containing: "ready")
+        try net.b.enter {
+            let error = try #require(throws: XDPError.self) { _ = try XDPInterface("vb") }
+            #expect("\(error)".hasPrefix("vb: is held by apus pid \(first.pid);"))
+        }
+        let wire = try net.a.enter { try Wire("va") }
+        try wire.send(Numbered.frame(1))
+        #expect(wire.receiveOurs() == Numbered.frame(1))
+    }
+
+    @Test func `Missing capabilities are named`() throws {
+        let net = try Pair("caps")
+        defer { net.lab.close() }
+        // Copied to where another user can reach it.
+        let command = try holder("vb", "192.0.2.2:5004", "native")
+        let folder = try NetworkLab.run(["mktemp", "--directory"]).standardOutput.split(separator: "\n")[0]
+        defer { try? FileManager.default.removeItem(atPath: String(folder)) }
+        let copy = "\(folder)/holder"
+        try NetworkLab.run(["install", "-m", "755", command[0], copy])
+        try NetworkLab.run(["chmod", "755", String(folder)])
+        let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        let none = try net.b.start(user + [copy] + command.dropFirst())
+        #expect(none.waitForExit() == .exited(77))
+        #expect(
+            none.output.contains(
+                "vb: not permitted to open an interface with AF_XDP: missing CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW"
+            ))
+        // As root, but for one.
+        let root = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+        let some = try net.b.start(root + [copy] + command.dropFirst())
+        #expect(some.waitForExit() == .exited(77))
+        #expect(some.output.contains("missing CAP_NET_RAW;"))
+    }
+}

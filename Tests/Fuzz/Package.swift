@@ -1,0 +1,36 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// As in the package at the root.
+let rules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+// The rooms under test are symbolic links into Sources/ at the root, so that what has parsers is built with
+// libFuzzer's instrumentation and nothing else is. The sanitizers themselves come from run.sh: a manifest
+// can't name them without unsafe flags.
+let package = Package(
+    name: "Fuzz",
+    targets: [
+        .target(name: "ApusWire", swiftSettings: rules),
+        .target(name: "CLinux"),
+        .target(name: "CNUMA", linkerSettings: [.linkedLibrary("numa")]),
+        .target(name: "ApusRings", dependencies: ["CLinux", "CNUMA"], swiftSettings: rules),
+        .target(name: "ApusRTP", dependencies: ["ApusWire", "ApusRings"], swiftSettings: rules),
+        .target(name: "ApusConfig", dependencies: ["ApusWire"], swiftSettings: rules),
+        .target(name: "CPcap", linkerSettings: [.linkedLibrary("pcap")]),
+        .target(name: "ApusPorts", dependencies: ["ApusRings", "CPcap", "CLinux"], swiftSettings: rules),
+        .target(name: "CFuzzer"),
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "ApusWire", "ApusRTP", "ApusRings", "ApusConfig", "ApusPorts", "CLinux", "CFuzzer",
+            ], swiftSettings: rules,
+            // So that targets are found by name.
+            linkerSettings: [.linkedLibrary("dl")]),
+    ]
+)

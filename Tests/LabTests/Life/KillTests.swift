@@ -1,0 +1,74 @@
+import Foundation
+import Glibc
+import NetworkLab
+import Testing
+
+extension Lab {
+    /// The forwarder dies and comes back; the host goes on.
+    @Suite(.requires(.root, .program("ping")))
+    struct KillTests {
+        @Test(arguments: Backend.allCases)
+        func `killed under traffic and started again, streams flow and the host goes on`(
+            backend: Backend
+        ) throws {
+            let scene = try Scene("kill")
+            let options = backend.options + ["-l", "192.0.2.2:5004", "-t", "198.51.100.1:6004"]
+            let before = try Self.traces(in: scene.relay)
+            let sink = try scene.sink(6004)
+            let source = try scene.source()
+            let target = try SocketAddress("192.0.2.2", 5004)
+            var first: ApusForward? = try ApusForward(in: scene.relay, options)
+            let ping = try scene.sender.start(["ping", "-i", "0.05", "-c", "60", "-W", "2", "192.0.2.2"])
+            let session = try TCPSession(from: scene.sender, to: scene.relay, "192.0.2.2")
+
+            let sending = Background {
+                try paced(6000, perSecond: 2000) { try source.send(Numbered.packet($0), to: target) }
+            }
+            usleep(700_000)
+            #expect(sink.count > 0)
+            first?.process.send(SIGKILL)
+            #expect(first?.process.waitForExit() == .signaled(SIGKILL))
+            first = nil
+            usleep(300_000)
+            let killed = sink.count
+            let exchangesWhileDead = session.exchanges
+            usleep(100_000)
+            #expect(session.exchanges > exchangesWhileDead, "TCP goes on while nobody forwards")
+
+            let start = ContinuousClock.now
+            let second = try ApusForward(in: scene.relay, options)
+            let startTime = ContinuousClock.now - start
+            #expect(startTime < .seconds(3), "the next start")
+            let atStart = sink.count
+            _ = try sending.wait()
+            usleep(200_000)
+            let after = sink.numbers()
+            #expect(after.count - atStart > 1000, "streams flow again")
+            // From the first packet that the second one sent to the last nothing is missing.
+            let tail = after.dropFirst(killed)
+            let isWhole = tail.elementsEqual((tail.first ?? 0)...5999)
+            #expect(isWhole, "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1)")
+
+            #expect(ping.waitForExit(within: .seconds(10)) == .exited(0))
+            #expect(ping.output.contains(" 0% packet loss"), "\(ping.output.suffix(300))")
+            let tcp = session.finish()
+            #expect(tcp.failure == nil && tcp.exchanges > 100 && tcp.slowest < .seconds(1), "\(tcp)")
+            let status = try second.finish()
+            #expect(status.sent == UInt64(tail.count) && status.ownDrops.isEmpty, "\(status.drops)")
+            let left = try Self.traces(in: scene.relay)
+            #expect(left == before, "after a clean stop nothing is left: \(left)")
+        }
+
+        /// What an XDP program would show up in: the links, and all that is pinned.
+        static func traces(in space: Namespace) throws -> String {
+            let links = try space.run("ip", "-o", "-d", "link", "show").standardOutput
+            let xdp = links.split(separator: "\n").map { line in
+                line.split(separator: " ").filter { $0.contains("xdp") || $0.hasPrefix("prog") }.joined(
+                    separator: " ")
+            }
+            let pinned = try space.run("find", "/sys/fs/bpf", "-mindepth", "2").standardOutput
+            let sockets = try space.run("ss", "-lun").standardOutput
+            return "\(xdp)\n\(pinned)\n\(sockets)"
+        }
+    }
+}

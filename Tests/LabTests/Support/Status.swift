@@ -1,0 +1,77 @@
+import ApusRTP
+import Testing
+
+/// What `apus forward --json` and the control socket say.
+struct Status: Decodable, Sendable {
+    struct Stream: Decodable, Sendable {
+        var name: String
+        var listen: String
+        var destinations: [String]
+        var figures: Figures
+    }
+
+    struct Figures: Decodable, Sendable {
+        var packets, bytes, sent, dropped, lost, reordered, duplicates, rtcp, notRTP, sourceChanges: UInt64
+        var ssrc: UInt32?
+        var payloadType: UInt8?
+        var jitter: Double?
+    }
+
+    struct Port: Decodable, Sendable {
+        struct Feature: Decodable, Sendable {
+            var name, requested, granted: String
+            var reason: String?
+        }
+        var interface: String
+        var queue: Int
+        var backend: String
+        var features: [Feature]
+        var received, receivedBytes, sent, sentBytes: UInt64
+        var drops: [String: UInt64]
+    }
+
+    var received, receivedBytes, accepted, copies, sent, sentBytes, waiting, completedChecksums: UInt64
+    var drops: [String: UInt64]
+    var streams: [Stream]
+    var ports: [Port]
+    var unreachable: [String: String]
+    var uptime: Double
+
+    /// Copies that were lost on their way out.
+    var losses: UInt64 {
+        RelayDrop.allCases.reduce(0) { $0 + ($1.isRefusal ? 0 : drops[$1.label] ?? 0) }
+    }
+
+    /// Packets that were not taken, by what is wrong with them.
+    var refusals: UInt64 { drops.values.reduce(0, +) - losses }
+
+    /// What the ports lost, by all reasons.
+    var portDrops: UInt64 { ports.reduce(0) { $0 + $1.drops.values.reduce(0, +) } }
+
+    /// The drops but for what an AF_PACKET socket gets a copy of beside the streams: its filter does not walk
+    /// the extension headers of IPv6, so multicast listener reports get through and are then found not to be UDP.
+    var ownDrops: [String: UInt64] { drops.filter { $0.key != "not_udp" } }
+
+    /// The refusals among them.
+    var ownRefusals: UInt64 { ownDrops.values.reduce(0, +) - losses }
+
+    subscript(drop name: String) -> UInt64 { drops[name] ?? 0 }
+}
+
+/// Every packet that came is somewhere.
+func expectConserved(_ status: Status, _ location: SourceLocation = #_sourceLocation) {
+    #expect(
+        status.received == status.accepted + status.refusals,
+        "received = accepted + refused: \(status.drops)",
+        sourceLocation: location)
+    #expect(
+        status.copies == status.sent + status.losses + status.waiting,
+        "copies = sent + lost + waiting: \(status.drops)", sourceLocation: location)
+    #expect(
+        status.ports.reduce(0) { $0 + $1.received } == status.received, "what the ports received",
+        sourceLocation: location)
+    let sent = status.ports.reduce(0) { $0 + $1.sent }
+    #expect(
+        sent <= status.sent && status.sent <= sent + status.portDrops,
+        "sent \(status.sent), by the ports \(sent): \(status.ports.map(\.drops))", sourceLocation: location)
+}

@@ -1,0 +1,92 @@
+import Apus
+import NetworkLab
+import Testing
+
+/// Linking Apus is its first use: the example is built and run as a user's program is.
+@Suite("The echo example")
+struct ExampleTests {
+    @Test func `Answers the datagrams for its port and no others`() throws {
+        let folder = TemporaryFolder()
+        let (questions, answers) = (folder.file("questions.pcap"), folder.file("answers.pcap"))
+        do {
+            var port = Port(try CaptureDriver(writing: questions))
+            var burst = Burst()
+            for number in 0..<200 as Range<UInt16> {
+                burst.append(try question(of: &port, number: number, to: number % 2 == 0 ? 7 : 9))
+                port.transmit(&burst)
+            }
+        }
+        let ran = try Ran([Examples.program("echo"), questions, answers])
+        #expect(ran.status == 0 && ran.output == "100 answered\n", "\(ran.output)")
+
+        var port = Port(try CaptureDriver(reading: answers))
+        var burst = Burst()
+        var expected: UInt16 = 0
+        while port.receive(into: &burst) > 0 {
+            while let packet = burst.popFirst() {
+                guard let headers = packet.udp else {
+                    Issue.record("an answer is no datagram")
+                    continue
+                }
+                let ends = (headers.source, headers.destination)
+                #expect(ends == (server(expected, port: 7), client(expected)))
+                #expect(headers.tags.outer?.control == (expected % 3 == 2 ? 5 : nil))
+                let state = headers.udpChecksumState(in: packet.bytes)
+                #expect(state == .valid)
+                expected += 2
+            }
+        }
+        #expect(expected == 200)
+    }
+
+    @Test(.requires(.root), arguments: [false, true])
+    func `Answers a kernel over a link, and leaves it the rest of the traffic`(offloads: Bool) throws {
+        let lab = NetworkLab("echo")
+        defer { lab.close() }
+        let (client, server) = (try lab.namespace("client"), try lab.namespace("server"))
+        try lab.link(
+            client, "vc", ["192.0.2.1/24", "2001:db8::1/64"], server, "vs",
+            ["192.0.2.2/24", "2001:db8::2/64"],
+            offloads: offloads)
+        let echo = try server.start([Examples.program("echo"), "vs"])
+        defer { echo.kill() }
+        for address in ["192.0.2.2", "2001:db8::2"] {
+            var answer = ""
+            // It takes a moment until it has opened its port.
+            for _ in 0..<40 where answer.isEmpty && echo.isRunning {
+                let ask = "exec 3<>/dev/udp/\(address)/7; printf question >&3; timeout 0.5 head -c 8 <&3"
+                answer = (try? client.run("bash", "-c", ask).standardOutput) ?? ""
+            }
+            #expect(answer == "question", "\(address): \(echo.output) \(echo.errors)")
+        }
+        _ = try client.run("ping", "-c", "1", "-W", "5", "192.0.2.2")
+    }
+
+    /// Where a question comes from: IPv4, IPv6 and a VLAN in turn.
+    func client(_ number: UInt16) -> Endpoint {
+        Endpoint(IPAddress(number % 3 == 1 ? "2001:db8::1" : "192.0.2.1")!, port: 40_000 + number)
+    }
+
+    func server(_ number: UInt16, port: UInt16) -> Endpoint {
+        Endpoint(IPAddress(number % 3 == 1 ? "2001:db8::2" : "192.0.2.2")!, port: port)
+    }
+
+    func question(of port: inout Port<CaptureDriver>, number: UInt16, to service: UInt16) throws -> Packet {
+        let tag = VLANTag(tagProtocol: .vlan, control: 5)
+        let headers = UDPEncapsulation(
+            nextHop: MACAddress("02:00:00:00:00:02")!, interface: MACAddress("02:00:00:00:00:01")!,
+            tags: number % 3 == 2 ? VLANTags(tag) : VLANTags(), source: client(number),
+            destination: server(number, port: service))!
+        var packet = port.makePacket()!
+        let payload = 100 + Int(number)
+        #expect(packet.append(headers.byteCount + payload) == true)
+        packet.timestamp = UInt64(number) + 1
+        var bytes = packet.mutableBytes
+        for offset in headers.byteCount..<headers.byteCount + payload {
+            bytes.storeBytes(of: UInt8(truncatingIfNeeded: offset), toByteOffset: offset, as: UInt8.self)
+        }
+        let checksum = headers.checksum(of: bytes.bytes.extracting(droppingFirst: headers.byteCount))
+        try headers.encode(into: &bytes, payloadLength: payload, udpChecksum: checksum)
+        return packet
+    }
+}

@@ -1,0 +1,82 @@
+import Testing
+
+/// Law: the data path costs what C costs. Between receive and transmit there is no retain or release, no
+/// heap, no lock, no existential, no closure context, and no system call but a needed wake-up.
+@Suite("Hot symbols of the release binary")
+struct HotSymbolTests {
+    /// All that the data path may call outside the program.
+    static let allowed: Set<String> = [
+        // Copies of metadata and packets.
+        "memcpy", "memmove", "memset",
+        // What the compiler calls when it finds an array on the stack overrun.
+        "__stack_chk_fail",
+        // A thread of an MPMC ring that waits for a preempted one.
+        "sched_yield",
+        // For a packet with an error in its headers: the debugger's hook at a throw, which does nothing
+        // without a debugger and allocates nothing.
+        "swift_willThrowTypedImpl",
+        // Lookups of types, each made once and kept.
+        "swift_getWitnessTable", "swift_getTypeByMangledNameInContext2",
+    ]
+
+    /// System calls that wake the kernel, and how they say that it did; reading the clock is none.
+    static let wakeUps: Set<String> = [
+        "send", "sendto", "recvfrom", "clock_gettime", "Glibc.errno.getter : Swift.Int32",
+    ]
+
+    /// What is not the data path, though called from its functions.
+    static let exceptions = [
+        // The kernel has reported an error of the socket, such as that the interface went away.
+        "PacketSocketDriver.(takeSocketError in ",
+        // The kernel has refused a packet: whether the interface's MTU has become smaller.
+        "PacketSocketQueue.currentMTU()",
+    ]
+
+    static let code = Result { try MachineCode(ofProgram: Examples.program("HotPath")) }
+
+    @Test(
+        arguments: [
+            "hotEchoOverMemory", "hotGenerate", "hotDrain", "hotSPSC", "hotMPMC", "hotHandOff",
+        ])
+    func `Packets and rings in memory call nothing but copies`(_ name: String) throws {
+        let code = try Self.code.get()
+        let functions = code.functions(named: "HotPath.\(name)(")
+        try #require(functions.count == 1, "\(functions)")
+        for (callee, way) in code.reached(from: functions[0]) {
+            #expect(Self.allowed.contains(callee), "\(callee) is called by\n\(way)")
+        }
+    }
+
+    @Test(arguments: ["hotEchoOverPacketSocket", "hotEchoOverXDP", "hotEchoOverEither"])
+    func `Ports of the kernel's sockets call nothing more than what wakes it`(_ name: String) throws {
+        let code = try Self.code.get()
+        let functions = code.functions(named: "HotPath.\(name)(")
+        try #require(functions.count == 1, "\(functions)")
+        for (callee, way) in code.reached(from: functions[0], leavingOut: Self.exceptions) {
+            #expect(
+                Self.allowed.contains(callee) || Self.wakeUps.contains(callee),
+                "\(callee) is called by\n\(way)")
+        }
+    }
+
+    @Test func `A round of the forwarder, on each backend, calls nothing more either`() throws {
+        let code = try Self.code.get()
+        let rounds = code.functions(named: "ApusRuntime.ForwardWorker<", ".round(", "generic specialization")
+        #expect(rounds.count == 3, "XDP, packet sockets, and both: \(rounds)")
+        for round in rounds {
+            for (callee, way) in code.reached(from: round, leavingOut: Self.exceptions) {
+                #expect(
+                    Self.allowed.contains(callee) || Self.wakeUps.contains(callee),
+                    "\(callee) is called by\n\(way)")
+            }
+        }
+    }
+
+    @Test func `The check finds objects where there are some`() throws {
+        let code = try Self.code.get()
+        let functions = code.functions(named: "HotPath.coldEchoWithObjects(")
+        try #require(functions.count == 1)
+        let reached = Set(code.reached(from: functions[0]).keys)
+        #expect(reached.isSuperset(of: ["swift_allocObject", "swift_release"]))
+    }
+}

@@ -1,0 +1,48 @@
+import ApusPorts
+import ApusRings
+import ApusWire
+import ApusXDP
+import Glibc
+
+/// Holds an interface with AF_XDP and echoes what comes to a port, until it is killed: what the tests kill,
+/// run beside themselves, and start without privileges.
+///
+///     XDPHolder INTERFACE ADDRESS:PORT native|generic
+@main
+struct XDPHolder {
+    static func main() {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 4, let endpoint = Endpoint(arguments[2]) else {
+            say("usage: XDPHolder INTERFACE ADDRESS:PORT native|generic")
+            exit(64)
+        }
+        var options = XDPOptions()
+        options.mode = arguments[3] == "native" ? .native : .generic
+        options.hugePages = .never
+        do throws(XDPError) {
+            try hold(arguments[1], endpoint, options)
+        } catch {
+            say("error: \(error)")
+            exit(77)
+        }
+    }
+
+    private static func hold(_ name: String, _ endpoint: Endpoint, _ options: XDPOptions) throws(XDPError) {
+        let interface = try XDPInterface(name, options)
+        try interface.add(endpoint)
+        var port = try interface.open(queue: 0)
+        for remark in interface.steering?.grant.remarks ?? [] { say("remark: \(remark)") }
+        say("ready")
+        var burst = Burst()
+        while true {
+            if port.receive(into: &burst) == 0 { port.wait(milliseconds: 100) }
+            port.transmit(&burst)
+            port.flush()
+        }
+    }
+
+    /// Without a buffer, so that the line is out before the process is killed.
+    private static func say(_ line: String) {
+        _ = unsafe Array("\(line)\n".utf8).withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count) }
+    }
+}
