@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: help setup build install uninstall demo test lab fuzz sanitize docs format lint clean
+.PHONY: help setup build install uninstall demo test fuzz sanitize docs format lint clean
 
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
@@ -14,8 +14,7 @@ SWIFT_FILES = $$(git ls-files '*.swift')
 help:
 	@cat <<'EOF'
 	make demo       watch a real video stream cross Apus, in namespaces of its own (root)
-	make test       the tests, but those of make lab (root, for its namespaces)
-	make lab        ffmpeg, GStreamer and others in namespaces, beside and across Apus (root)
+	make test       every test, with ffmpeg, GStreamer and tshark as peers (root, for its namespaces)
 	make build      the release build: .build/release/apus
 	make install    build, and put apus, its man page and completions under $(PREFIX)
 	make setup      only install the Debian packages that are missing
@@ -26,7 +25,11 @@ help:
 	EOF
 
 setup:
-	@command -v swift >/dev/null || { echo "apus: no Swift toolchain on the PATH; Swift 6.2 or later is at https://www.swift.org/install/linux" >&2; exit 69; }
+	@command -v swift >/dev/null || {
+		echo "apus: no Swift toolchain on the PATH; Swift 6.2 or later is at https://www.swift.org/install/linux" >&2
+		[[ -z "$${SUDO_USER:-}" ]] || echo 'apus: it is on yours, but not on root'"'"'s? Then: sudo env PATH="$$PATH" make $(MAKECMDGOALS)' >&2
+		exit 69
+	}
 	missing=()
 	for package in $$(awk -v with=" $(WITH) " '!/^#/ && NF == 2 && index(with, " " $$1 " ") { print $$2 }' debian-packages.txt); do
 		dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package")
@@ -63,13 +66,13 @@ test:
 	$(MAKE) --no-print-directory lint
 	swift build -c release --product apus
 	swift build --build-tests
-	swift test --skip-build --skip LabTests
+	# One at a time: many watch real time, and two cores carry a test's senders and receivers already.
+	swift test --skip-build --no-parallel 2>&1 | tee .build/test.log || {
+		echo "apus: these tests failed (all that was printed is in .build/test.log):"
+		grep -E '^✘ Test .* recorded an issue|^(error|fatal|Fatal)' .build/test.log || tail -n 20 .build/test.log
+		exit 1
+	} >&2
 	Tests/Fuzz/run.sh 3
-
-lab:
-	@$(MAKE) --no-print-directory setup WITH="build demo test"
-	swift build -c release --product apus
-	swift test --filter LabTests
 
 fuzz:
 	@$(MAKE) --no-print-directory setup

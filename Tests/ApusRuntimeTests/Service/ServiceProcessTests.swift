@@ -250,8 +250,8 @@ struct ServiceProcessTests {
         sleep(2)
         service.running.send(SIGHUP)
         let (message, beats) = next()
-        // Half of 400 ms is the beat.
-        #expect((8...12).contains(beats))
+        // Half of 400 ms is the beat; the manager asks for no more than one in 400 ms, in two seconds.
+        #expect((5...12).contains(beats))
         #expect(message.hasPrefix("RELOADING=1 | MONOTONIC_USEC="))
         #expect(next().message == "READY=1 | STATUS=forwarding 1 stream")
         service.running.send(SIGTERM)
@@ -269,7 +269,7 @@ struct ServiceProcessTests {
             """
             import socket, os, signal, time
             s = socket.socket(socket.AF_UNIX); s.connect("\(service.socket)"); f = s.makefile()
-            n = 0; end = time.time() + 4
+            n = 0; end = time.time() + 5
             while time.time() < end:
                 os.kill(\(service.running.pid), signal.SIGHUP)
                 s.sendall(b"reload\\n"); assert '"ok":true' in f.readline(); n += 1
@@ -283,8 +283,9 @@ struct ServiceProcessTests {
         try storm.waitForLine(containing: "reloads", timeout: .seconds(15))
         let reloads = Int(storm.output.split(separator: " ").last!.dropLast()) ?? 0
         #expect(reloads > 10)
+        // A line a second for five seconds, of which a busy machine may take two.
         let lines = service.running.output.split(separator: "\n").count
-        #expect(lines >= 4)
+        #expect(lines >= 3)
         try service.waitFor(2000)
         let status = try service.control("status")
         #expect(
