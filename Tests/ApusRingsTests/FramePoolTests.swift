@@ -100,18 +100,52 @@ struct FramePoolTests {
         #expect(pool.free == 3)
     }
 
-    @Test func `A frame that outlives its pool stays readable`() throws {
-        var kept: UInt = 0
+    @Test func `A frame that outlives its pool stays readable, and the last one frees the memory`() throws {
+        weak var freed: FrameMemory?
+        var kept: [UInt] = []
         do {
-            let memory = try FrameMemory(frames: 2, hugePages: .never)
-            var pool = try memory.makePool(frames: 2)
-            let frame = unsafe pool.take()!
-            unsafe frame.data.storeBytes(of: 0x5a, as: UInt8.self)
-            kept = unsafe UInt(bitPattern: frame.header)
+            let memory = try FrameMemory(frames: 3, hugePages: .never)
+            freed = memory
+            var pool = try memory.makePool(frames: 3)
+            for _ in 0..<2 {
+                let frame = unsafe pool.take()!
+                unsafe frame.data.storeBytes(of: 0x5a, as: UInt8.self)
+                kept.append(unsafe UInt(bitPattern: frame.header))
+            }
         }
-        let frame = unsafe Frame(header: UnsafeMutablePointer(bitPattern: kept)!)
-        #expect(unsafe frame.data.load(as: UInt8.self) == 0x5a)
-        unsafe frame.release()
+        for address in kept {
+            #expect(freed != nil)
+            let frame = unsafe Frame(header: UnsafeMutablePointer(bitPattern: address)!)
+            #expect(unsafe frame.data.load(as: UInt8.self) == 0x5a)
+            unsafe frame.release()
+        }
+        #expect(freed == nil)
+    }
+
+    @Test func `A pool dropped while other threads give frames back leaves nothing behind`() throws {
+        for round in 0..<200 {
+            weak var freed: FrameMemory?
+            var threads: [Running<[UInt], Void>] = []
+            do {
+                let memory = try FrameMemory(frames: 64, hugePages: .never)
+                freed = memory
+                var pool = try memory.makePool(frames: 64)
+                var held: [UInt] = []
+                while let frame = unsafe pool.take() { held.append(unsafe UInt(bitPattern: frame.header)) }
+                for part in [held[..<32], held[32...]] {
+                    threads.append(
+                        Running(Array(part)) { part in
+                            for address in part {
+                                unsafe Frame(header: UnsafeMutablePointer(bitPattern: address)!).release()
+                            }
+                        })
+                }
+                // Now and then the threads are half way, done, or have not begun.
+                if round % 4 != 0 { usleep(UInt32(round)) }
+            }
+            for thread in threads { thread.join() }
+            #expect(freed == nil)
+        }
     }
 
     @Test func `More slots than a memory has are refused, and the rest can still be had`() throws {

@@ -37,7 +37,7 @@ public struct Frame: BitwiseCopyable {
         if unsafe core.pointee.owner.load(ordering: .relaxed) == UInt(apus_thread_pointer()) {
             unsafe core.pointee.push(self)
         } else {
-            unsafe core.pointee.pushFromElsewhere(self)
+            unsafe FramePoolCore.giveBack(self)
         }
     }
 

@@ -12,6 +12,10 @@ public import Synchronization
 /// other threads' way home. A take on a foreign thread without it stops the program, since going
 /// on would corrupt the stack.
 ///
+/// Frames may outlive the pool: they stay valid, and the last one to be dropped, on any thread, frees what
+/// they lie in. Drop the pool on the thread that owns it, or after ``handOver()``; dropped elsewhere it keeps
+/// its memory until the program ends.
+///
 /// Cost: take and release are about two nanoseconds on the owning thread.
 @safe
 @frozen
@@ -36,7 +40,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
         let raw = unsafe UnsafeMutableRawPointer.allocate(
             byteCount: MemoryLayout<FramePoolCore>.stride, alignment: 128)
         unsafe core = raw.bindMemory(to: FramePoolCore.self, capacity: 1)
-        unsafe core.initialize(to: FramePoolCore(stack: stack, capacity: count))
+        unsafe core.initialize(to: FramePoolCore(stack: stack, capacity: count, memory: memory))
         self.memory = memory
         self.firstSlot = firstSlot
         let slotSize = memory.frameSize.rawValue
@@ -53,19 +57,9 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     }
 
     deinit {
-        if isOwnedElsewhere { return keepForever() }
-        unsafe core.pointee.collect()
-        guard unsafe core.pointee.free == core.pointee.capacity else { return keepForever() }
-        unsafe core.pointee.stack.deallocate()
-        unsafe core.deinitialize(count: 1)
-        unsafe core.deallocate()
-    }
-
-    /// Packets are still out, or another thread may be giving one back: their memory must stay. From now on
-    /// all of them take the other threads' way, which nobody goes back.
-    private borrowing func keepForever() {
-        _ = unsafe Unmanaged.passRetained(memory)
-        unsafe core.pointee.owner.store(0, ordering: .relaxed)
+        // Where another thread still puts frames on the stack nobody can count them: that memory stays for
+        // good. Going on would corrupt it, and stopping the program in a destructor hides the cause.
+        if !isOwnedElsewhere { unsafe FramePoolCore.abandon(core) }
     }
 
     /// The number of frames, free or not.

@@ -5,6 +5,9 @@ public import Synchronization
 /// Two free lists: a stack that only the owning thread touches, without any atomic instruction but
 /// a relaxed load; and a list that all other threads push on and the owner takes whole. Taking the
 /// whole list at once is what makes the push safe from ABA.
+///
+/// A pool that is dropped while frames are out leaves a mark in place of the second list. The frames are
+/// counted home from then on, and the last one frees the core and lets go of the memory.
 @unsafe
 @frozen
 public struct FramePoolCore: ~Copyable {
@@ -17,10 +20,19 @@ public struct FramePoolCore: ~Copyable {
     // between them, since the prefetcher of x86 fetches lines in pairs.
     @usableFromInline let separation = InlineArray<12, UInt64>(repeating: 0)
     @usableFromInline let returned = Atomic<UInt>(0)
-    @usableFromInline let tail = InlineArray<15, UInt64>(repeating: 0)
+    /// How many frames are still out, once the pool was dropped. Below zero while the pool has not yet said
+    /// how many those are; so zero is reached once, by the pool or by the last frame.
+    private let outstanding = Atomic<Int>(0)
+    /// The memory that frames which are out need.
+    private let memory: Unmanaged<FrameMemory>
+    @usableFromInline let tail = InlineArray<13, UInt64>(repeating: 0)
 
-    init(stack: UnsafeMutablePointer<Frame>, capacity: Int) {
+    /// In place of the list when the pool was dropped; no header is there.
+    private static var abandoned: UInt { 1 }
+
+    init(stack: UnsafeMutablePointer<Frame>, capacity: Int, memory: FrameMemory) {
         unsafe self.stack = stack
+        unsafe self.memory = Unmanaged.passRetained(memory)
         unsafe self.capacity = capacity
         unsafe free = 0
     }
@@ -32,25 +44,61 @@ public struct FramePoolCore: ~Copyable {
         unsafe free &+= 1
     }
 
+    /// What a thread does with a frame when it is not the owner.
     @usableFromInline
     @inline(never)
-    func pushFromElsewhere(_ frame: Frame) {
+    static func giveBack(_ frame: Frame) {
+        let core = unsafe frame.header.pointee.pool
+        if unsafe core.pointee.pushFromElsewhere(frame) { return }
+        // Sound: nobody touches the core after the frame that counted it down to zero, which is this one.
+        if unsafe core.pointee.count(-1) { unsafe destroy(core) }
+    }
+
+    /// Puts a frame on the list, unless the pool was dropped.
+    private func pushFromElsewhere(_ frame: Frame) -> Bool {
         var head = unsafe returned.load(ordering: .relaxed)
-        while true {
+        while unsafe head != Self.abandoned {
             unsafe frame.header.pointee.next = UnsafeMutablePointer(bitPattern: head)
             let (exchanged, now) = unsafe returned.weakCompareExchange(
                 expected: head, desired: UInt(bitPattern: frame.header), ordering: .releasing)
-            if exchanged { return }
+            if exchanged { return true }
             head = now
         }
+        return false
+    }
+
+    /// Adds to the number of frames that are out of a pool that was dropped. True when none is any more.
+    private func count(_ change: Int) -> Bool {
+        unsafe outstanding.add(change, ordering: .acquiringAndReleasing).newValue == 0
+    }
+
+    /// Frees the core, now if all frames are home and else when the last one comes.
+    ///
+    /// For the owning thread, or any when there is none.
+    static func abandon(_ core: UnsafeMutablePointer<FramePoolCore>) {
+        // What this thread still holds takes the way of the others, too.
+        unsafe core.pointee.owner.store(0, ordering: .relaxed)
+        unsafe core.pointee.collect(leaving: abandoned)
+        let out = unsafe core.pointee.capacity &- core.pointee.free
+        if unsafe core.pointee.count(out) { unsafe destroy(core) }
+    }
+
+    // Apart, since it frees, which nothing on the way of a packet may.
+    @inline(never)
+    private static func destroy(_ core: UnsafeMutablePointer<FramePoolCore>) {
+        let memory = unsafe core.pointee.memory
+        unsafe core.pointee.stack.deallocate()
+        unsafe core.deinitialize(count: 1)
+        unsafe core.deallocate()
+        unsafe memory.release()
     }
 
     /// Moves what other threads gave back onto the stack.
     @usableFromInline
     @inline(never)
-    mutating func collect() {
+    mutating func collect(leaving mark: UInt = 0) {
         var next: UnsafeMutablePointer<FrameHeader>? = unsafe UnsafeMutablePointer(
-            bitPattern: returned.exchange(0, ordering: .acquiring))
+            bitPattern: returned.exchange(mark, ordering: .acquiring))
         while let header = unsafe next {
             unsafe next = header.pointee.next
             unsafe header.pointee.next = nil
