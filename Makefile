@@ -82,8 +82,9 @@ fuzz:
 # build is too slow to show a race of two loads.
 sanitize:
 	@$(MAKE) --no-print-directory setup WITH="build demo test"
-	swift test --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests'
-	swift test -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0 \
+		swift test --no-parallel --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests'
+	swift test --no-parallel -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
 		--filter 'ApusRingsTests|ApusPortsTests|ApusRuntimeTests'
 
 # One site for all rooms, since users import all of them as Apus.

@@ -151,6 +151,7 @@ struct KernelSuiteTests {
                 expectEqual(b.receive(100), there)
                 expectEqual(a.receive(100), back)
             }
+            a.handOver()
             b.handOver()
         }
         try net.a.enter { first.steering?.detach() }

@@ -123,6 +123,8 @@ func withEnds(
     receiver(&receiving)
     var sender = try net.a.enter { try XDPInterface(sendingOn: "va", sending).open(queue: 0) }
     try net.b.enter { [receiving] in
+        // This thread used it; the one that drops it is another.
+        defer { sender.handOver() }
         let interface = try XDPInterface("vb", receiving)
         try interface.add(Endpoint("192.0.2.2:5004")!)
         var port = try interface.open(queue: 0)
