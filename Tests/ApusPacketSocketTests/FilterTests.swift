@@ -82,6 +82,27 @@ struct FilterTests {
         expectSame(try passed(good + bad, .udpPorts([5004])), good)
     }
 
+    @Test("behind an IPv6 extension header only UDP or a further header passes, no multicast listener report")
+    func extensions() throws {
+        var (good, bad): ([[UInt8]], [[UInt8]]) = ([], [])
+        for header: UInt8 in [0, 43, 44, 60] {
+            for tags: [(type: UInt16, control: UInt16)] in [[], [(0x8100, 5)], [(0x88a8, 6), (0x8100, 5)]] {
+                for next: UInt8 in [17, 43, 44, 51, 60] {
+                    good.append(
+                        Datagram(tags: tags, isIPv6: true, extensionHeader: header, proto: next).frame)
+                }
+                // ICMPv6, TCP, none.
+                for next: UInt8 in [58, 6, 59] {
+                    bad.append(
+                        Datagram(tags: tags, isIPv6: true, extensionHeader: header, proto: next).frame)
+                }
+            }
+        }
+        for filter in [PacketSocketFilter.udpPorts([5004]), .allUDP] {
+            expectSame(try passed(good + bad, filter), good)
+        }
+    }
+
     enum PortSet: CaseIterable { case scattered, crowded, even, all }
 
     @Test("hundreds and thousands of ports pass, and none beside them", arguments: PortSet.allCases)

@@ -9,11 +9,11 @@ public enum PacketSocketFilter: Sendable, Equatable {
     /// UDP to these ports, over IPv4 and IPv6, with up to two VLAN tags.
     ///
     /// The first fragment of a fragmented datagram counts as the datagram; later fragments name no
-    /// port and don't pass. IPv6 packets whose UDP header lies behind extension headers pass
-    /// whatever their port. Where the program would be larger than the kernel takes, all UDP passes
+    /// port and don't pass. IPv6 packets whose UDP header lies behind an extension header pass
+    /// whatever their port, and so do those with more than one extension header, whatever they carry. Where the program would be larger than the kernel takes, all UDP passes
     /// instead, and the grant says so.
     case udpPorts([UInt16])
-    /// All UDP over IPv4 and IPv6, later fragments too, and IPv6 packets with extension headers.
+    /// All UDP over IPv4 and IPv6, later fragments too, and IPv6 packets with more than one extension header.
     case allUDP
     /// No packet: for a port that only sends.
     case nothing

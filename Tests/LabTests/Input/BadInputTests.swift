@@ -70,7 +70,7 @@ extension Lab {
             for (name, count) in Self.expected {
                 #expect(status[drop: name] == count, "\(name): \(status.drops)")
             }
-            #expect(Set(status.ownDrops.keys).subtracting(Self.expected.keys).isEmpty, "\(status.drops)")
+            #expect(Set(status.drops.keys).subtracting(Self.expected.keys).isEmpty, "\(status.drops)")
         }
 
         @Test(arguments: Backend.allCases)
@@ -111,7 +111,7 @@ extension Lab {
                 }
             }
             let status = try forward.finish()
-            #expect(status.accepted == 3 && status.sent == 6 && status.ownDrops.isEmpty)
+            #expect(status.accepted == 3 && status.sent == 6 && status.drops.isEmpty)
         }
 
         @Test(arguments: Backend.allCases)

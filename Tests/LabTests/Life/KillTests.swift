@@ -54,7 +54,7 @@ extension Lab {
             let tcp = session.finish()
             #expect(tcp.failure == nil && tcp.exchanges > 100 && tcp.slowest < .seconds(1), "\(tcp)")
             let status = try second.finish()
-            #expect(status.sent == UInt64(tail.count) && status.ownDrops.isEmpty, "\(status.drops)")
+            #expect(status.sent == UInt64(tail.count) && status.drops.isEmpty, "\(status.drops)")
             let left = try Self.traces(in: scene.relay)
             #expect(left == before, "after a clean stop nothing is left: \(left)")
         }

@@ -24,7 +24,7 @@ extension Lab {
                 expectNumbers(sink, Array(0..<20))
             }
             let status = try forward.finish()
-            #expect(status.ownDrops.isEmpty && status.waiting == 0, "\(status.drops)")
+            #expect(status.drops.isEmpty && status.waiting == 0, "\(status.drops)")
         }
 
         @Test func `a neighbor that answers at once keeps packets waiting for some milliseconds only`() throws
@@ -119,7 +119,7 @@ extension Lab {
             try sendTen(30)
             #expect(sink.wait(for: 30).count == 30)
             let status = try forward.finish()
-            #expect(status.sent == 30 && status.ownDrops == ["unreachable": 10], "\(status.drops)")
+            #expect(status.sent == 30 && status.drops == ["unreachable": 10], "\(status.drops)")
             #expect(sink.numbers() == Array(0..<20) + Array(30..<40))
         }
 

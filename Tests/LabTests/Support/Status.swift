@@ -48,13 +48,6 @@ struct Status: Decodable, Sendable {
     /// What the ports lost, by all reasons.
     var portDrops: UInt64 { ports.reduce(0) { $0 + $1.drops.values.reduce(0, +) } }
 
-    /// The drops but for what an AF_PACKET socket gets a copy of beside the streams: its filter does not walk
-    /// the extension headers of IPv6, so multicast listener reports get through and are then found not to be UDP.
-    var ownDrops: [String: UInt64] { drops.filter { $0.key != "not_udp" } }
-
-    /// The refusals among them.
-    var ownRefusals: UInt64 { ownDrops.values.reduce(0, +) - losses }
-
     subscript(drop name: String) -> UInt64 { drops[name] ?? 0 }
 }
 

@@ -25,7 +25,7 @@ extension Lab {
 
             #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "none doubled or overtaken")
             let lost = total - numbers.count
-            let named = Int(status.ownRefusals + status.losses + status.portDrops) + kernel
+            let named = Int(status.refusals + status.losses + status.portDrops) + kernel
             #expect(
                 lost == named, "lost \(lost), named \(named): \(status.drops) \(status.ports.map(\.drops))")
             // A machine that has to do other things as well drops some, but not most.

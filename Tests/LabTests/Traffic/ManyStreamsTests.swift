@@ -58,7 +58,7 @@ extension Lab {
             #expect(memory > 0 && memory < 400, "\(memory) MiB")
             print("\(backend.rawValue): \(Self.count) streams in \(startTime), \(memory) MiB resident")
             let status = try forward.finish()
-            #expect(status.accepted == 600 && status.ownDrops.isEmpty, "\(status.drops)")
+            #expect(status.accepted == 600 && status.drops.isEmpty, "\(status.drops)")
             #expect(status.streams.filter { $0.figures.packets == 3 }.count == 200)
         }
     }

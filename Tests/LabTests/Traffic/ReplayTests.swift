@@ -45,7 +45,7 @@ extension Lab {
             }
             let status = try forward.finish()
             #expect(
-                status.accepted == 402 && status.sent == 804 && status.ownDrops.isEmpty, "\(status.drops)")
+                status.accepted == 402 && status.sent == 804 && status.drops.isEmpty, "\(status.drops)")
             for (position, payloads) in recorded.enumerated() {
                 let figures = status.streams[position].figures
                 #expect(figures.packets == UInt64(payloads.count))
