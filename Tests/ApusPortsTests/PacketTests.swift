@@ -99,6 +99,31 @@ struct PacketTests {
         }
     }
 
+    @Test func `A packet is cut to a length, and segments behind it go home`() {
+        for (length, left) in [
+            (60, [10, 20, 30]), (59, [10, 20, 29]), (31, [10, 20, 1]), (30, [10, 20]), (11, [10, 1]),
+            (10, [10]), (4, [4]), (0, [0]),
+        ] {
+            withPool { pool in
+                let frames = unsafe [10, 20, 30].map { unsafe pool.packet(count: $0).takeFrame() }
+                unsafe frames[0].header.pointee.next = frames[1].header
+                unsafe frames[1].header.pointee.next = frames[2].header
+                do {
+                    var jumbo = unsafe Packet(adopting: frames[0])
+                    let (tooLong, negative) = (jumbo.truncate(to: 61), jumbo.truncate(to: -1))
+                    #expect(!tooLong && !negative && jumbo.totalCount == 60)
+                    let isCut = jumbo.truncate(to: length)
+                    #expect(isCut && jumbo.totalCount == length)
+                    var parts: [Int] = []
+                    jumbo.forEachSegment { parts.append($0.byteCount) }
+                    #expect(parts == left)
+                    #expect(pool.free == 100 - left.count)
+                }
+                #expect(pool.free == 100)
+            }
+        }
+    }
+
     @Test func `A jumbo is copied and dropped with all its segments`() {
         withPool { pool in
             do {

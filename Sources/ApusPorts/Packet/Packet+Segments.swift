@@ -27,6 +27,26 @@ extension Packet {
         return total
     }
 
+    /// Shortens the packet to its first `total` bytes; segments behind them go back to where they came from.
+    ///
+    /// - Returns: `false`, and nothing changed, when it has not as many. Walks the segments.
+    public mutating func truncate(to total: Int) -> Bool {
+        guard total >= 0, total <= totalCount else { return false }
+        var (left, header) = (total, unsafe frame.header)
+        while unsafe left > Int(truncatingIfNeeded: header.pointee.length),
+            let next = unsafe header.pointee.next
+        {
+            left &-= unsafe Int(truncatingIfNeeded: header.pointee.length)
+            unsafe header = next
+        }
+        unsafe header.pointee.length = UInt32(truncatingIfNeeded: left)
+        guard let behind = unsafe header.pointee.next else { return true }
+        unsafe header.pointee.next = nil
+        // Sound: the packet owned these segments, and no longer leads to them.
+        unsafe Frame(header: behind).release()
+        return true
+    }
+
     /// Calls `body` with the bytes of each segment in turn.
     @inlinable
     public func forEachSegment<Failure: Error>(

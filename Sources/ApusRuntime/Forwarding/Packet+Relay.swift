@@ -3,8 +3,8 @@ import ApusRTP
 import ApusWire
 
 extension Packet {
-    /// Puts the packet behind other headers: what is in front of its UDP payload goes, and Ethernet
-    /// padding behind it.
+    /// Puts the packet behind other headers: what is in front of its UDP payload goes, and what is behind it:
+    /// Ethernet padding, a trailer, what the IP packet has beyond the UDP length.
     ///
     /// The checksum is carried over by what differs (RFC 1624), so that damage to the payload stays
     /// visible; it is computed where there was none to carry over and one is needed.
@@ -12,8 +12,9 @@ extension Packet {
     mutating func readdress(_ accepted: Relay.Accepted, behind destination: UDPEncapsulation) -> Bool {
         let old = accepted.headers
         guard trimFront(old.payloadOffset) else { return false }
-        // Padding is behind short packets only, which lie in one segment.
-        if !isSegmented {
+        if isSegmented {
+            guard truncate(to: old.payloadLength) else { return false }
+        } else {
             guard count >= old.payloadLength, trimBack(count - old.payloadLength) else { return false }
         }
         var new = destination
