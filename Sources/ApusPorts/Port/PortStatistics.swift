@@ -32,6 +32,8 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case kernel
     /// The kernel refused a descriptor of ours.
     case invalidDescriptor
+    /// A descriptor of the kernel's is not that of a frame it was given to receive into.
+    case badDescriptor
     /// Longer than the frames or than the interface sends.
     case tooLong
     /// A frame of a memory that this port can't send from; see ``Port/transmitCopying(_:)``.
@@ -51,6 +53,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
         case .fillRingEmpty: "fill_ring_empty"
         case .kernel: "kernel"
         case .invalidDescriptor: "invalid_descriptor"
+        case .badDescriptor: "bad_descriptor"
         case .tooLong: "too_long"
         case .foreignMemory: "foreign_memory"
         case .sendRefused: "send_refused"
@@ -63,7 +66,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
 /// A counter for each ``PortDrop``, in place.
 @frozen
 public struct PortDrops: Sendable, Equatable {
-    @usableFromInline var counts = InlineArray<10, UInt64>(repeating: 0)
+    @usableFromInline var counts = InlineArray<11, UInt64>(repeating: 0)
 
     /// No drops yet.
     @inlinable

@@ -20,10 +20,15 @@ extension XDPDriver {
             if entry.options & XDPDescriptor.continued != 0 {
                 let length = receiveSegments(from: &index, available, into: &burst)
                 if length < 0 { break }
+                if length == 0 { continue }
                 octets &+= UInt64(length)
             } else {
                 index &+= 1
-                guard let frame = unsafe arrived(entry) else { continue }
+                guard let frame = unsafe arrived(entry) else {
+                    withheld &+= 1
+                    counters.drops[.badDescriptor] &+= 1
+                    continue
+                }
                 unsafe burst.append(frame)
                 octets &+= UInt64(entry.length)
             }
@@ -64,7 +69,8 @@ extension XDPDriver {
 
     /// A packet of several descriptors, which the kernel publishes all at once.
     ///
-    /// - Returns: its length, or -1 when its last descriptor is not there yet.
+    /// - Returns: its length; 0 when it was dropped, for one of them is not to be believed; -1 when its last
+    ///   descriptor is not there yet.
     @inline(never)
     private mutating func receiveSegments(
         from index: inout UInt32, _ available: UInt32, into burst: inout Burst
@@ -74,12 +80,16 @@ extension XDPDriver {
             end &+= 1
             if end == available { return -1 }
         }
-        var length = 0
+        var (length, isWhole) = (0, true)
         var (first, last): (Frame?, Frame?) = (nil, nil)
         while index <= end {
             let entry = unsafe receiveRing[index]
             index &+= 1
-            guard let frame = unsafe arrived(entry) else { continue }
+            guard let frame = unsafe arrived(entry) else {
+                withheld &+= 1
+                isWhole = false
+                continue
+            }
             length += Int(entry.length)
             if let last = unsafe last {
                 unsafe last.header.pointee.next = frame.header
@@ -88,7 +98,12 @@ extension XDPDriver {
             }
             unsafe last = frame
         }
-        if let first = unsafe first { unsafe burst.append(first) }
+        guard isWhole, length > 0 else {
+            counters.drops[.badDescriptor] &+= 1
+            unsafe first?.release()
+            return 0
+        }
+        unsafe burst.append(first!)
         return length
     }
 

@@ -59,8 +59,9 @@ extension XDPDriver {
         }
     }
 
-    /// Frames inside: to receive into, and being sent.
-    public var framesInside: Int { Int(receiving &+ sending) }
+    /// Frames inside: to receive into, being sent, and those the kernel returned by a descriptor that is not to
+    /// be believed (`bad_descriptor`), which are out of use until the port is closed.
+    public var framesInside: Int { Int(receiving &+ sending &+ withheld) }
 
     /// Frames of its memory can be sent without copying, and those of no other.
     public func canSend(_ packet: borrowing Packet) -> Bool {

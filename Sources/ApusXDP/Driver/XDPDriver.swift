@@ -41,6 +41,9 @@ public struct XDPDriver: PortDriver, ~Copyable, @unchecked Sendable {
     var receiving: UInt32 = 0
     /// Frames in the TX ring, with the kernel to be sent, or in the completion ring.
     var sending: UInt32 = 0
+    /// Frames that are marked as receiving, but came back by no descriptor that could be believed: which of them
+    /// it was is not known, so they stay out until the port is closed.
+    var withheld: UInt32 = 0
     var counters = PortStatistics()
     /// System calls made to wake the kernel.
     public internal(set) var wakeups = Wakeups()
