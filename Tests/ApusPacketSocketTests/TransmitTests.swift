@@ -131,7 +131,7 @@ struct TransmitTests {
         port.send(frames([UInt8](repeating: 90, count: 13).map(Int.init)))
         try scene.b.run("ip", "link", "set", "vb", "down")
         port.send(sent)
-        #expect(port.statistics().drops[.sendRefused] == 10)
+        #expect(port.statistics().drops[.linkDown] == 10)
         try scene.b.run("ip", "link", "set", "vb", "up")
         let capture = try Capture(on: "va", in: scene.a)
         port.send(sent)

@@ -41,6 +41,83 @@ struct LinkTests {
     }
 
     @Test(arguments: [XDPMode.native, .generic])
+    func `What can't leave as the link is down is dropped by name, and leaves no later`(
+        _ mode: XDPMode
+    ) throws {
+        try withPort("stale", options(mode)) { port, wire, _, net in
+            let inside = port.driver.framesInside
+            var burst = Burst()
+            func fill(_ burst: inout Burst, _ port: inout Port<XDPDriver>) {
+                while burst.room > 0, var packet = port.makePacket() {
+                    packet.fill(Numbered.frame(1))
+                    burst.append(packet)
+                }
+            }
+            // In the TX ring already when the link goes down.
+            fill(&burst, &port)
+            #expect(port.transmit(&burst) == 64)
+            try net.b.run("ip", "link", "set", "vb", "down")
+            // More than the TX ring has entries.
+            for _ in 0..<50 {
+                port.flush()
+                #expect(port.driver.framesInside == inside)
+                fill(&burst, &port)
+                #expect(port.transmit(&burst) == 64)
+            }
+            port.flush()
+            let down = port.statistics()
+            #expect(down.sent == 0 && down.sentBytes == 0)
+            #expect(down.drops[.linkDown] == 51 * 64 && down.drops.total == 51 * 64)
+
+            try net.b.run("ip", "link", "set", "vb", "up")
+            for _ in 0..<3 {
+                port.flush()
+                #expect(wire.receiveAll() == [])
+            }
+            var offered = 0
+            for _ in 0..<100 {
+                port.send([Numbered.frame(2)])
+                offered += 1
+                if let frame = wire.receiveOurs(within: 50) {
+                    expectEqual([frame], [Numbered.frame(2)])
+                    break
+                }
+            }
+            port.send((0..<100).map { Numbered.frame($0) })
+            expectEqual(wire.receiveAll(), (0..<100).map { Numbered.frame($0) })
+            port.settle(inside: inside)
+            let up = port.statistics()
+            #expect(up.sent + up.drops.total == UInt64(51 * 64 + offered + 100))
+            #expect(up.drops[.invalidDescriptor] == 0, "what was withdrawn is not counted twice")
+            #expect(port.driver.framesInside == inside && port.driver.pool.free == 8192 - inside)
+        }
+    }
+
+    @Test func `Of a packet in several frames, all are taken back while the link is down`() throws {
+        try withPort("stalejumbo", options(.native), mtu: 9000) { port, wire, _, net in
+            if port.lacksMultiBuffer() { return }
+            let inside = port.driver.framesInside
+            var burst = Burst()
+            for number in 0..<4 { try wire.send(Numbered.frame(number, length: 8000)) }
+            for _ in 0..<100 where burst.count < 4 {
+                if port.receive(into: &burst) == 0 { port.wait(milliseconds: 100) }
+            }
+            let came = burst.count
+            try #require(came == 4)
+            #expect(port.transmit(&burst) == 4)
+            try net.b.run("ip", "link", "set", "vb", "down")
+            port.flush()
+            let down = port.statistics()
+            #expect(down.sent == 0 && down.sentBytes == 0 && down.drops[.linkDown] == 4)
+            _ = port.receive(into: &burst)
+            #expect(port.driver.framesInside == inside && port.driver.pool.free == 8192 - inside)
+            try net.b.run("ip", "link", "set", "vb", "up")
+            port.flush()
+            #expect(wire.receiveAll() == [])
+        }
+    }
+
+    @Test(arguments: [XDPMode.native, .generic])
     func `A larger MTU is noticed, jumbo frames pass in segments, a smaller one is noticed too`(
         _ mode: XDPMode
     ) throws {

@@ -40,8 +40,8 @@ extension PacketSocketDriver {
     /// Wakes the kernel when packets wait in the ring: one send(2), which never blocks; none otherwise.
     ///
     /// What it can't take now (`EAGAIN`, `ENOBUFS`) stays for the next time. While the interface is
-    /// down or gone, what waits is dropped and counted as `send-refused`, so that it does not leave
-    /// stale when it is back.
+    /// down or gone, what waits is dropped and counted as `link_down` or `send_refused`, so that it does
+    /// not leave stale when it is back.
     public mutating func flush() { kick() }
 
     /// The bytes in all segments.
@@ -143,7 +143,8 @@ extension PacketSocketDriver {
             break
         default:
             // The interface is down or gone: what waits would leave stale when it is back.
-            counters.drops[.sendRefused] &+= UInt64(unsafe transmitRing.dropPending())
+            counters.drops[error == ENETDOWN ? .linkDown : .sendRefused] &+= UInt64(
+                unsafe transmitRing.dropPending())
         }
         return false
     }

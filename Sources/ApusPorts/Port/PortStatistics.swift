@@ -40,6 +40,8 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case foreignMemory
     /// The kernel or the device refused to send it.
     case sendRefused
+    /// The interface it should leave by is down.
+    case linkDown
     /// Recorded shorter than it was (a capture file's snapshot length).
     case truncated
     /// Lost on purpose by an injected fault.
@@ -57,6 +59,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
         case .tooLong: "too_long"
         case .foreignMemory: "foreign_memory"
         case .sendRefused: "send_refused"
+        case .linkDown: "link_down"
         case .truncated: "truncated"
         case .injectedLoss: "injected_loss"
         }
@@ -66,7 +69,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
 /// A counter for each ``PortDrop``, in place.
 @frozen
 public struct PortDrops: Sendable, Equatable {
-    @usableFromInline var counts = InlineArray<11, UInt64>(repeating: 0)
+    @usableFromInline var counts = InlineArray<12, UInt64>(repeating: 0)
 
     /// No drops yet.
     @inlinable

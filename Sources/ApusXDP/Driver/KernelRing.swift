@@ -64,6 +64,15 @@ struct KernelProducer<Entry: BitwiseCopyable>: ~Copyable {
         return unsafe next &- consumed
     }
 
+    /// The entry `offset` places behind the oldest one that was pending when ``pending()`` was called last, and
+    /// less than that number of places.
+    subscript(pending offset: UInt32) -> Entry {
+        get { unsafe entries[Int(truncatingIfNeeded: (consumed &+ offset) & (size &- 1))] }
+        nonmutating set {
+            unsafe entries[Int(truncatingIfNeeded: (consumed &+ offset) & (size &- 1))] = newValue
+        }
+    }
+
     /// Whether the kernel waits to be woken before it looks at the ring.
     ///
     /// It sets the flag and then looks at the ring once more; we have submitted and then look at the flag.

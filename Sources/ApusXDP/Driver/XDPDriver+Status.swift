@@ -9,7 +9,7 @@ public struct XDPStatistics: Sendable, Hashable {
     public var receiveDropped: UInt64 = 0
     /// Entries of the fill ring the kernel refused.
     public var receiveInvalidDescriptors: UInt64 = 0
-    /// Entries of the TX ring the kernel refused.
+    /// Entries of the TX ring the kernel refused; among them those taken back while the interface was down.
     public var transmitInvalidDescriptors: UInt64 = 0
     /// Packets dropped since the RX ring was full. Linux 5.9 and later.
     public var receiveRingFull: UInt64 = 0
@@ -41,8 +41,10 @@ extension XDPDriver {
         let starved = min(kernel.fillRingEmpty, kernel.receiveDropped)
         result.drops[.fillRingEmpty] &+= starved
         result.drops[.kernel] &+= kernel.receiveDropped &- starved
+        // Those that were withdrawn are counted as `linkDown` already.
+        let voided = min(self.voided, kernel.transmitInvalidDescriptors)
         result.drops[.invalidDescriptor] &+=
-            kernel.receiveInvalidDescriptors &+ kernel.transmitInvalidDescriptors
+            kernel.receiveInvalidDescriptors &+ kernel.transmitInvalidDescriptors &- voided
         return result
     }
 

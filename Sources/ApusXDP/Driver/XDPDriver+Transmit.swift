@@ -7,8 +7,11 @@ import Synchronization
 extension XDPDriver {
     /// Puts packets into the TX ring, from the front of `burst`; those there is no room for stay in it.
     ///
-    /// They leave at the latest with ``flush()``.
+    /// They leave at the latest with ``flush()``. While the interface is down they are dropped and counted as
+    /// `link_down`, as is what was in the TX ring when it went down: nothing leaves late. (Of a zero-copy port the
+    /// device reads the ring by itself, so what is in it stays.)
     public mutating func transmit(_ burst: inout Burst) -> Int {
+        if isDown, isStillDown() { return drop(&burst) }
         let wanted = burst.count
         var free = unsafe transmitRing.reserve(UInt32(truncatingIfNeeded: wanted))
         if free < wanted {
@@ -149,10 +152,11 @@ extension XDPDriver {
     ///
     /// Kernels before Linux 6.17 publish how far they came with the next call only, so one call that seems to
     /// have done nothing is no reason to stop; two are. Bounded: of any two rounds but the last two, one
-    /// consumes an entry of the TX ring or completes one. What is left then, for want of socket buffers or
-    /// with the link down, is tried again by the next flush.
+    /// consumes an entry of the TX ring or completes one. What is left then, for want of socket buffers, is
+    /// tried again by the next flush.
     @inline(never)
-    private mutating func kick() {
+    mutating func kick() {
+        isDown = false
         var pending = unsafe transmitRing.pending()
         var inside = sending
         var roundsWithout = 0
@@ -167,6 +171,9 @@ extension XDPDriver {
                     // The device dropped the packet: it completes, but was not sent (NET_XMIT_DROP).
                     counters.drops[.sendRefused] &+= 1
                     counters.sent &-= 1
+                case ENETDOWN:
+                    isDown = true
+                    return withdraw()
                 case ENXIO, ENODEV:
                     isGone = true
                     return

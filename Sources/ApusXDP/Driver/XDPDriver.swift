@@ -34,6 +34,8 @@ public struct XDPDriver: PortDriver, ~Copyable, @unchecked Sendable {
     let isBusyPolling: Bool
     /// The interface is gone: nothing can be sent any more.
     var isGone = false
+    /// The interface was down when the kernel was woken last.
+    var isDown = false
 
     /// Frames the kernel shall have to receive into.
     let fillTarget: UInt32
@@ -41,6 +43,8 @@ public struct XDPDriver: PortDriver, ~Copyable, @unchecked Sendable {
     var receiving: UInt32 = 0
     /// Frames in the TX ring, with the kernel to be sent, or in the completion ring.
     var sending: UInt32 = 0
+    /// Entries of the TX ring that were made void, which the kernel will count as invalid.
+    var voided: UInt64 = 0
     /// Frames that are marked as receiving, but came back by no descriptor that could be believed: which of them
     /// it was is not known, so they stay out until the port is closed.
     var withheld: UInt32 = 0
