@@ -31,6 +31,10 @@ private func status(
                 "features": [["name": "XDP mode", "requested": "auto", "granted": "native"]],
                 "received": total, "receivedBytes": 0, "sent": total, "sentBytes": 0, "drops": [:],
             ] as [String: Any]
+        ],
+        "steering": [
+            ["interface": "eth0", "steered": total, "passed": ["not_ip": 0, "fragment": 3, "no_port": 1200]]
+                as [String: Any]
         ], "unreachable": unreachable, "uptime": uptime,
     ]
     return try JSONDecoder().decode(
@@ -71,6 +75,9 @@ private func page(
 
             port    backend  granted          received/s  sent/s  dropped
             eth0:0  xdp      XDP mode native      2.50 k  2.50 k        0
+
+            XDP program  steered  left to the kernel
+            eth0           8,000  fragment 3, no_port 1,200
 
             198.51.100.9:5004 can't be reached: no route
             """
@@ -132,11 +139,12 @@ private func page(
             try status(uptime: 3661, packets: packets, drops: ["no_stream": 2, "not_udp": 40]))
         #expect(lines[0] == "ran for 1:01:01")
         #expect(lines[3...5] == ["dropped 42 packets", "  not_udp 40", "  no_stream 2"])
+        #expect(lines[6] == "interface eth0 left to the kernel fragment 3, no_port 1,200")
         #expect(
-            lines[6]
+            lines[7]
                 == "stream stream49: received 49, sent 49, lost 4 (7.55 %), reordered 2, duplicates 0, jitter 1.25 ms"
         )
-        #expect(lines.count == 6 + 20 + 1)
+        #expect(lines.count == 7 + 20 + 1)
         #expect(lines.last == "… and 30 more streams")
     }
 

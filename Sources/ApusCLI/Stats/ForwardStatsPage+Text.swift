@@ -67,6 +67,12 @@ enum ForwardSummary {
             lines.append(
                 "port \(port.interface):\(port.queue) dropped \(list.joined(separator: ", "))".printable)
         }
+        for steering in status.steering {
+            let list = steering.passed.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+            guard !list.isEmpty else { continue }
+            let reasons = list.map { "\($0.key) \(count($0.value))" }.joined(separator: ", ")
+            lines.append("interface \(steering.interface) left to the kernel \(reasons)".printable)
+        }
         let unreachable = status.unreachable.sorted { $0.key < $1.key }
         for (destination, reason) in unreachable.prefix(mostStreams) {
             lines.append("\(destination) can't be reached: \(reason)".printable)

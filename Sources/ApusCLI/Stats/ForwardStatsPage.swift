@@ -21,6 +21,7 @@ struct ForwardStatsPage {
         var rest: [[String]] = []
         if !status.drops.isEmpty { rest.append(drops(rows: min(8, max(1, room / 4)))) }
         if !status.ports.isEmpty { rest.append(ports(rows: min(8, max(1, room / 5)))) }
+        if !status.steering.isEmpty { rest.append(steering(rows: min(4, max(1, room / 6)))) }
         if !status.unreachable.isEmpty { rest.append(unreachable(rows: min(4, max(1, room / 6)))) }
         let below = rest.reduce(0) { $0 + $1.count + 1 }
         if !status.streams.isEmpty {
@@ -152,6 +153,21 @@ struct ForwardStatsPage {
             ])
         }
         return drawn(table) + more(status.ports.count - rows)
+    }
+
+    private func steering(rows: Int) -> [String] {
+        var table = Table([
+            .init(title: "XDP program"), .init(title: "steered", isNumber: true),
+            .init(title: "left to the kernel"),
+        ])
+        for steering in status.steering.prefix(rows) {
+            let list = steering.passed.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+            table.add([
+                steering.interface, Units.count(Int(clamping: steering.steered)),
+                list.map { "\($0.key) \(Units.count(Int(clamping: $0.value)))" }.joined(separator: ", "),
+            ])
+        }
+        return drawn(table) + more(status.steering.count - rows)
     }
 
     private func unreachable(rows: Int) -> [String] {

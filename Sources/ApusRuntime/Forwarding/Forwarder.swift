@@ -35,6 +35,8 @@ public final class Forwarder {
     private var lastCheck: UInt64 = 0
     private let started = Clock.monotonic
     private var isStopped = false
+    /// What the XDP programs had counted when they were taken off.
+    private var lastSteering: [ForwarderStatus.Steering] = []
 
     /// Checks the configuration against the host, opens the interfaces and starts the workers.
     ///
@@ -173,6 +175,7 @@ public final class Forwarder {
                 name: stream.name, listen: "\(stream.listen)", destinations: stream.to.map(\.description),
                 figures: figures)
         }
+        status.steering = isStopped ? lastSteering : interfaces.steering
         for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }
         return status
     }
@@ -182,6 +185,7 @@ public final class Forwarder {
         if !isStopped {
             isStopped = true
             crew.stop()
+            lastSteering = interfaces.steering
             interfaces.close()
         }
         return status()

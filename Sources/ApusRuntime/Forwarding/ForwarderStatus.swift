@@ -1,5 +1,6 @@
 import ApusPorts
 public import ApusRTP
+import ApusXDP
 
 /// What a forwarder has done so far, as one value that can be printed, encoded and read again.
 public struct ForwarderStatus: Sendable, Codable {
@@ -37,6 +38,17 @@ public struct ForwarderStatus: Sendable, Codable {
         public var drops: [String: UInt64]
     }
 
+    /// What the XDP program of one interface did with the frames that arrived there.
+    public struct Steering: Sendable, Codable {
+        /// The interface's name.
+        public var interface: String
+        /// Frames that it took to a port of the forwarder.
+        public var steered: UInt64
+        /// Frames that it left to the kernel, by reason: `not_ip`, `fragment`, `not_udp`, `no_port`, `no_socket`,
+        /// `malformed`.
+        public var passed: [String: UInt64]
+    }
+
     /// One thing that was asked of a port.
     public struct Feature: Sendable, Codable {
         /// The field's name for it: `XDP mode`, `zero-copy`, `pages`.
@@ -71,6 +83,8 @@ public struct ForwarderStatus: Sendable, Codable {
     public var streams: [Stream] = []
     /// The queues, by worker.
     public var ports: [Port] = []
+    /// The XDP programs, one for each interface that AF_XDP was granted on.
+    public var steering: [Steering] = []
     /// Destinations that can't be reached now, and why.
     public var unreachable: [String: String] = [:]
     /// How long it has run, in seconds.
@@ -78,6 +92,14 @@ public struct ForwarderStatus: Sendable, Codable {
 
     /// Nothing done yet.
     public init() {}
+}
+
+extension ForwarderStatus.Steering {
+    init(_ interface: String, _ counters: SteeringCounters) {
+        self.interface = interface
+        steered = counters.steered
+        passed = Dictionary(uniqueKeysWithValues: counters.passed.map { ($0.reason, $0.count) })
+    }
 }
 
 extension ForwarderStatus.Port {

@@ -175,6 +175,14 @@ final class OpenInterfaces {
         indices.map { host.links[$0]?.macAddress ?? .zero }
     }
 
+    /// What the XDP programs did with the frames they saw; a few system calls for each.
+    var steering: [ForwarderStatus.Steering] {
+        opened.compactMap { interface in
+            guard case .xdp(let interface) = interface, let steering = interface.steering else { return nil }
+            return ForwarderStatus.Steering(interface.name, steering.counters)
+        }
+    }
+
     /// Finds what someone else did to the interfaces so that packets pass the workers by.
     func check(on host: HostView) throws(ForwarderError) {
         for (number, opened) in opened.enumerated() {

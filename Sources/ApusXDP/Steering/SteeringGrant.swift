@@ -29,9 +29,14 @@ public struct SteeringCounters: Sendable, Hashable {
     /// Left to the kernel: headers cut short, or more of them than are looked at.
     public var passedMalformed: UInt64 = 0
 
-    /// All frames seen.
-    public var seen: UInt64 {
-        steered + passedNotIP + passedFragment + passedNotUDP + passedNoPort + passedNoSocket
-            + passedMalformed
+    /// What was left to the kernel, each with its name in statistics, as the label of a metric: `no_port`.
+    public var passed: [(reason: String, count: UInt64)] {
+        [
+            ("not_ip", passedNotIP), ("fragment", passedFragment), ("not_udp", passedNotUDP),
+            ("no_port", passedNoPort), ("no_socket", passedNoSocket), ("malformed", passedMalformed),
+        ]
     }
+
+    /// All frames seen.
+    public var seen: UInt64 { passed.reduce(steered) { $0 + $1.count } }
 }

@@ -136,6 +136,10 @@ extension ForwarderStatus {
                 received: 1000, receivedBytes: 123_456, sent: 1970, sentBytes: 240_000,
                 drops: ["kernel": 4])
         ]
+        status.steering = [
+            Steering(
+                interface: "eth0", steered: 1004, passed: ["fragment": 6, "no_port": 12, "no_socket": 0])
+        ]
         return status
     }
 

@@ -69,6 +69,9 @@ struct ServiceTextTests {
             "apus_dropped_packets_total{reason=\"no-stream\"} 8\n",
             "apus_dropped_packets_total{reason=\"not_udp\"} 0\n",
             "apus_port_dropped_packets_total{interface=\"eth0\",queue=\"0\",backend=\"xdp\",reason=\"kernel\"} 4\n",
+            "# TYPE apus_steered_packets_total counter\napus_steered_packets_total{interface=\"eth0\"} 1004\n",
+            "apus_passed_packets_total{interface=\"eth0\",reason=\"fragment\"} 6\n",
+            "apus_passed_packets_total{interface=\"eth0\",reason=\"no_socket\"} 0\n",
             "apus_port_feature_info{interface=\"eth0\",queue=\"0\",backend=\"xdp\",feature=\"zero-copy\","
                 + "requested=\"auto\",granted=\"no\"} 1\n",
             "apus_stream_received_packets_total{stream=\"camera\"} 990\n",

@@ -30,10 +30,17 @@ struct Status: Decodable, Sendable {
         var drops: [String: UInt64]
     }
 
+    struct Steering: Decodable, Sendable {
+        var interface: String
+        var steered: UInt64
+        var passed: [String: UInt64]
+    }
+
     var received, receivedBytes, accepted, copies, sent, sentBytes, waiting, completedChecksums: UInt64
     var drops: [String: UInt64]
     var streams: [Stream]
     var ports: [Port]
+    var steering: [Steering]
     var unreachable: [String: String]
     var uptime: Double
 

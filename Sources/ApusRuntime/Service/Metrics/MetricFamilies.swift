@@ -4,7 +4,7 @@ import ApusWire
 
 extension MetricFamily {
     /// All families, in the order in which they are served.
-    static let all = forwarder + ports + streams
+    static let all = forwarder + ports + steering + streams
 
     private static let forwarder: [MetricFamily] = [
         one("apus_uptime_seconds", .gauge, "Time since the forwarder was started.") { .fraction($0.uptime) },
@@ -75,6 +75,27 @@ extension MetricFamily {
                     samples.add(
                         count, ("interface", port.interface), ("queue", "\(port.queue)"),
                         ("backend", port.backend), ("reason", reason))
+                }
+            }),
+    ]
+
+    private static let steering: [MetricFamily] = [
+        MetricFamily(
+            name: "apus_steered_packets_total", kind: .counter,
+            help: "Packets that the XDP program of an interface took to a port.",
+            items: { $0.steering.count },
+            write: { status, index, samples in
+                let steering = status.steering[index]
+                samples.add(steering.steered, ("interface", steering.interface))
+            }),
+        MetricFamily(
+            name: "apus_passed_packets_total", kind: .counter,
+            help: "Packets that the XDP program of an interface left to the kernel, by reason.",
+            items: { $0.steering.count },
+            write: { status, index, samples in
+                let steering = status.steering[index]
+                for (reason, count) in steering.passed.sorted(by: { $0.key < $1.key }) {
+                    samples.add(count, ("interface", steering.interface), ("reason", reason))
                 }
             }),
     ]

@@ -62,6 +62,15 @@ package struct StatusJSON: TextSource {
         writer.openArray("ports")
         for port in status.ports { writer.add(port) }
         writer.closeArray()
+        writer.openArray("steering")
+        for steering in status.steering {
+            writer.openObject()
+            writer.add("interface", steering.interface)
+            writer.add("steered", steering.steered)
+            writer.add("passed", steering.passed)
+            writer.closeObject()
+        }
+        writer.closeArray()
         writer.openObject("unreachable")
         for (destination, reason) in status.unreachable.sorted(by: { $0.key < $1.key }) {
             writer.add(destination, reason)
