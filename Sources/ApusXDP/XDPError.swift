@@ -15,6 +15,8 @@ public struct XDPError: Error, Hashable, Sendable {
         case occupied(program: String)
         /// The programs of a dispatcher can't be seen, as they are pinned in another BPF file system.
         case foreignDispatcher
+        /// An XDP program is attached, and the kernel does not show this process which.
+        case hiddenProgram
         /// XDP programs are attached in the other mode, and both at once are impossible.
         case otherModeActive(requested: XDPMode)
         /// The driver can't run XDP programs with an MTU this large.
@@ -71,6 +73,9 @@ extension XDPError: CustomStringConvertible {
         case .foreignDispatcher:
             "a libxdp dispatcher with living programs is attached, but they are pinned in a BPF file system "
                 + "that is not mounted here; run in the mount namespace of whoever loaded them"
+        case .hiddenProgram:
+            "an XDP program is attached, and without CAP_SYS_ADMIN the kernel does not show whose it is; if a "
+                + "killed Apus process left it, remove it with `sudo apus doctor \(interface) --clean`"
         case .otherModeActive(let requested):
             "XDP programs are attached in \(requested == .native ? "generic" : "native") mode already, and "
                 + "\(requested) can't be active beside it; ask for that mode or unload them"

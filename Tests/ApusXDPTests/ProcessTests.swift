@@ -99,12 +99,52 @@ struct ProcessTests {
         #expect(none.waitForExit() == .exited(77))
         #expect(
             none.output.contains(
-                "vb: not permitted to open an interface with AF_XDP: missing CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW"
+                "vb: not permitted to open an interface with AF_XDP: missing CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON;"
             ))
-        // As root, but for one.
-        let root = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
-        let some = try net.b.start(root + [copy] + command.dropFirst())
-        #expect(some.waitForExit() == .exited(77))
-        #expect(some.output.contains("missing CAP_NET_RAW;"))
+    }
+
+    /// Starts the holder with these capabilities and no others.
+    private func start(_ net: Pair, with capabilities: [String]) throws -> Running {
+        let set = "-all" + capabilities.map { ",+\($0)" }.joined()
+        return try net.b.start(
+            ["setpriv", "--bounding-set=\(set)", "--inh-caps=\(set)"]
+                + holder("vb", "192.0.2.2:5004", "native"))
+    }
+
+    @Test func `Each capability that is needed is named, and those together are enough`() throws {
+        let net = try Pair("capset")
+        defer { net.lab.close() }
+        let needed = ["net_admin", "net_raw", "bpf", "perfmon"]
+        for name in needed {
+            let one = try start(net, with: needed.filter { $0 != name } + ["ipc_lock"])
+            #expect(one.waitForExit() == .exited(77))
+            #expect(
+                one.output.contains(
+                    "vb: not permitted to open an interface with AF_XDP: missing CAP_\(name.uppercased());"),
+                "\(one.output)")
+        }
+        // CAP_SYS_ADMIN stands in for both, as before Linux 5.8.
+        for enough in [needed + ["ipc_lock"], ["net_admin", "net_raw", "sys_admin", "ipc_lock"]] {
+            let all = try start(net, with: enough)
+            try all.waitForLine(containing: "ready")
+            #expect(all.output.contains("\nattached\ntakes fragments\nready\n"), "\(all.output)")
+            _ = all.stop(SIGTERM)
+            try net.b.enter { for leftover in Leftover.all() { try leftover.clean() } }
+        }
+    }
+
+    @Test func `A leftover that the kernel does not show is not called a dispatcher of another`() throws {
+        let net = try Pair("hidden")
+        defer { net.lab.close() }
+        let enough = ["net_admin", "net_raw", "bpf", "perfmon", "ipc_lock"]
+        let first = try start(net, with: enough)
+        try first.waitForLine(containing: "ready")
+        first.kill()
+        let second = try start(net, with: enough)
+        #expect(second.waitForExit() == .exited(77))
+        #expect(
+            second.output.contains("without CAP_SYS_ADMIN the kernel does not show whose it is"),
+            "\(second.output)")
+        #expect(second.output.contains("apus doctor vb --clean"))
     }
 }

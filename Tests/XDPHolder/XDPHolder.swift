@@ -32,6 +32,8 @@ struct XDPHolder {
         try interface.add(endpoint)
         var port = try interface.open(queue: 0)
         for remark in interface.steering?.grant.remarks ?? [] { say("remark: \(remark)") }
+        if interface.steering?.isAttached == true { say("attached") }
+        if interface.steering?.grant.takesFragments == true { say("takes fragments") }
         say("ready")
         var burst = Burst()
         while true {

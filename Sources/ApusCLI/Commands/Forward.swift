@@ -10,7 +10,10 @@ enum Forward {
                 + "destination. The interface, the next hops and their link-layer addresses come from the kernel. "
                 + "\"ready\" on standard error says that packets flow. SIGHUP reads the file again, without losing a "
                 + "packet of streams that stay; SIGTERM and SIGINT stop it with a summary.",
-            "AF_XDP needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF; AF_PACKET needs CAP_NET_RAW alone. What was "
+            "AF_XDP needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON, and CAP_IPC_LOCK where the limit of "
+                + "locked memory (ulimit -l) is too low for its frames; before Linux 5.8 CAP_SYS_ADMIN stands for "
+                + "CAP_BPF and CAP_PERFMON. CAP_SYS_ADMIN is also what it takes to see what a killed process left "
+                + "and to be beside other XDP programs. AF_PACKET needs CAP_NET_RAW alone. What was "
                 + "granted, and why if it is less than what was asked for, is said at the start.",
             "The manual, which apus man prints, explains the keys of a configuration file.",
         ],

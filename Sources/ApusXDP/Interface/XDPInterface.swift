@@ -177,7 +177,7 @@ extension XDPInterface {
         _ name: String, _ options: XDPOptions
     ) throws(XDPError) -> (SteeringProgram, reasons: [String]) {
         _ = try interfaceIndex(name)
-        let missing = Capability.missing(of: [.netAdmin, .bpf, .netRaw])
+        let missing = Capability.missing(of: Capability.toOpen)
         guard missing.isEmpty else {
             throw XDPError(name, .notPermitted(missing: missing, doing: "open an interface with AF_XDP"))
         }

@@ -14,15 +14,19 @@ struct AttachedProgram {
 
     static let dispatcherName = "xdp_dispatcher"
 
-    /// The programs on an interface, in no order; an empty dispatcher counts as a program itself.
+    /// The programs on an interface, in no order; an empty dispatcher counts as a program itself. The kernel shows
+    /// programs to nobody without CAP_SYS_ADMIN: then there are none.
     static func all(on index: Int32) -> [AttachedProgram] {
+        attached(to: index).flatMap { programs(attachedAs: $0.id, $0.mode) }
+    }
+
+    /// The ids of the programs, or dispatchers, that are attached to an interface; for these no privilege is needed.
+    static func attached(to index: Int32) -> [(id: UInt32, mode: XDPMode)] {
         var query = bpf_xdp_query_opts()
         // Up to the last field: libbpf refuses padding that is not zero, and Swift does not write it.
         query.sz = MemoryLayout<bpf_xdp_query_opts>.offset(of: \.attach_mode)! + 1
         guard LibXDP.call({ unsafe bpf_xdp_query(index, 0, &query) }).code == 0 else { return [] }
-        return [(query.drv_prog_id, XDPMode.native), (query.skb_prog_id, .generic)].flatMap { id, mode in
-            id == 0 ? [] : programs(attachedAs: id, mode)
-        }
+        return [(query.drv_prog_id, .native), (query.skb_prog_id, .generic)].filter { $0.0 != 0 }
     }
 
     private static func programs(attachedAs id: UInt32, _ mode: XDPMode) -> [AttachedProgram] {

@@ -21,15 +21,16 @@ public struct Leftover: Sendable, Hashable, CustomStringConvertible {
         return "\(interface): the steering program of apus pid \(pid), which is gone (\(mode))"
     }
 
-    /// What dead Apus processes left on the interfaces of this network namespace. Needs CAP_BPF and
-    /// CAP_NET_ADMIN; nothing is found without them.
+    /// What dead Apus processes left on the interfaces of this network namespace. Needs CAP_SYS_ADMIN, since the
+    /// kernel shows others' programs to nobody else; nothing is found without it. ``clean()`` needs CAP_NET_ADMIN
+    /// beside it.
     public static func all() -> [Leftover] {
         interfaceNames().flatMap { name in
             (try? interfaceIndex(name)).map { all(on: name, index: $0) } ?? []
         }
     }
 
-    /// What dead Apus processes left on one interface.
+    /// What dead Apus processes left on one interface; see ``all()``.
     public static func all(on interface: String) throws(XDPError) -> [Leftover] {
         all(on: interface, index: try interfaceIndex(interface))
     }

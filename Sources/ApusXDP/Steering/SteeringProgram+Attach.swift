@@ -70,12 +70,14 @@ extension SteeringProgram {
             switch attached.code {
             case EPERM, EACCES:
                 .notPermitted(
-                    missing: ["CAP_NET_ADMIN and CAP_BPF in the initial user namespace"],
+                    missing: ["CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON in the initial user namespace"],
                     doing: "attach an XDP program")
             case _ where present.contains { $0.mode != mode }:
                 .otherModeActive(requested: mode)
             case EBUSY, EEXIST:
-                if let alone = present.first(where: {
+                if present.isEmpty, !Capability.missing(of: [.sysAdmin]).isEmpty {
+                    .hiddenProgram
+                } else if let alone = present.first(where: {
                     $0.dispatcher == nil && $0.name != AttachedProgram.dispatcherName
                 }) {
                     .occupied(program: alone.name)
@@ -120,16 +122,16 @@ extension SteeringProgram {
         let id = unsafe xdp_program__id(own.program)
         let present = AttachedProgram.all(on: index)
         let usesDispatcher = present.first { $0.id == id }?.dispatcher != nil
-        var takesFragments = false
-        _ = LibXDP.call {
-            let all = unsafe xdp_multiprog__get_from_ifindex(index)
-            guard unsafe libxdp_get_error(UnsafeRawPointer(all)) == 0 else { return 0 }
-            takesFragments =
-                usesDispatcher
-                ? unsafe xdp_multiprog__xdp_frags_support(all)
-                : own.takesFragments
-            unsafe xdp_multiprog__close(all)
-            return 0
+        var takesFragments = own.takesFragments
+        if usesDispatcher {
+            _ = LibXDP.call {
+                let all = unsafe xdp_multiprog__get_from_ifindex(index)
+                takesFragments = unsafe libxdp_get_error(UnsafeRawPointer(all)) == 0
+                guard takesFragments else { return 0 }
+                takesFragments = unsafe xdp_multiprog__xdp_frags_support(all)
+                unsafe xdp_multiprog__close(all)
+                return 0
+            }
         }
         let others = present.filter { $0.id != id }.map(\.name)
         if !usesDispatcher {

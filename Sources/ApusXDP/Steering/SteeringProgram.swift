@@ -40,7 +40,7 @@ public final class SteeringProgram: Sendable {
     public init(attachingTo interface: String, mode: XDPMode) throws(XDPError) {
         self.interface = interface
         index = try interfaceIndex(interface)
-        let missing = Capability.missing(of: [.netAdmin, .bpf])
+        let missing = Capability.missing(of: Capability.toAttach)
         guard missing.isEmpty else {
             throw XDPError(interface, .notPermitted(missing: missing, doing: "attach an XDP program"))
         }
@@ -91,7 +91,9 @@ public final class SteeringProgram: Sendable {
         loaded.withLock { own in
             guard let program = unsafe own.program else { return false }
             let id = unsafe xdp_program__id(program)
-            return AttachedProgram.all(on: index).contains { $0.id == id }
+            // What is attached by itself the kernel tells everybody; what is in a dispatcher, not.
+            return AttachedProgram.attached(to: index).contains { $0.id == id }
+                || AttachedProgram.all(on: index).contains { $0.id == id }
         }
     }
 
