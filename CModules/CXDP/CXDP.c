@@ -80,6 +80,16 @@ static int interface_ioctl(const char *interface, unsigned long request, struct 
     return result;
 }
 
+// The queues of an interface in /sys: "rx" or "tx". At least 1, at most 65535.
+static uint64_t count_queues(const char *interface, const char *kind) {
+    char path[64 + IFNAMSIZ];
+    uint64_t count = 0;
+    do
+        snprintf(path, sizeof(path), "/sys/class/net/%s/queues/%s-%u", interface, kind, (unsigned)count);
+    while (access(path, F_OK) == 0 && ++count < 65535);
+    return count ? count : 1;
+}
+
 uint64_t apus_xdp_queues(const char *interface) {
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     struct ifreq asked = {.ifr_data = (void *)&channels};
@@ -88,7 +98,7 @@ uint64_t apus_xdp_queues(const char *interface) {
     if (result == -ENODEV)
         return 0;
     if (result < 0)
-        return 1 | 1ull << 32;
+        return count_queues(interface, "rx") | count_queues(interface, "tx") << 32;
     receive = channels.rx_count + channels.combined_count;
     transmit = channels.tx_count + channels.combined_count;
     return (receive ? receive : 1) | (transmit ? transmit : 1) << 32;

@@ -71,6 +71,26 @@ public struct Link: Hashable, Sendable {
 }
 
 extension Link {
+    /// Asks the kernel about one interface of the calling thread's network namespace.
+    ///
+    /// Throws `netlink` with ENODEV when it is gone.
+    public static func ask(_ index: Int32) throws(HostError) -> Link {
+        // struct ifinfomsg: the family and the type, then the index, the flags and their mask.
+        let number = NetlinkRequest.native(UInt32(bitPattern: index))
+        let header = [0, 0, 0, 0] + number + [0, 0, 0, 0, 0, 0, 0, 0]
+        let purpose = "the interface with index \(index)"
+        var socket = try NetlinkSocket()
+        let answer = try socket.ask(NetlinkRequest(type: Int(RTM_GETLINK), header: header), for: purpose)
+        guard let link = answer.lazy.compactMap(Link.init).first else {
+            throw .netlink(purpose, code: ENODEV, explanation: "")
+        }
+        return link
+    }
+
+    /// Whether an interface of this kind is several others together: a bond or a team. Its frames come in by their
+    /// drivers.
+    public static func isAggregate(kind: String?) -> Bool { kind == "bond" || kind == "team" }
+
     /// Reads RTM_NEWLINK or RTM_DELLINK: struct ifinfomsg, then IFLA_ attributes (linux/if_link.h).
     init?(_ message: NetlinkMessage) {
         let payload = message.payload

@@ -23,6 +23,9 @@ public struct XDPError: Error, Hashable, Sendable {
         case mtuTooLarge(mtu: Int, mode: XDPMode, detail: String)
         /// The driver has no native XDP.
         case modeNotSupported(XDPMode, detail: String)
+        /// A bond or team: in native mode the program runs on the interfaces beneath, whose frames the kernel takes
+        /// to no socket of the bond.
+        case aggregate(kind: String)
         /// A better grant was required than could be had.
         case lesserGrant(required: String, reasons: [String])
         /// No such RX queue.
@@ -84,6 +87,9 @@ extension XDPError: CustomStringConvertible {
                 + "lower it (`ip link set dev \(interface) mtu 1500`) or use generic mode"
         case .modeNotSupported(let mode, let detail):
             "the driver does not support \(mode) XDP\(detail.isEmpty ? "" : " (\(detail))")"
+        case .aggregate(let kind):
+            "native XDP runs on the frames as they come in by the interfaces beneath the \(kind), which the kernel "
+                + "takes to no AF_XDP socket of the \(kind) itself; use generic mode or AF_PACKET on it"
         case .lesserGrant(let required, let reasons):
             "required \(required), which can't be had: \(reasons.joined(separator: "; "))"
         case .noSuchQueue(let queue, let queues):

@@ -25,12 +25,13 @@ import Testing
     /// A card that can do everything.
     private func interface(
         isUp: Bool = true, hasCarrier: Bool = true, isEthernet: Bool = true, mtu: Int = 1500,
-        driver name: String = "ice", features: ApusHost.XDPFeatures? = .init(rawValue: 0x3f),
+        kind: String? = nil, driver name: String = "ice",
+        features: ApusHost.XDPFeatures? = .init(rawValue: 0x3f),
         programs: [XDPAttachment]? = [], program: Link.XDPProgram? = nil, _ offloads: String = ""
     ) throws -> DoctorInterfaceFacts {
         let link = Link(
             index: 7, name: "eth7", macAddress: nil, mtu: mtu, isUp: isUp, hasCarrier: hasCarrier,
-            isLoopback: false, isPointToPoint: false, hasNoARP: false, isEthernet: isEthernet, kind: nil,
+            isLoopback: false, isPointToPoint: false, hasNoARP: false, isEthernet: isEthernet, kind: kind,
             controller: nil, parent: nil, vlan: nil, receiveQueues: 4, transmitQueues: 4, xdpProgram: program)
         let text = "{\"driver\":\"\(name)\",\"offloads\":{\(offloads)}}"
         var driver = try JSONDecoder().decode(InterfaceFacts.self, from: Data(text.utf8))
@@ -76,6 +77,12 @@ import Testing
         let veth = diagnosis(try interface(driver: "veth", features: []))
         #expect(verdicts(veth) == "iido")
         #expect(remedies(veth, "xdp-native") == ["ethtool -L PEER tx 4"])
+    }
+
+    @Test func `a bond has no native mode, whatever its driver says`() throws {
+        #expect(verdicts(diagnosis(try interface(kind: "bond", driver: "bonding"))) == "iido")
+        #expect(verdicts(diagnosis(try interface(kind: "team", driver: "team"))) == "iido")
+        #expect(verdicts(diagnosis(try interface(kind: "veth"))) == "oodo")
     }
 
     @Test func `before Linux 6.3 the driver's name says what the kernel does not`() throws {

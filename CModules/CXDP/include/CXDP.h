@@ -58,7 +58,8 @@ const char *apus_xdp_bpffs(void);
 int apus_xdp_has_bpffs(void);
 
 /// The RX queues (low half) and TX queues (high half) an interface has in use; 0 when there is no
-/// such interface, 1 and 1 when the driver doesn't say.
+/// such interface. Bonds, macvlans and some others don't say; then it is as many as the kernel has in /sys, where a
+/// frame keeps the number of the queue it came in by beneath; 1 and 1 where /sys does not show it.
 uint64_t apus_xdp_queues(const char *interface);
 
 /// The interface's MTU, or a negative errno.

@@ -165,6 +165,13 @@ extension InterfaceDiagnosis {
         zeroCopy: Bool
     ) {
         let (link, features) = (interface.link, interface.driver.xdp)
+        if Link.isAggregate(kind: link.kind) {
+            verdict.add(
+                .impossible,
+                "native XDP runs on the interfaces beneath the \(link.kind ?? "bond"), whose frames the kernel takes to "
+                    + "none of its own sockets")
+            return
+        }
         switch Support(ofNativeXDP: interface).answer {
         case .yes:
             if let features, !features.contains(.redirect) {

@@ -48,16 +48,13 @@ final class OpenInterfaces {
     ) -> Int {
         var queues = configuration.workers.count ?? .max
         for name in names where configuration.port(on: name).backend != .packet {
-            queues = min(queues, receiveQueues(of: name, on: host))
+            queues = min(queues, receiveQueues(of: name))
         }
         return queues == .max ? 1 : max(1, queues)
     }
 
-    /// The receive queues that are in use; drivers that don't say have one.
-    private static func receiveQueues(of name: String, on host: HostView) -> Int {
-        guard let link = try? host.link(named: name), let facts = try? InterfaceFacts(link) else { return 1 }
-        return max(1, facts.channels?.receiveQueues ?? 1)
-    }
+    /// The receive queues that are in use.
+    private static func receiveQueues(of name: String) -> Int { max(1, XDPInterface.queueCount(of: name)) }
 
     /// One memory for all interfaces that may get AF_XDP, so that packets go from one to another
     /// without being copied; `nil` when there is no more than one of them.
@@ -68,7 +65,7 @@ final class OpenInterfaces {
         guard candidates.count > 1, let options = candidates.first?.1 else { return nil }
         var frames = 0
         for (name, options) in candidates {
-            frames += receiveQueues(of: name, on: host) * options.xdpOptions.framesPerQueue
+            frames += receiveQueues(of: name) * options.xdpOptions.framesPerQueue
         }
         let memory = try ForwarderError.lift { () throws(MemoryError) in
             try FrameMemory(frames: frames, frameSize: options.size, hugePages: options.pages)

@@ -1,3 +1,4 @@
+import ApusHost
 public import ApusPorts
 import ApusRings
 public import ApusWire
@@ -49,7 +50,14 @@ public final class XDPInterface: Sendable {
     public convenience init(
         _ name: String, _ options: XDPOptions = XDPOptions(), memory: XDPMemory? = nil
     ) throws(XDPError) {
-        let (steering, reasons) = try Self.attach(name, options)
+        try self.init(name, options, memory: memory, kind: try interfaceKind(name))
+    }
+
+    /// The same, with the kind of the interface as rtnetlink(7) tells it.
+    convenience init(
+        _ name: String, _ options: XDPOptions, memory: XDPMemory? = nil, kind: String?
+    ) throws(XDPError) {
+        let (steering, reasons) = try Self.attach(name, options, kind)
         try self.init(name, options, memory, .steering(steering), steering, steering.grant.mode, reasons)
     }
 
@@ -95,7 +103,13 @@ public final class XDPInterface: Sendable {
     }
 
     /// RX queues the interface has in use at the moment.
-    public var queueCount: Int { unsafe Int(apus_xdp_queues(name) & 0xffff_ffff) }
+    public var queueCount: Int { Self.queueCount(of: name) }
+
+    /// RX queues that an interface of this network namespace has in use at the moment; 0 when there is none of that
+    /// name. What the driver does not tell is looked up in /sys.
+    public static func queueCount(of name: String) -> Int {
+        unsafe Int(apus_xdp_queues(name) & 0xffff_ffff)
+    }
 
     /// Queues that have a port at the moment.
     public var openQueues: Int { queues.withLock { $0.values.count(where: \.isOpen) } }
@@ -174,7 +188,7 @@ public final class XDPInterface: Sendable {
 extension XDPInterface {
     /// Attaches the steering program in the best mode that can be had.
     private static func attach(
-        _ name: String, _ options: XDPOptions
+        _ name: String, _ options: XDPOptions, _ kind: String?
     ) throws(XDPError) -> (SteeringProgram, reasons: [String]) {
         _ = try interfaceIndex(name)
         let missing = Capability.missing(of: Capability.toOpen)
@@ -194,6 +208,10 @@ extension XDPInterface {
         var failures: [XDPError] = []
         for mode in modes {
             do throws(XDPError) {
+                // The kernel attaches it there all the same.
+                if mode == .native, let kind, Link.isAggregate(kind: kind) {
+                    throw XDPError(name, .aggregate(kind: kind))
+                }
                 return (
                     try SteeringProgram(attachingTo: name, mode: mode), failures.map { "\($0.explanation)" }
                 )
@@ -283,7 +301,7 @@ extension XDPError {
     /// Whether another mode may succeed where this one failed.
     var mayWorkInAnotherMode: Bool {
         switch cause {
-        case .modeNotSupported, .mtuTooLarge, .failed, .otherModeActive: true
+        case .modeNotSupported, .mtuTooLarge, .failed, .otherModeActive, .aggregate: true
         default: false
         }
     }

@@ -1,3 +1,4 @@
+import ApusHost
 import CXDP
 import Glibc
 import Synchronization
@@ -125,6 +126,23 @@ func interfaceNames() -> [String] {
         unsafe next += 1
     }
     return names
+}
+
+/// The kind of a virtual interface of this network namespace; nil for a physical one.
+func interfaceKind(_ name: String) throws(XDPError) -> String? {
+    let index = try interfaceIndex(name)
+    do throws(HostError) {
+        return try Link.ask(index).kind
+    } catch {
+        guard case .netlink(_, let code, _) = error else {
+            throw XDPError(name, .failed("asking for its kind", code: EIO, detail: "\(error)"))
+        }
+        throw XDPError(
+            name,
+            code == ENODEV
+                ? .noSuchInterface(existing: interfaceNames())
+                : .failed("asking for its kind", code: code, detail: ""))
+    }
 }
 
 /// The index of an interface of this network namespace.
