@@ -10,8 +10,8 @@ struct HostCheck {
 
     /// The names of the interfaces to open, those beneath VLAN interfaces in their place.
     ///
-    /// Throws all that is wrong: an interface that is missing, a listening address that is not the
-    /// host's, a destination that is the host itself or can't be reached by any route.
+    /// Throws all that is wrong: an interface that is missing, a listening address that is not the host's, a VLAN
+    /// interface to listen on with a link-layer address of its own, a destination that is the host itself or can't be reached by any route.
     static func interfaces(
         for configuration: ForwarderConfiguration, on host: HostView
     ) throws(ConfigurationErrors) -> [String] {
@@ -37,7 +37,10 @@ struct HostCheck {
         }
         let isGiven = !configuration.interfaces.isEmpty
         for stream in configuration.streams {
-            if let link = listeningLink(stream) { addFound(link, stream.map["listen"], stream) }
+            if let link = listeningLink(stream) {
+                addFound(link, stream.map["listen"], stream)
+                checkMACAddress(link, stream)
+            }
             for (number, destination) in stream.to.enumerated() {
                 if let link = leavingLink(stream, destination, at: stream.map["to", number]) {
                     addFound(link, stream.map["to", number], stream)
@@ -108,6 +111,20 @@ struct HostCheck {
             "\(address) is not an address of this host"
                 + (own.isEmpty ? ", which has none of that family" : "; it has: \(list)"), at: place)
         return nil
+    }
+
+    /// What comes for a VLAN interface comes by the lowest interface beneath, and is known there by the address of
+    /// that one: AF_PACKET and the relay take what goes to another for another host's.
+    private func checkMACAddress(_ link: Link, _ stream: StreamConfiguration) {
+        guard link.vlan != nil, let lowest = lowest(link), let theirs = lowest.macAddress,
+            theirs != link.macAddress, !stream.listen.address.isMulticast
+        else { return }
+        report.add(
+            """
+            the VLAN interface \(link.name) has a link-layer address of its own, and packets are received by \
+            \(lowest.name) beneath it, where those to another address than its own are not taken; \
+            give both the same: `ip link set dev \(link.name) address \(theirs)`
+            """, at: stream.interface == nil ? stream.map["listen"] : stream.map["interface"])
     }
 
     private func leavingLink(
