@@ -10,6 +10,12 @@ enum Forward {
                 + "destination. The interface, the next hops and their link-layer addresses come from the kernel. "
                 + "\"ready\" on standard error says that packets flow. SIGHUP reads the file again, without losing a "
                 + "packet of streams that stay; SIGTERM and SIGINT stop it with a summary.",
+            "Streams of a VLAN interface are received and sent by the interface beneath it, which is the one that is "
+                + "opened; the tags of what is sent are those of the VLAN interface, whose link-layer address must be "
+                + "the same. What a stream receives is decided by its listening address and port alone: up to two "
+                + "VLAN tags are looked through, whatever VLAN they name. The kernel would not do so, so where "
+                + "others may send tagged frames to the interface, have the switch, or the card "
+                + "(ethtool -K IF rx-vlan-filter on), drop the VLANs that are not this host's.",
             "AF_XDP needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON, and CAP_IPC_LOCK where the limit of "
                 + "locked memory (ulimit -l) is too low for its frames; before Linux 5.8 CAP_SYS_ADMIN stands for "
                 + "CAP_BPF and CAP_PERFMON. CAP_SYS_ADMIN is also what it takes to see what a killed process left "

@@ -36,7 +36,8 @@ struct ConfigurationReference {
                 ("to", "Where it goes: an array of \"address:port\", hosts or multicast groups."),
                 (
                     "interface",
-                    "The interface it listens on. Default: the one that has the listening address."
+                    "The interface it listens on. Default: the one that has the listening address. Of a VLAN "
+                        + "interface it is the one beneath that is opened; tags do not choose a stream."
                 ),
                 (
                     "ttl",
