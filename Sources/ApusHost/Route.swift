@@ -25,17 +25,18 @@ public struct Route: Hashable, Sendable {
         public var source: IPAddress?
         /// The interface it must leave by; link-local and multicast destinations need one.
         public var interface: Int32?
-        /// The UDP destination port, as some rules look at it.
+        /// The UDP destination port, as some rules look at it, and the choice among several next hops may.
         public var port: UInt16?
+        /// The UDP port the datagram is sent from, for the same reason.
+        public var sourcePort: UInt16?
 
         /// Asks for the way to an address, and by what the rules of the host may choose it.
         public init(
             to destination: IPAddress, from source: IPAddress? = nil, by interface: Int32? = nil,
-            port: UInt16? = nil
+            port: UInt16? = nil, sourcePort: UInt16? = nil
         ) {
-            (self.destination, self.source, self.interface, self.port) = (
-                destination, source, interface, port
-            )
+            (self.destination, self.source, self.interface) = (destination, source, interface)
+            (self.port, self.sourcePort) = (port, sourcePort)
         }
     }
 
@@ -65,9 +66,12 @@ extension Route.Query {
         if let interface {
             request.put(Int(RTA_OIF.rawValue), NetlinkRequest.native(UInt32(bitPattern: interface)))
         }
-        if let port {
+        if port != nil || sourcePort != nil {
             request.put(Int(RTA_IP_PROTO.rawValue), [UInt8(APUS_IPPROTO_UDP)])
-            request.put(Int(RTA_DPORT.rawValue), NetlinkRequest.native(port.bigEndian))
+        }
+        if let port { request.put(Int(RTA_DPORT.rawValue), NetlinkRequest.native(port.bigEndian)) }
+        if let sourcePort {
+            request.put(Int(RTA_SPORT.rawValue), NetlinkRequest.native(sourcePort.bigEndian))
         }
         return request
     }

@@ -31,11 +31,13 @@ struct PlanBuilder {
         self.silent = silent
     }
 
-    /// What the kernel is asked for the way to a destination.
+    /// What the kernel is asked for the way to a destination: all that a rule may look at (`ip rule`) of what
+    /// a socket bound to the listening address would send there.
     static func query(
         for destination: Endpoint, of stream: StreamConfiguration, host: HostView
     ) -> Route.Query {
-        var query = Route.Query(to: destination.address)
+        var query = Route.Query(
+            to: destination.address, port: destination.port, sourcePort: stream.listen.port)
         query.source = ownSource(for: destination, of: stream)
         if isOnInterface(destination.address, of: stream), let name = stream.interface {
             query.interface = try? host.link(named: name).index
