@@ -68,4 +68,59 @@ struct ForwarderRouteTests {
         }
         try receiver.waitForLine(containing: "got 100 \(family.relay)")
     }
+
+    @Test(arguments: Family.both)
+    func `A route's MTU counts, and a change of it, though the link would take more`(_ family: Family) throws
+    {
+        let line = try Line("routemtu")
+        defer { line.lab.close() }
+        func setMTU(_ mtu: Int) throws {
+            // The kernel's own route, whose metric differs by family.
+            let metric = family.option == "-4" ? "0" : "256"
+            try line.relay.run([
+                "ip", family.option, "route", "replace", family.link, "proto", "kernel", "dev", "far",
+                "metric", metric, "mtu", "\(mtu)",
+            ])
+        }
+        try setMTU(1300)
+        try line.send(1301 - family.headers, to: family.relay)
+        try line.relay.enter {
+            let forwarder = try family.forwarder(to: family.screen)
+            try attend(forwarder) { forwarder.status().drops["too_long", default: 0] >= 3 }
+            #expect(forwarder.status().sent == 0)
+            try setMTU(1301)
+            try attend(forwarder) { forwarder.status().sent >= 3 }
+        }
+    }
+
+    @Test(arguments: Family.both)
+    func `A path MTU that the kernel learns is taken over, and its end too`(_ family: Family) throws {
+        let line = try Line("pathmtu")
+        defer { line.lab.close() }
+        let end = try line.lab.namespace("end")
+        try line.lab.link(
+            line.screen, "out", ["10.3.0.2/24", "2001:db8:3::2/64"], end, "end0",
+            ["10.3.0.1/24", "2001:db8:3::1/64"], mtu: 1400)
+        for command in [
+            "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
+            "ip route add 10.1.0.0/24 via 10.2.0.2", "ip route add 2001:db8:1::/64 via 2001:db8:2::2",
+        ] { try line.screen.run(command.split(separator: " ").map(String.init)) }
+        try line.relay.run(["ip", family.option, "route", "add", family.beyond, "via", family.screen])
+        try line.send(1401 - family.headers, to: family.relay)
+        try line.relay.enter {
+            let forwarder = try family.forwarder(to: family.host)
+            // The first ones go to the router, which refuses them.
+            try attend(forwarder) { forwarder.status().sent >= 1 }
+            try attend(forwarder) { forwarder.status().drops["too_long", default: 0] >= 3 }
+            let route = try line.relay.run([
+                "ip", family.option, "route", "get", family.host, "from", family.relay,
+            ]).standardOutput
+            #expect(route.contains("mtu 1400"), "\(route)")
+            try line.screen.run("ip", "link", "set", "out", "mtu", "1500")
+            try end.run("ip", "link", "set", "end0", "mtu", "1500")
+            try line.relay.run("ip", family.option, "route", "flush", "cache")
+            let before = forwarder.status().sent
+            try attend(forwarder) { forwarder.status().sent >= before + 3 }
+        }
+    }
 }

@@ -11,7 +11,8 @@ public enum RelayDrop: Int, CaseIterable, Sendable {
     case hopLimitExceeded
     /// A packet in several frames (jumbo), whose headers the relay can't rewrite.
     case segmented
-    /// Too long for the interface it would leave by.
+    /// Too long for the interface it would leave by, for its route, or for the path as far as the kernel has
+    /// learned that: a relay does not fragment.
     case tooLong
     /// The next hop is not resolved yet, and as many packets wait for one as the configuration allows.
     case waitingQueueFull

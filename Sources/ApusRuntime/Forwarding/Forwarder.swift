@@ -27,6 +27,7 @@ public final class Forwarder {
     private let interfaces: OpenInterfaces
     private var crew: Crew
     private var neighbors = NeighborKeeper()
+    private var paths = PathWatch()
     private var unreachable: [(destination: Endpoint, reason: String)] = []
     private var isPlanStale = false
     /// When the last plan was made, and how long that took, in nanoseconds.
@@ -94,6 +95,7 @@ public final class Forwarder {
         if changes.concernsForwarding(of: neighbors.inUse) { isPlanStale = true }
         if isPlanStale, hasPlanInterval() { try replan() }
         if neighbors.attend(host) { isPlanStale = true }
+        if paths.attend(host) { isPlanStale = true }
         if Clock.monotonic &- lastCheck >= 1_000_000_000 {
             lastCheck = Clock.monotonic
             try interfaces.check(on: host)
@@ -143,6 +145,7 @@ public final class Forwarder {
         let plan = try ForwarderError.lift { () throws(HostError) in try builder.plan() }
         crew.order(plan, slots: configuration.limits.streams, interfaces: interfaces.macAddresses(on: host))
         neighbors.use(builder.neighbors, unresolved: builder.unresolved)
+        paths.use(builder.resolutions)
         unreachable = builder.unreachable
         isPlanStale = false
         lastPlan = Clock.monotonic

@@ -18,7 +18,8 @@ struct PlanBuilder {
     private(set) var unresolved: Set<Neighbor.Key> = []
     /// Destinations that can't be reached, with the reason, in the order of the configuration.
     private(set) var unreachable: [(destination: Endpoint, reason: String)] = []
-    private var cache: [Route.Query: Resolution] = [:]
+    /// What the kernel was asked, and what it said.
+    private(set) var resolutions: [Route.Query: Resolution] = [:]
 
     init(
         _ configuration: ForwarderConfiguration, places: [StreamDirectory.Place], host: HostView,
@@ -89,11 +90,11 @@ struct PlanBuilder {
     ) throws(HostError) -> Destination.Path {
         let query = Self.query(for: endpoint, of: stream, host: host)
         let resolution: Resolution
-        if let known = cache[query] {
+        if let known = resolutions[query] {
             resolution = known
         } else {
             resolution = try host.resolve(query)
-            cache[query] = resolution
+            resolutions[query] = resolution
         }
         switch resolution {
         case .resolved(let hop):
