@@ -210,7 +210,7 @@ import Testing
                 .init(
                     slot: streams - 1 - number, generation: 1, listen: listen(number),
                     destinations: (0..<number % 5).map {
-                        Destination(destination(number, $0), path: .unresolved)
+                        Destination(destination(number, $0), path: .unresolved(neighbor: 0))
                     })
             }, ownAddresses: [Traffic.v4.address])
         var engine = Engine(plan, slots: streams)

@@ -135,9 +135,9 @@ struct ForwardWorkerTests {
     @Test func `Packets wait for their next hop in order, and those beyond the bound are dropped by name`()
         throws
     {
-        var rig = try RelayRig(waiting: 3)
+        var rig = try RelayRig(waiting: 6)
         let endpoint = Endpoint("10.2.0.1:5006")!
-        rig.order([Self.stream([Destination(endpoint, path: .unresolved)])])
+        rig.order([Self.stream([Destination(endpoint, path: .unresolved(neighbor: 0))])])
         for number in 1...5 { rig.send([UInt8(number)], to: Self.listen) }
         #expect(rig.counters.waiting.value == 3 && rig.drops == ["waiting_queue_full": 2])
         let early = rig.arrivals()
@@ -149,10 +149,39 @@ struct ForwardWorkerTests {
         #expect(conserved && drained)
     }
 
+    @Test func `Next hops that do not answer leave room for others`() throws {
+        var rig = try RelayRig(slots: 8, waiting: 16)
+        // Streams 0 and 1 go by one neighbor, each of the others by its own.
+        let destinations = (1...8).map { Endpoint("10.2.0.\($0):5006")! }
+        func listen(_ slot: Int) -> Endpoint { Endpoint("10.1.0.2:\(5000 + slot)")! }
+        rig.order(
+            destinations.enumerated().map { slot, endpoint in
+                Self.stream(
+                    [Destination(endpoint, path: .unresolved(neighbor: max(0, slot - 1)))],
+                    listen: listen(slot),
+                    slot: slot)
+            })
+        for _ in 0..<20 { for slot in 0..<2 { rig.send([0], to: listen(slot)) } }
+        #expect(rig.counters.waiting.value == 8)
+        for _ in 0..<20 { rig.send([2], to: listen(2)) }
+        #expect(rig.counters.waiting.value == 12)
+        for slot in 3..<8 { rig.send([UInt8(slot)], to: listen(slot)) }
+        #expect(rig.counters.streams[7].dropped.value == 1 && rig.counters.waiting.value == 16)
+        #expect(rig.counters.streams[6].dropped.value == 0)
+        // What went takes nothing of the room any more, whatever its neighbor's number was.
+        rig.order([
+            Self.stream([Destination(destinations[0], path: .unresolved(neighbor: 5))], listen: listen(0))
+        ])
+        #expect(rig.counters.waiting.value == 4)
+        for _ in 0..<20 { rig.send([0], to: listen(0)) }
+        let conserved = rig.isConserved()
+        #expect(rig.counters.waiting.value == 8 && conserved)
+    }
+
     @Test func `A packet whose next hop stays unknown is given up in time, one whose stream went too`() throws
     {
         var rig = try RelayRig()
-        let destination = Destination(Endpoint("10.2.0.1:5006")!, path: .unresolved)
+        let destination = Destination(Endpoint("10.2.0.1:5006")!, path: .unresolved(neighbor: 0))
         rig.order([Self.stream([destination])])
         rig.worker.patience = 0
         rig.send([1], to: Self.listen)

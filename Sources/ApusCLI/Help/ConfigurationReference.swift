@@ -89,7 +89,8 @@ struct ConfigurationReference {
                 (
                     "pendingPackets",
                     "Packets that a worker holds back while it asks for the link-layer address of their next hop, "
-                        + "up to 65536. Default: 256."
+                        + "up to 65536; half of them for one next hop, fewer when several are asked for. "
+                        + "Default: 256."
                 ),
             ]),
     ]

@@ -65,8 +65,9 @@ public struct Destination: Sendable, BitwiseCopyable {
         /// By that interface (numbered as the application numbers them), behind those headers;
         /// `maximumPacketSize` is the longest frame it takes, link-layer header included.
         case ready(interface: UInt16, UDPEncapsulation, maximumPacketSize: Int)
-        /// The next hop's link-layer address is not known yet.
-        case unresolved
+        /// The next hop's link-layer address is not known yet. The number, from 0, tells it from the others of the
+        /// plan of which that is so: what waits for one must leave room for what waits for another.
+        case unresolved(neighbor: Int)
         /// There is no way.
         case unreachable
     }

@@ -14,7 +14,8 @@ public enum RelayDrop: Int, CaseIterable, Sendable {
     /// Too long for the interface it would leave by, for its route, or for the path as far as the kernel has
     /// learned that: a relay does not fragment.
     case tooLong
-    /// The next hop is not resolved yet, and as many packets wait for one as the configuration allows.
+    /// The next hop is not resolved yet, and as many packets wait for it already as there is room for others
+    /// within what the configuration allows.
     case waitingQueueFull
     /// The next hop was not resolved in time.
     case unresolved

@@ -49,17 +49,19 @@ extension ForwardWorker where Driver: ~Copyable {
     }
 
     private mutating func retry(
-        _ entry: consuming WaitingQueue.Entry, _ now: UInt64, _ counters: borrowing RelayCounters
+        _ waiter: consuming WaitingQueue.Entry, _ now: UInt64, _ counters: borrowing RelayCounters
     ) {
+        var entry = waiter
         let slot = entry.accepted.slot
         guard relay.table.generation(ofSlot: slot) == entry.generation,
             let destination = relay.table.destination(to: entry.destination, ofSlot: slot)
         else { return counters.count(.streamRemoved) }
-        if case .unresolved = destination.path {
+        if case .unresolved(let neighbor) = destination.path {
             if entry.deadline <= now {
                 counters.streams[slot].dropped.add()
                 counters.count(.unresolved)
             } else {
+                entry.neighbor = neighbor
                 waiting.append(entry)
             }
             return

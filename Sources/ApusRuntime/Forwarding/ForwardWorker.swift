@@ -161,13 +161,14 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             counters.sent.add()
             counters.sentBytes.add(UInt64(truncatingIfNeeded: packet.totalCount))
             outgoing[port].append(packet)
-        case .unresolved:
-            guard !waiting.isFull else { return lose(.waitingQueueFull, accepted, counters) }
+        case .unresolved(let neighbor):
+            guard waiting.hasRoom(for: neighbor) else { return lose(.waitingQueueFull, accepted, counters) }
             waiting.append(
                 WaitingQueue.Entry(
                     packet: packet, accepted: accepted,
                     generation: relay.table.generation(ofSlot: accepted.slot),
-                    destination: destination.endpoint, deadline: Clock.monotonic &+ patience))
+                    destination: destination.endpoint, neighbor: neighbor,
+                    deadline: Clock.monotonic &+ patience))
             counters.waiting.set(UInt64(waiting.count))
         case .unreachable:
             lose(.unreachable, accepted, counters)

@@ -4,6 +4,9 @@ import ApusRings
 import ApusWire
 
 /// Packets whose next hop is being resolved: few, and not for long.
+///
+/// A neighbor may have as many waiting as there is room left: one that does not answer takes half of the queue
+/// at most, n of them leave one part in n + 1, and the next one finds room.
 struct WaitingQueue: ~Copyable, Sendable {
     /// A packet that waits, and what is needed to send it on.
     struct Entry: ~Copyable, Sendable {
@@ -12,26 +15,36 @@ struct WaitingQueue: ~Copyable, Sendable {
         /// Which stream had the slot when it came.
         let generation: UInt64
         let destination: Endpoint
+        /// The number of the neighbor that it waits for, in the plan that is in force.
+        var neighbor: Int
         /// When it is given up, in nanoseconds of the monotonic clock.
         let deadline: UInt64
     }
 
     private var entries: FixedArray<Entry?>
     private var deadlines: FixedArray<UInt64>
+    /// How many wait for a neighbor, by its number; neighbors beyond the capacity share with others.
+    private var shares: FixedArray<Int>
     private var first = 0
     private(set) var count = 0
 
     init(capacity: Int) {
         entries = FixedArray(count: capacity) { _ in nil }
         deadlines = FixedArray(repeating: 0, count: capacity)
+        shares = FixedArray(repeating: 0, count: capacity)
     }
 
-    var isFull: Bool { count == entries.count }
+    /// Whether one more may wait for a neighbor.
+    func hasRoom(for neighbor: Int) -> Bool {
+        let room = entries.count &- count
+        return room > 0 && shares[neighbor % entries.count] < room
+    }
 
     /// Adds an entry; the queue must not be full.
     mutating func append(_ entry: consuming Entry) {
         let place = (first + count) % entries.count
         deadlines[place] = entry.deadline
+        shares[entry.neighbor % entries.count] += 1
         entries[place] = consume entry
         count += 1
     }
@@ -39,7 +52,8 @@ struct WaitingQueue: ~Copyable, Sendable {
     /// Takes out the one that has waited longest.
     mutating func popFirst() -> Entry? {
         guard count > 0 else { return nil }
-        let entry = entries[first].take()
+        let entry = entries[first].take()!
+        shares[entry.neighbor % entries.count] -= 1
         first = (first + 1) % entries.count
         count -= 1
         return entry

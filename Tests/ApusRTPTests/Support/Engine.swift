@@ -47,7 +47,7 @@ extension ForwardingPlan {
     static func listening(
         _ endpoints: Endpoint..., generation: UInt64 = 1, hopLimit: UInt8? = nil, isRTP: Bool = true
     ) -> ForwardingPlan {
-        let destination = Destination(Endpoint("203.0.113.1:6000")!, path: .unresolved)
+        let destination = Destination(Endpoint("203.0.113.1:6000")!, path: .unresolved(neighbor: 0))
         return ForwardingPlan(
             streams: endpoints.enumerated().map { slot, endpoint in
                 Stream(

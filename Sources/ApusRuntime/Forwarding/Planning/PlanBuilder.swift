@@ -15,7 +15,8 @@ struct PlanBuilder {
 
     /// The neighbors in use, and those of them that are not resolved.
     private(set) var neighbors: Set<Neighbor.Key> = []
-    private(set) var unresolved: Set<Neighbor.Key> = []
+    var unresolved: Set<Neighbor.Key> { Set(numbers.keys) }
+    private var numbers: [Neighbor.Key: Int] = [:]
     /// Destinations that can't be reached, with the reason, in the order of the configuration.
     private(set) var unreachable: [(destination: Endpoint, reason: String)] = []
     /// What the kernel was asked, and what it said.
@@ -101,16 +102,17 @@ struct PlanBuilder {
             if let neighbor = hop.neighbor { neighbors.insert(neighbor) }
             return path(by: hop, to: endpoint, of: stream)
         case .unresolved(let hop):
-            if let neighbor = hop.neighbor {
-                neighbors.insert(neighbor)
-                unresolved.insert(neighbor)
-                if silent.contains(neighbor) {
-                    unreachable.append(
-                        (endpoint, "\(neighbor.address) does not answer on \(hop.interfaceName)"))
-                    return .unreachable
-                }
+            // Only of a neighbor the address can be missing.
+            guard let neighbor = hop.neighbor else { return .unreachable }
+            neighbors.insert(neighbor)
+            let number = numbers[neighbor] ?? numbers.count
+            numbers[neighbor] = number
+            if silent.contains(neighbor) {
+                unreachable.append(
+                    (endpoint, "\(neighbor.address) does not answer on \(hop.interfaceName)"))
+                return .unreachable
             }
-            return .unresolved
+            return .unresolved(neighbor: number)
         case .unreachable(let reason):
             unreachable.append((endpoint, "\(reason)"))
             return .unreachable
