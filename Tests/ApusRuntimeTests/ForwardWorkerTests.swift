@@ -178,6 +178,31 @@ struct ForwardWorkerTests {
         #expect(rig.counters.waiting.value == 8 && conserved)
     }
 
+    @Test func `What can't go on is not copied first`() throws {
+        var rig = try RelayRig(frames: 64, waiting: 0)
+        rig.order([
+            Self.stream([
+                RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5004"),
+                Destination(Endpoint("10.2.0.2:5006")!, path: .unreachable),
+                RelayRig.ready("10.2.0.3:5006", from: "10.1.0.2:5004", mtu: 28),
+                Destination(Endpoint("10.2.0.4:5006")!, path: .unresolved(neighbor: 0)),
+            ])
+        ])
+        // No frame is left for a copy.
+        var near = Burst()
+        var far = Burst()
+        while let packet = rig.worker.ports[0].makePacket() { near.append(packet) }
+        while let packet = rig.worker.ports[1].makePacket() { far.append(packet) }
+        rig.send([1], to: Self.listen)
+        #expect(rig.drops == ["unreachable": 1, "too_long": 1, "waiting_queue_full": 1])
+        #expect(rig.counters.sent.value == 1 && rig.counters.streams[0].dropped.value == 3)
+        near.removeAll()
+        far.removeAll()
+        let arrived = rig.arrivals()
+        let (conserved, drained) = (rig.isConserved(), rig.isDrained())
+        #expect(arrived.count == 1 && conserved && drained)
+    }
+
     @Test func `A packet whose next hop stays unknown is given up in time, one whose stream went too`() throws
     {
         var rig = try RelayRig()

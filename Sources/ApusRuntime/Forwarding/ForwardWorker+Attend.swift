@@ -68,6 +68,7 @@ extension ForwardWorker where Driver: ~Copyable {
         }
         let accepted = entry.accepted
         // It has been counted as a copy when it came.
+        if let reason = obstacle(to: destination, accepted) { return lose(reason, accepted, counters) }
         dispatch(entry.packet, accepted, to: destination, counters)
     }
 

@@ -67,6 +67,9 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
     }
 
     /// One round over all ports: receive, forward, send. Gives the number of packets received.
+    ///
+    /// A function of its own in the binary, for `LawTests` to read.
+    @inline(never)
     mutating func round(_ counters: borrowing RelayCounters) -> Int {
         var received = 0
         for port in ports.indices { received &+= poll(port, counters) }
@@ -93,6 +96,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         return received
     }
 
+    @inline(__always)
     private mutating func forward(
         _ packet: consuming Packet, _ mac: MACAddress, _ now: UInt64, _ counters: borrowing RelayCounters
     ) {
@@ -113,15 +117,30 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         var number = count &- 1
         while number > 0 {
             let destination = relay.table.destination(number, ofSlot: accepted.slot)
-            if let copy = copy(packet, for: destination) {
+            if let reason = obstacle(to: destination, accepted) {
+                lose(reason, accepted, counters)
+            } else if let copy = copy(packet, for: destination) {
                 dispatch(copy, accepted, to: destination, counters)
             } else {
                 lose(.poolEmpty, accepted, counters)
             }
             number &-= 1
         }
-        if number == 0 {
-            dispatch(packet, accepted, to: relay.table.destination(0, ofSlot: accepted.slot), counters)
+        guard number == 0 else { return }
+        let destination = relay.table.destination(0, ofSlot: accepted.slot)
+        if let reason = obstacle(to: destination, accepted) { return lose(reason, accepted, counters) }
+        dispatch(packet, accepted, to: destination, counters)
+    }
+
+    /// Why a packet can go neither to a destination nor into the queue for it; asked before it is copied.
+    @inline(__always)
+    func obstacle(to destination: Destination, _ accepted: Relay.Accepted) -> RelayDrop? {
+        switch destination.path {
+        case .ready(let interface, let headers, let maximum):
+            if headers.byteCount &+ accepted.headers.payloadLength > maximum { return .tooLong }
+            return portOfInterface[Int(interface)] >= 0 ? nil : .unreachable
+        case .unresolved(let neighbor): return waiting.hasRoom(for: neighbor) ? nil : .waitingQueueFull
+        case .unreachable: return .unreachable
         }
     }
 
@@ -134,24 +153,20 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         return ports[port].copy(of: packet)
     }
 
-    private func lose(_ reason: RelayDrop, _ accepted: Relay.Accepted, _ counters: borrowing RelayCounters) {
+    func lose(_ reason: RelayDrop, _ accepted: Relay.Accepted, _ counters: borrowing RelayCounters) {
         counters.count(reason)
         counters.streams[accepted.slot].dropped.add()
     }
 
-    /// Sends a packet on its way to one destination, or lets it wait, or drops it.
+    /// Sends a packet on its way to one destination to which there is no ``obstacle(to:_:)``, or lets it wait.
     mutating func dispatch(
         _ packet: consuming Packet, _ accepted: Relay.Accepted, to destination: Destination,
         _ counters: borrowing RelayCounters
     ) {
         switch destination.path {
-        case .ready(let interface, let headers, let maximum):
+        case .ready(let interface, let headers, _):
             var packet = packet
-            guard headers.byteCount &+ accepted.headers.payloadLength <= maximum else {
-                return lose(.tooLong, accepted, counters)
-            }
             let port = portOfInterface[Int(interface)]
-            guard port >= 0 else { return lose(.unreachable, accepted, counters) }
             guard packet.readdress(accepted, behind: headers) else {
                 return lose(.tooLong, accepted, counters)
             }
@@ -162,7 +177,6 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             counters.sentBytes.add(UInt64(truncatingIfNeeded: packet.totalCount))
             outgoing[port].append(packet)
         case .unresolved(let neighbor):
-            guard waiting.hasRoom(for: neighbor) else { return lose(.waitingQueueFull, accepted, counters) }
             waiting.append(
                 WaitingQueue.Entry(
                     packet: packet, accepted: accepted,
