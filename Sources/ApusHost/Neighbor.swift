@@ -47,10 +47,13 @@ public struct Neighbor: Hashable, Sendable {
     public let state: State
 
     /// Whether frames may be sent to `macAddress` (NUD_VALID in the kernel).
-    public var isUsable: Bool {
+    public var isUsable: Bool { usableAddress != nil }
+
+    /// The Ethernet address that frames may be sent to.
+    var usableAddress: MACAddress? {
         switch state {
-        case .unknown, .incomplete, .failed: false
-        case .reachable, .stale, .delay, .probe, .noARP, .permanent: macAddress != nil
+        case .unknown, .incomplete, .failed: nil
+        case .reachable, .stale, .delay, .probe, .noARP, .permanent: macAddress
         }
     }
 }

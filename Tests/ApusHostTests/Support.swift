@@ -44,6 +44,7 @@ extension HostView {
             all.links.formUnion(changes.links)
             all.addresses.formUnion(changes.addresses)
             all.neighbors.formUnion(changes.neighbors)
+            all.readdressed.formUnion(changes.readdressed)
             all.routes = all.routes || changes.routes
             all.rules = all.rules || changes.rules
             all.isResynchronized = all.isResynchronized || changes.isResynchronized

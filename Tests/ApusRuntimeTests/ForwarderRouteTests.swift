@@ -123,4 +123,37 @@ struct ForwarderRouteTests {
             try attend(forwarder) { forwarder.status().sent >= before + 3 }
         }
     }
+
+    @Test func `Packets are planned anew when a neighbor has another address, not when only its age changes`()
+        throws
+    {
+        let line = try Line("age")
+        defer { line.lab.close() }
+        try line.send(100, to: "10.1.0.2")
+        try line.relay.enter {
+            let forwarder = try Family.v4.forwarder(to: "10.2.0.1")
+            try attend(forwarder) { forwarder.status().sent >= 3 }
+            let mac = try line.screen.run("cat", "/sys/class/net/scr0/address").standardOutput.dropLast()
+            // What the start of the network brings about.
+            try attend(forwarder) { Clock.monotonic &- forwarder.lastPlan > 2_000_000_000 }
+            let last = forwarder.lastPlan
+            for state in ["stale", "delay", "probe", "reachable", "stale", "probe", "stale", "reachable"] {
+                try line.relay.run(
+                    "ip", "neighbor", "change", "10.2.0.1", "lladdr", "\(mac)", "dev", "far", "nud", state)
+                let start = Clock.monotonic
+                try attend(forwarder) { Clock.monotonic &- start > 150_000_000 }
+                #expect(forwarder.lastPlan == last, "\(state)")
+            }
+            // Two ways to be another one: the address, and that there is none any more.
+            try line.relay.run(
+                "ip", "neighbor", "change", "10.2.0.1", "lladdr", "02:00:00:00:00:99", "dev", "far", "nud",
+                "permanent")
+            try attend(forwarder) { forwarder.lastPlan != last }
+            let changed = forwarder.lastPlan
+            try line.relay.run("ip", "neighbor", "delete", "10.2.0.1", "dev", "far")
+            try attend(forwarder) { forwarder.lastPlan != changed }
+            let before = forwarder.status().sent
+            try attend(forwarder) { forwarder.status().sent >= before + 3 }
+        }
+    }
 }

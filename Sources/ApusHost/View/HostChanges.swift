@@ -6,6 +6,9 @@ public struct HostChanges: Sendable, Equatable {
     public var addresses: Set<Int32> = []
     /// The neighbors that came, went or changed their state or Ethernet address.
     public var neighbors: Set<Neighbor.Key> = []
+    /// Those of `neighbors` to which frames go in another way now: to another Ethernet address, or to one where
+    /// there was none, or no more. What only grows old and is confirmed is not among them.
+    public var readdressed: Set<Neighbor.Key> = []
     /// Whether a route came or went.
     public var routes = false
     /// Whether a routing rule came or went.

@@ -66,6 +66,14 @@ extension HostView {
         }
     }
 
+    private func note(
+        _ old: Neighbor?, _ new: Neighbor?, _ key: Neighbor.Key, _ changes: inout HostChanges
+    ) {
+        changes.neighbors.insert(key)
+        let isUnknown = old == nil && isNeighborTablePartial
+        if isUnknown || old?.usableAddress != new?.usableAddress { changes.readdressed.insert(key) }
+    }
+
     private func apply(_ message: NetlinkMessage, _ changes: inout HostChanges) {
         switch message.type {
         case Int(RTM_NEWLINK):
@@ -90,12 +98,12 @@ extension HostView {
             if addresses.count != before { changes.addresses.insert(address.interface) }
         case Int(RTM_NEWNEIGH):
             guard let neighbor = Neighbor(message), neighbors[neighbor.key] != neighbor else { return }
+            note(neighbors[neighbor.key], neighbor, neighbor.key, &changes)
             keep(neighbor)
-            changes.neighbors.insert(neighbor.key)
         case Int(RTM_DELNEIGH):
             guard let neighbor = Neighbor(message) else { return }
+            note(neighbors[neighbor.key], nil, neighbor.key, &changes)
             neighbors[neighbor.key] = nil
-            changes.neighbors.insert(neighbor.key)
         case Int(RTM_NEWROUTE), Int(RTM_DELROUTE): changes.routes = true
         case Int(RTM_NEWRULE), Int(RTM_DELRULE): changes.rules = true
         default: break

@@ -31,7 +31,7 @@ public final class Forwarder {
     private var unreachable: [(destination: Endpoint, reason: String)] = []
     private var isPlanStale = false
     /// When the last plan was made, and how long that took, in nanoseconds.
-    private var lastPlan: UInt64 = 0
+    private(set) var lastPlan: UInt64 = 0
     private var planTime: UInt64 = 0
     private var lastCheck: UInt64 = 0
     private let started = Clock.monotonic

@@ -64,6 +64,6 @@ struct NeighborKeeper {
 extension HostChanges {
     /// Whether next hops may be other ones now.
     func concernsForwarding(of inUse: Set<Neighbor.Key>) -> Bool {
-        affectsRoutes || !neighbors.isDisjoint(with: inUse)
+        affectsRoutes || !readdressed.isDisjoint(with: inUse)
     }
 }
