@@ -24,7 +24,8 @@ private func status(
     }
     let object: [String: Any] = [
         "received": total, "receivedBytes": total * 1042, "accepted": total, "copies": total, "sent": total,
-        "sentBytes": total * 1042, "waiting": 0, "completedChecksums": 0, "drops": drops, "streams": streams,
+        "sentBytes": total * 1042, "waiting": 0, "completedChecksums": 0, "unverifiedChecksums": 0,
+        "drops": drops, "streams": streams,
         "ports": [
             [
                 "interface": "eth0", "queue": 0, "backend": "xdp",

@@ -89,6 +89,16 @@ struct ForwardWorkerTests {
         #expect(rig.counters.completedChecksums.value == 1)
     }
 
+    @Test func `What became of checksums is in the status, of all workers together`() {
+        let counters = RelayCounters(slots: 1)
+        counters.completedChecksums.add()
+        counters.unverifiedChecksums.add(3)
+        var status = ForwarderStatus()
+        status.add(counters)
+        status.add(counters)
+        #expect(status.completedChecksums == 2 && status.unverifiedChecksums == 6)
+    }
+
     @Test func `Damage to the payload is dropped by name`() throws {
         var rig = try RelayRig()
         rig.order([Self.stream([RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5004")])])

@@ -13,6 +13,7 @@ extension ForwarderStatus {
         sentBytes += counters.sentBytes.value
         waiting += counters.waiting.value
         completedChecksums += counters.completedChecksums.value
+        unverifiedChecksums += counters.unverifiedChecksums.value
         for failure in ParseFailure.allCases {
             addDrop(failure.label, counters.parseFailures[Int(failure.rawValue)].value)
         }

@@ -77,6 +77,8 @@ public struct ForwarderStatus: Sendable, Codable {
     public var waiting: UInt64 = 0
     /// UDP checksums completed for senders that left them to their device.
     public var completedChecksums: UInt64 = 0
+    /// Packets in several segments that went on with a UDP checksum that nobody has verified.
+    public var unverifiedChecksums: UInt64 = 0
     /// Packets refused or dropped, by reason; those with a count only.
     public var drops: [String: UInt64] = [:]
     /// The streams, in the order of the configuration.

@@ -80,6 +80,8 @@ struct ServiceTextTests {
             "apus_stream_rtp_ssrc{stream=\"camera\"} 3735928559\n",
             "apus_stream_last_arrival_timestamp_seconds{stream=\"camera\"} 1700000000.5\n",
             "apus_uptime_seconds 12.5\n",
+            "apus_completed_checksums_total 7\n",
+            "apus_unverified_checksums_total 9\n",
             "apus_unreachable_destinations 1\n",
         ] { #expect(text.contains(lines)) }
     }

@@ -36,7 +36,8 @@ struct Status: Decodable, Sendable {
         var passed: [String: UInt64]
     }
 
-    var received, receivedBytes, accepted, copies, sent, sentBytes, waiting, completedChecksums: UInt64
+    var received, receivedBytes, accepted, copies, sent, sentBytes, waiting, completedChecksums,
+        unverifiedChecksums: UInt64
     var drops: [String: UInt64]
     var streams: [Stream]
     var ports: [Port]

@@ -32,6 +32,10 @@ extension MetricFamily {
             "apus_completed_checksums_total", .counter,
             "UDP checksums that senders had left to their device and that were completed."
         ) { .whole($0.completedChecksums) },
+        one(
+            "apus_unverified_checksums_total", .counter,
+            "Packets in several segments that went on with a UDP checksum that nobody has verified."
+        ) { .whole($0.unverifiedChecksums) },
         MetricFamily(
             name: "apus_dropped_packets_total", kind: .counter,
             help: "Packets refused or dropped by the forwarder, by reason.",

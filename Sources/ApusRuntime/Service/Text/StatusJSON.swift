@@ -58,6 +58,7 @@ package struct StatusJSON: TextSource {
         writer.add("sentBytes", status.sentBytes)
         writer.add("waiting", status.waiting)
         writer.add("completedChecksums", status.completedChecksums)
+        writer.add("unverifiedChecksums", status.unverifiedChecksums)
         writer.add("drops", status.drops)
         writer.openArray("ports")
         for port in status.ports { writer.add(port) }
