@@ -156,4 +156,33 @@ struct ForwarderRouteTests {
             try attend(forwarder) { forwarder.status().sent >= before + 3 }
         }
     }
+
+    @Test func `IPv6 packets have a flow label, one for each stream and destination`() throws {
+        let line = try Line("label")
+        defer { line.lab.close() }
+        let script = """
+            import socket, struct
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x86dd)); s.bind(('scr0', 0x86dd))
+            print('bound', flush=True)
+            seen = {5006: [], 5007: []}
+            while min(map(len, seen.values())) < 4:
+                data, source = s.recvfrom(2000)
+                port = struct.unpack('!H', data[42:44])[0]
+                if source[2] != socket.PACKET_OUTGOING and data[6] == 17 and port in seen:
+                    seen[port].append(struct.unpack('!I', data[:4])[0] & 0xfffff)
+            a, b = (set(labels) for labels in seen.values())
+            print('labels', len(a), len(b), a == b, 0 in a | b, flush=True)
+            """
+        let watcher = try line.screen.start(["python3", "-c", script])
+        try watcher.waitForLine(containing: "bound")
+        try line.send(100, to: "2001:db8:1::2")
+        try line.relay.enter {
+            let forwarder = try Forwarder(
+                ForwarderNetworkTests.configuration(
+                    .packet, listen: "[2001:db8:1::2]:5004",
+                    to: ["[2001:db8:2::1]:5006", "[2001:db8:2::1]:5007"]))
+            try attend(forwarder) { forwarder.status().sent >= 12 }
+        }
+        try watcher.waitForLine(containing: "labels 1 1 False False")
+    }
 }

@@ -129,16 +129,28 @@ struct PlanBuilder {
         let source = Endpoint(
             Self.ownSource(for: endpoint, of: stream) ?? hop.source, port: stream.listen.port)
         guard let mac = hop.destinationMAC,
-            let headers = UDPEncapsulation(
+            var headers = UDPEncapsulation(
                 nextHop: mac, interface: hop.sourceMAC, tags: VLANTags(hop.vlans), source: source,
                 destination: endpoint)
         else {
             unreachable.append((endpoint, "\(hop.interfaceName) has no address of its family"))
             return .unreachable
         }
+        if headers.isIPv6 { headers.flowLabel = Self.flowLabel(from: source, to: endpoint) }
         // The MTU as it is now, which a tag is not part of; what was true when the port was opened may not be.
         let longest = hop.mtu + 14 + headers.tags.byteCount
         return .ready(interface: UInt16(number), headers, maximumPacketSize: longest)
+    }
+}
+
+extension PlanBuilder {
+    /// One label for all packets of a flow, which can't be guessed from outside and is never 0, the sign that there
+    /// is none (RFC 6437 section 3): the standard library hashes with secret numbers, new ones in each process.
+    fileprivate static func flowLabel(from source: Endpoint, to destination: Endpoint) -> UInt32 {
+        var hasher = Hasher()
+        hasher.combine(source)
+        hasher.combine(destination)
+        return UInt32(UInt(bitPattern: hasher.finalize()) % 0xf_ffff) + 1
     }
 }
 
