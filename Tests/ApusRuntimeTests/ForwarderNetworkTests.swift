@@ -236,6 +236,41 @@ struct ForwarderNetworkTests {
         }
     }
 
+    @Test(arguments: ["239.1.2.3", "ff15::7"])
+    func `A group is joined anew on an interface that was deleted and made again`(_ group: String) throws {
+        let line = try Line("remade")
+        defer { line.lab.close() }
+        let isIPv6 = group.contains(":")
+        try line.relay.enter {
+            let forwarder = try Forwarder(
+                Self.configuration(
+                    .packet, listen: isIPv6 ? "[\(group)]:5004" : "\(group):5004",
+                    to: [isIPv6 ? "[2001:db8:2::1]:5006" : "10.2.0.1:5006"], interface: "near"))
+            // More often than a socket may be in groups (net.ipv4.igmp_max_memberships).
+            for _ in 0..<22 {
+                try line.relay.run("ip", "link", "delete", "dev", "near")
+                try line.lab.link(
+                    line.camera, "cam0", ["10.1.0.1/24", "2001:db8:1::1/64"], line.relay, "near",
+                    ["10.1.0.2/24", "2001:db8:1::2/64"])
+                try Self.attendInTrouble(forwarder) {
+                    try line.relay.run("ip", "maddress", "show", "dev", "near").standardOutput.contains(group)
+                }
+            }
+            #expect(Self.trouble(forwarder).hasPrefix("near is gone"))
+        }
+    }
+
+    /// Attends to a forwarder that complains until a condition holds, for five seconds at most.
+    static func attendInTrouble(_ forwarder: Forwarder, until condition: () throws -> Bool) throws {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < deadline {
+            try? forwarder.attend()
+            if try condition() { return }
+            usleep(20_000)
+        }
+        throw LabError("what was waited for did not come about")
+    }
+
     /// What a forwarder says when it attends, within five seconds.
     static func trouble(_ forwarder: Forwarder) -> String {
         let deadline = ContinuousClock.now + .seconds(5)

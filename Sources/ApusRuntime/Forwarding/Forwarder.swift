@@ -30,6 +30,8 @@ public final class Forwarder {
     private var paths = PathWatch()
     private var unreachable: [(destination: Endpoint, reason: String)] = []
     private var isPlanStale = false
+    /// Whether interfaces came or went since the ports were held on them.
+    private var areGuardsStale = false
     /// When the last plan was made, and how long that took, in nanoseconds.
     private(set) var lastPlan: UInt64 = 0
     private var planTime: UInt64 = 0
@@ -93,12 +95,16 @@ public final class Forwarder {
         crew.attend()
         let changes = try ForwarderError.lift { () throws(HostError) in try host.process() }
         if changes.concernsForwarding(of: neighbors.inUse) { isPlanStale = true }
+        if !changes.links.isEmpty || changes.isResynchronized { areGuardsStale = true }
         if isPlanStale, hasPlanInterval() { try replan() }
         if neighbors.attend(host) { isPlanStale = true }
         if paths.attend(host) { isPlanStale = true }
         if Clock.monotonic &- lastCheck >= 1_000_000_000 {
             lastCheck = Clock.monotonic
+            let failure = areGuardsStale ? guards.follow(configuration, on: host) : nil
+            areGuardsStale = failure != nil
             try interfaces.check(on: host)
+            if let failure { throw .host(failure) }
         }
     }
 

@@ -45,4 +45,37 @@ struct PortGuards {
         try report.check()
         boxes = new
     }
+
+    /// Holds the ports anew on interfaces that were deleted and made again under their names, since the groups that
+    /// were joined there went with them.
+    ///
+    /// - Returns: why one of them could not be had; the others are held, and this one when it is asked for again.
+    mutating func follow(_ configuration: ForwarderConfiguration, on host: HostView) -> HostError? {
+        var held: Set<Endpoint> = []
+        var gone: [Endpoint: Key] = [:]
+        for key in boxes.keys {
+            if key.interface == 0 || host.links[key.interface] != nil {
+                held.insert(key.endpoint)
+            } else {
+                gone[key.endpoint] = key
+            }
+        }
+        var failure: HostError?
+        for stream in configuration.streams {
+            guard let name = stream.interface, let link = try? host.link(named: name) else { continue }
+            let key = Key(endpoint: stream.listen, interface: link.index)
+            // An interface that is only called otherwise now keeps what it has.
+            guard boxes[key] == nil, gone[stream.listen] != nil || !held.contains(stream.listen) else {
+                continue
+            }
+            // First, as both can't have the port.
+            if let old = gone.removeValue(forKey: stream.listen) { boxes[old] = nil }
+            do throws(HostError) {
+                boxes[key] = Box(try PortGuard(stream.listen, interface: link.index))
+            } catch {
+                failure = error
+            }
+        }
+        return failure
+    }
 }
