@@ -358,6 +358,21 @@ import Testing
             "2:25: expected a number of destinations from 1 to 1024, found 2000"
         ),
         ("limits: { pendingPackets: -5 }", "2:27: expected a number of packets from 0 to 65536, found -5"),
+        (
+            "defaults: { ringSize: 256, frames: 600 },\nlimits: { pendingPackets: 89 }",
+            "3:27: expected at most 88 packets to be held back, as the pool of a queue has 600 frames and 2 × 256 of "
+                + "them are the rings', found 89; write fewer for pendingPackets, or 601 for frames|2:36: the frames are set here"
+        ),
+        (
+            "interfaces: [{ name: 'a' }, { name: 'b', ringSize: 64 }],\nlimits: { pendingPackets: 385 }",
+            "3:27: expected at most 384 packets to be held back, as the pool of a queue has 512 frames and 2 × 64 of "
+                + "them are the rings', found 385; write fewer for pendingPackets, or 513 for frames|2:29: the frames are set here"
+        ),
+        (
+            "interfaces: [{ name: 'b', ringSize: 64, frames: 300 }]",
+            "2:49: expected at most 172 packets to be held back, as the pool of a queue has 300 frames and 2 × 64 of "
+                + "them are the rings', found 256; write fewer for pendingPackets, or 384 for frames"
+        ),
         ("stream: []", "2:1: unknown key \"stream\"; did you mean \"streams\"?"),
         (
             "hugepages: 'auto'",

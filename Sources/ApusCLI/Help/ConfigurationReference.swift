@@ -89,8 +89,8 @@ struct ConfigurationReference {
                 (
                     "pendingPackets",
                     "Packets that a worker holds back while it asks for the link-layer address of their next hop, "
-                        + "up to 65536; half of them for one next hop, fewer when several are asked for. "
-                        + "Default: 256."
+                        + "up to 65536 and to what the rings leave of the frames; half of them for one next hop, "
+                        + "fewer when several are asked for. Default: 256."
                 ),
             ]),
     ]
@@ -105,7 +105,8 @@ struct ConfigurationReference {
         ("frameSize", "The size of a frame, 2048 or 4096 bytes. Default: 2048."),
         (
             "frames",
-            "How many frames the pool has, 256 to 4194304. Default: four for each descriptor of a queue's ring."
+            "How many frames the pool has, 256 to 4194304. Default: four for each descriptor of a queue's ring, "
+                + "at least 512."
         ),
         ("busyPoll", "An object, see below. Default: no busy polling."),
     ]

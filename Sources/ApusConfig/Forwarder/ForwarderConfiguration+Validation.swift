@@ -18,6 +18,9 @@ extension ForwarderConfiguration {
         limits.validate(report)
         defaults.validate(report, inheriting: nil)
         validateInterfaces(report)
+        // One place for the error is enough, however many pools are too small.
+        let ports = interfaces.isEmpty ? [defaults] : interfaces.map(\.port)
+        ports.min { $0.framesToSpare < $1.framesToSpare }?.validate(pending: limits, report)
         validateStreams(report)
         control?.validate(report)
         metrics?.validate(report)

@@ -34,6 +34,23 @@ extension PortConfiguration {
         }
     }
 
+    /// Whether that many packets may be held back: what the rings keep is not theirs to take.
+    func validate(pending limits: LimitConfiguration, _ report: ConfigurationReport) {
+        // A pool too small for the rings was refused already, and so was a number out of range.
+        guard IntegerRule.ringSize.refusal(of: ringSize) == nil, framesToSpare >= 0,
+            IntegerRule.frames.refusal(of: framesPerQueue) == nil,
+            limits.pendingPackets > framesToSpare,
+            IntegerRule.pendingPackets.refusal(of: limits.pendingPackets) == nil
+        else { return }
+        let pending = limits.map["pendingPackets"]
+        let note = ConfigurationError.Note("the frames are set here", at: map["frames"])
+        report.add(
+            "expected at most \(framesToSpare) packets to be held back, as the pool of a queue has \(framesPerQueue) "
+                + "frames and 2 × \(ringSize) of them are the rings', found \(limits.pendingPackets); "
+                + "write fewer for pendingPackets, or \(limits.pendingPackets + 2 * ringSize) for frames",
+            at: pending == .unknown ? map["frames"] : pending, notes: pending == .unknown ? [] : [note])
+    }
+
     private func validateBackend(_ report: ConfigurationReport) {
         if zeroCopy == .require, mode == .generic {
             report.add(

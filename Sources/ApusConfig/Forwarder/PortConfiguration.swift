@@ -89,8 +89,16 @@ public struct PortConfiguration: Hashable, Sendable {
         self.map = map
     }
 
-    /// Enough frames that the four rings of each queue can be full at once: `4 × ringSize × queues`.
-    public func defaultFrames(queues: Int) -> Int { 4 * ringSize * queues }
+    /// Enough frames that the four rings of each queue can be full at once, and that the packets which are held back
+    /// by default have room beside small ones: `4 × ringSize × queues`, and at least 512 a queue.
+    public func defaultFrames(queues: Int) -> Int { max(512, 4 * ringSize) * queues }
+
+    /// The frames of each queue's pool.
+    public var framesPerQueue: Int { frames ?? defaultFrames(queues: 1) }
+
+    /// Those of them that the rings leave: as many are kept ready to receive as a ring has descriptors, and as many
+    /// may wait to be sent.
+    var framesToSpare: Int { framesPerQueue - 2 * ringSize }
 }
 
 /// One interface and how its port is opened.

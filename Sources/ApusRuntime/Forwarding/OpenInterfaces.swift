@@ -93,7 +93,7 @@ final class OpenInterfaces {
             throw .required(
                 "\(name): zero-copy is required, which AF_PACKET has not" + (reason.map { "; \($0)" } ?? ""))
         }
-        let frames = options.frames ?? 4 * options.ringSize
+        let frames = options.framesPerQueue
         let interface = try ForwarderError.lift { () throws(PacketSocketError) in
             try PacketSocketInterface(
                 name, options: options.packetOptions(workers: workers, endpoints: endpoints))
@@ -239,7 +239,7 @@ extension PortConfiguration {
         options.transmitRing = ringSize
         options.fillRing = 2 * ringSize
         options.completionRing = ringSize
-        options.framesPerQueue = frames ?? 4 * ringSize
+        options.framesPerQueue = framesPerQueue
         options.frameSize = size
         options.hugePages = pages
         options.busyPoll = busyPoll.map { .init(microseconds: $0.microseconds, budget: $0.budget) }
