@@ -116,7 +116,9 @@ final class OpenInterfaces {
         let wildcards = given.filter(\.address.isAny)
         if wildcards.isEmpty { return given }
         let own = Set(host.addresses.map(\.address))
-        guard given.count + wildcards.count * own.count <= mostEndpoints else { return given }
+        guard given.count + wildcards.count * own.count <= SteeringProgram.mostEndpoints else {
+            return given
+        }
         var endpoints = given.filter { !$0.address.isAny }
         for wildcard in wildcards {
             for address in own where address.isOfFamily(of: wildcard.address) {
@@ -126,31 +128,35 @@ final class OpenInterfaces {
         return endpoints
     }
 
-    /// Half of what the steering program has room for, so that the old ones and the new ones fit together;
-    /// beyond it any address is taken as such.
-    private static let mostEndpoints = 32_768
-
     /// Takes packets to these endpoints, and leaves all others to the kernel. When that fails, what was taken
     /// before is taken, and nothing else.
+    ///
+    /// Those that were taken before and still are lose no packet. The others go after the new ones have come, but
+    /// for as many as make room for them.
     func serve(_ endpoints: [Endpoint]) throws(ForwarderError) {
         let wanted = Set(endpoints)
+        let excess = served.union(wanted).count - SteeringProgram.mostEndpoints
         do throws(ForwarderError) {
-            try change(from: served, to: wanted)
+            try change(from: served, to: wanted, removingFirst: max(0, excess))
         } catch {
-            // What fails here as well is lost with the interface.
-            try? change(from: wanted, to: served)
+            // Whichever were added go first. What fails here as well is lost with the interface.
+            try? change(from: wanted, to: served, removingFirst: .max)
             throw error
         }
         served = wanted
     }
 
-    private func change(from old: Set<Endpoint>, to new: Set<Endpoint>) throws(ForwarderError) {
+    private func change(
+        from old: Set<Endpoint>, to new: Set<Endpoint>, removingFirst early: Int
+    ) throws(ForwarderError) {
+        let (added, removed) = (new.subtracting(old), old.subtracting(new))
         for interface in opened {
             switch interface {
             case .xdp(let interface):
                 try ForwarderError.lift { () throws(XDPError) in
-                    for endpoint in new.subtracting(old) { try interface.add(endpoint) }
-                    for endpoint in old.subtracting(new) { try interface.remove(endpoint) }
+                    for endpoint in removed.prefix(early) { try interface.remove(endpoint) }
+                    for endpoint in added { try interface.add(endpoint) }
+                    for endpoint in removed.dropFirst(early) { try interface.remove(endpoint) }
                 }
             case .packet(let interface, _, _):
                 _ = try ForwarderError.lift { () throws(PacketSocketError) in

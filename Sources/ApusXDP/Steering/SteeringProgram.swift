@@ -13,6 +13,8 @@ import Synchronization
 /// Control plane: all members may be called from any thread, and cost system calls.
 public final class SteeringProgram: Sendable {
     static let name = "apus_steer"
+    /// How many endpoints it can take at a time.
+    public static let mostEndpoints = Int(APUS_STEER_ENDPOINTS)
 
     /// The interface's name.
     public let interface: String
@@ -107,7 +109,7 @@ public final class SteeringProgram: Sendable {
             throw XDPError(
                 interface,
                 code == E2BIG
-                    ? .tooManyEndpoints(limit: Int(APUS_STEER_ENDPOINTS))
+                    ? .tooManyEndpoints(limit: Self.mostEndpoints)
                     : .failed("taking \(endpoint)", code: code, detail: ""))
         }
     }
