@@ -63,6 +63,18 @@ final class Pump {
         if let error = stop.error.withLock({ $0 }) { throw error }
     }
 
+    /// Whether it comes to rest: a second with some fifty waits of 20 ms, of several, since the clients' last
+    /// words may still be on their way. What spins makes thousands of rounds in each.
+    func isResting(within tries: Int = 10) -> Bool {
+        for _ in 0..<tries {
+            let (before, start) = (rounds, Clock.monotonic)
+            sleep(1)
+            let seconds = Double(Clock.monotonic &- start) / 1e9
+            if Double(rounds - before) < 200 * seconds { return true }
+        }
+        return false
+    }
+
     /// Ends the thread.
     func end() {
         stop.isSet.store(true, ordering: .relaxed)
@@ -108,11 +120,30 @@ func freePort() -> UInt16 {
     return UInt16(bigEndian: address.sin_port)
 }
 
-/// How many descriptors this process has open.
-func openDescriptors() -> Int {
-    var count = 0
-    for descriptor in 0..<1024 where fcntl(Int32(descriptor), F_GETFD) >= 0 { count += 1 }
-    return count
+/// How many more descriptors are open after `body` than before.
+///
+/// It runs on a thread with a table of its own, in which there are none but 0 to 2, so that what the other tests of
+/// this process open and close meanwhile doesn't count. `#expect` what it found outside.
+func descriptorsLeft(by body: @escaping @Sendable () -> Void) -> Int {
+    let result = Left()
+    let thread = WorkerThread(name: "descriptors", cpu: nil) {
+        // CLONE_FILES of linux/sched.h: from here on the table is a copy.
+        guard unshare(0x400) == 0 else { return result.count.store(.max, ordering: .relaxed) }
+        for descriptor in 3..<Int32(65_536) { close(descriptor) }
+        let before = openDescriptors()
+        body()
+        result.count.store(openDescriptors() - before, ordering: .relaxed)
+    }
+    thread.join()
+    return result.count.load(ordering: .relaxed)
+}
+
+private final class Left: Sendable {
+    let count = Atomic<Int>(0)
+}
+
+private func openDescriptors() -> Int {
+    (0..<4096).count { fcntl(Int32($0), F_GETFD) >= 0 }
 }
 
 extension ForwarderStatus {
@@ -141,6 +172,13 @@ extension ForwarderStatus {
             Steering(
                 interface: "eth0", steered: 1004, passed: ["fragment": 6, "no_port": 12, "no_socket": 0])
         ]
+        return status
+    }
+
+    /// The figures of ten thousand streams.
+    static var ofMany: ForwarderStatus {
+        var status = sample
+        status.streams = (0..<10_000).map { stream("stream \($0)", packets: UInt64($0)) }
         return status
     }
 
