@@ -17,3 +17,11 @@ int apus_pin_thread(int cpu) {
     CPU_SET(cpu, &set);
     return pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
+
+bool apus_may_run_on(int cpu) {
+    cpu_set_t before;
+    if (pthread_getaffinity_np(pthread_self(), sizeof before, &before) != 0) return true;
+    const bool may = apus_pin_thread(cpu) == 0;
+    pthread_setaffinity_np(pthread_self(), sizeof before, &before);
+    return may;
+}

@@ -270,10 +270,28 @@ import Testing
             "2:27: expected a power of two, the descriptors of a ring, from 64 to 65536, found 32"
         ),
         ("frameSize: 1500", "2:28: expected a frame size of 2048 or 4096 bytes, found 1500"),
-        ("frames: 255", "2:25: expected a number of frames from 256 to 4194304, found 255"),
         (
-            "frames: 8191, queues: 2",
-            "2:25: expected at least 8192 frames, as 2 × 2048 are kept ready to receive and as many may wait to be sent, found 8191"
+            "ringSize: 65536",
+            #"2:27: expected a power of two, the slots of a ring of AF_PACKET, from 64 to 32768, found 65536, which backend "auto" may come to; write a smaller one or backend: "xdp""#
+        ),
+        (
+            "backend: 'packet', ringSize: 65536",
+            #"2:46: expected a power of two, the slots of a ring of AF_PACKET, from 64 to 32768, found 65536; write a smaller one or backend: "xdp"|2:26: the backend is chosen here"#
+        ),
+        (
+            "backend: 'xdp', ringSize: 131072",
+            "2:43: expected a power of two, the descriptors of a ring, from 64 to 65536, found 131072"
+        ),
+        (
+            "frames: 255", "2:25: expected a number of frames for each queue from 256 to 1048576, found 255"
+        ),
+        (
+            "frames: 1048577",
+            "2:25: expected a number of frames for each queue from 256 to 1048576, found 1048577"
+        ),
+        (
+            "frames: 4095, queues: 2",
+            "2:25: expected at least 4096 frames for each queue, as 2048 are kept ready to receive and as many may wait to be sent, found 4095"
         ),
         ("busyPoll: { microseconds: 0 }", "2:43: expected microseconds from 1 to 10000, found 0"),
         ("busyPoll: { budget: 65536 }", "2:37: expected a number of packets from 1 to 65535, found 65536"),
@@ -381,6 +399,36 @@ import Testing
     ])
     func `the other sections are checked`(section: String, messages: String) {
         Self.expect(Self.with(section), messages.split(separator: "|").map(String.init))
+    }
+
+    @Test func `the greatest that each backend has is taken`() throws {
+        for settings in [
+            "backend: 'xdp', ringSize: 65536, frames: 1048576", "backend: 'packet', ringSize: 32768",
+            "ringSize: 32768, frames: 65536",
+        ] {
+            _ = try forwarder(Self.with("interfaces: [{ name: 'eth0', \(settings) }]"))
+        }
+    }
+
+    @Test func `more endpoints than AF_XDP can be told are refused where it may be used`() throws {
+        let streams = (0..<65_537).map { (number: UInt32) in
+            StreamConfiguration(
+                listen: Endpoint(
+                    .v4(IPv4Address(bits: 0xc000_0200 | number >> 15)), port: UInt16(1 + number % 32_768)),
+                to: [Endpoint("198.51.100.7:1")!], map: SourceMap(.option("stream \(number)")))
+        }
+        func validate(_ backend: BackendChoice) throws {
+            try ForwarderConfiguration(
+                streams: streams, defaults: PortConfiguration(backend: backend),
+                limits: LimitConfiguration(streams: 100_000)
+            ).validate()
+        }
+        #expect { try validate(.auto) } throws: {
+            "\($0)"
+                == "stream 65536: streams listen at more than 65536 addresses and ports, which is what AF_XDP "
+                + "can be told; write backend: \"packet\", or listen at any address"
+        }
+        try validate(.packet)
     }
 
     @Test func `the limits hold`() {

@@ -1,8 +1,13 @@
 // Threads: calls that glibc shows under _GNU_SOURCE only.
 #pragma once
+#include <stdbool.h>
 
 /// Names the calling thread, as `ps -T` and perf show it; 15 bytes of `name` count.
 void apus_name_thread(const char *name);
 
 /// Keeps the calling thread on one core. 0, or an error number: EINVAL for a core that is not there.
 int apus_pin_thread(int cpu);
+
+/// Whether the kernel lets this process run on a core: it is there, and in the process's cpuset. It is tried out on
+/// the calling thread, which goes back to the cores it had.
+bool apus_may_run_on(int cpu);

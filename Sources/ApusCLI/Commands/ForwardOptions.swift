@@ -52,12 +52,15 @@ extension Forward {
     static let hugepages = requirement("hugepages", "Whether the frames are in huge pages.")
     static let queues = number("queues", "How many queues to use, 1 to 256.", "all that the device has")
     static let ringSize = number(
-        "ring-size", "Descriptors in each ring, a power of two from 64 to 65536.", "2048")
+        "ring-size",
+        "Descriptors in each ring, a power of two from 64 to 65536 with --backend xdp, else to 32768.",
+        "2048")
     static let frameSize = Option(
         long: "frame-size", value: .init(name: "BYTES", completion: .words(["2048", "4096"])),
         help: "The size of a frame.", defaultText: "2048", section: "Interface")
     static let frames = number(
-        "frames", "How many frames the pool has.", "four for each descriptor of a queue's ring")
+        "frames", "How many frames the pool of each queue has, up to 1048576.",
+        "four for each descriptor of a ring")
     static let busyPoll = Option(
         long: "busy-poll", value: .init(name: "USECS"),
         help: "Poll the device from system calls for so long, 1 to 10000 microseconds.",

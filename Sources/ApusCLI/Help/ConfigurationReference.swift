@@ -101,12 +101,15 @@ struct ConfigurationReference {
         ("zeroCopy", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
         ("hugepages", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
         ("queues", "How many queues are used, 1 to 256. Default: all."),
-        ("ringSize", "Descriptors in each ring, a power of two from 64 to 65536. Default: 2048."),
+        (
+            "ringSize",
+            "Descriptors in each ring, a power of two from 64 to 65536 with backend \"xdp\", else to 32768. Default: 2048."
+        ),
         ("frameSize", "The size of a frame, 2048 or 4096 bytes. Default: 2048."),
         (
             "frames",
-            "How many frames the pool has, 256 to 4194304. Default: four for each descriptor of a queue's ring, "
-                + "at least 512."
+            "How many frames the pool of each queue has, up to 1048576. Default: four for each descriptor of a "
+                + "ring, at least 512."
         ),
         ("busyPoll", "An object, see below. Default: no busy polling."),
     ]

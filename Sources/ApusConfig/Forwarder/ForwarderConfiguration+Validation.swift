@@ -52,10 +52,26 @@ extension ForwarderConfiguration {
                 at: streams[most].map.whole)
             return
         }
+        validateEndpoints(report)
         for stream in streams { stream.validate(report, limits: limits, interfaces: interfaces) }
         validateStreamNames(report)
         let listeners = ListenerTable(streams, report)
         reportLoops(among: streams, listeners, report)
+    }
+
+    /// More endpoints than AF_XDP's steering program can be told are AF_PACKET's alone.
+    private func validateEndpoints(_ report: ConfigurationReport) {
+        let most = IntegerRule.steeredEndpoints
+        let ports = interfaces.isEmpty ? [defaults] : interfaces.map(\.port)
+        guard streams.count > most, ports.contains(where: { $0.backend != .packet }) else { return }
+        var seen: Set<Endpoint> = []
+        guard let first = streams.first(where: { seen.insert($0.listen).inserted && seen.count > most })
+        else {
+            return
+        }
+        report.add(
+            "streams listen at more than \(most) addresses and ports, which is what AF_XDP can be told; "
+                + "write backend: \"packet\", or listen at any address", at: first.map["listen"])
     }
 
     private func validateStreamNames(_ report: ConfigurationReport) {

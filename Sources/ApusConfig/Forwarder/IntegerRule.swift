@@ -14,7 +14,11 @@ struct IntegerRule {
     static let queues = IntegerRule(range: 1...256, unit: "a number of queues")
     static let ringSize = IntegerRule(
         range: 64...65_536, unit: "a power of two, the descriptors of a ring,", powerOfTwo: true)
-    static let frames = IntegerRule(range: 256...(4 << 20), unit: "a number of frames")
+    /// What AF_PACKET takes at most, as it bounds both of a socket's rings; AF_XDP takes all of ``ringSize``.
+    static let packetRingSize = IntegerRule(
+        range: 64...32_768, unit: "a power of two, the slots of a ring of AF_PACKET,", powerOfTwo: true)
+    /// One memory has room for no more, were it for a single queue.
+    static let frames = IntegerRule(range: 256...(1 << 20), unit: "a number of frames for each queue")
     static let busyPollTime = IntegerRule(range: 1...10_000, unit: "microseconds")
     static let busyPollBudget = IntegerRule(range: 1...65_535, unit: "a number of packets")
     static let ttl = IntegerRule(range: 1...255, unit: "a TTL or hop limit")
@@ -23,6 +27,8 @@ struct IntegerRule {
     static let idleTime = IntegerRule(range: 0...1_000_000, unit: "microseconds")
     static let streams = IntegerRule(range: 1...1_000_000, unit: "a number of streams")
     static let destinations = IntegerRule(range: 1...1024, unit: "a number of destinations")
+    /// The endpoints that the steering program of AF_XDP can be told.
+    static let steeredEndpoints = 65_536
     static let pendingPackets = IntegerRule(range: 0...65_536, unit: "a number of packets")
 }
 

@@ -21,15 +21,13 @@ extension PortConfiguration {
 
     private func validatePool(_ report: ConfigurationReport) {
         guard let frames, IntegerRule.frames.refusal(of: frames) == nil,
-            IntegerRule.ringSize.refusal(of: ringSize) == nil,
-            queues.map({ IntegerRule.queues.refusal(of: $0) == nil }) ?? true
+            IntegerRule.ringSize.refusal(of: ringSize) == nil
         else { return }
-        let queues = queues ?? 1
-        let least = 2 * ringSize * queues
+        let least = 2 * ringSize
         if frames < least {
             report.add(
-                "expected at least \(least) frames, as \(queues) × \(ringSize) are kept ready to receive and as many "
-                    + "may wait to be sent, found \(frames)",
+                "expected at least \(least) frames for each queue, as \(ringSize) are kept ready to receive and as "
+                    + "many may wait to be sent, found \(frames)",
                 at: map["frames"])
         }
     }
@@ -57,6 +55,7 @@ extension PortConfiguration {
                 "zero-copy is required, and the generic mode has none; write mode: \"native\" or zeroCopy: \"auto\"",
                 at: map["zeroCopy"], notes: [.init("the mode is chosen here", at: map["mode"])])
         }
+        validateRingOfPacketSocket(report)
         guard backend == .packet else { return }
         let note = ConfigurationError.Note("the backend is chosen here", at: map["backend"])
         if mode != .auto {
@@ -74,5 +73,16 @@ extension PortConfiguration {
                 "busy polling is a matter of AF_XDP, and backend \"packet\" is AF_PACKET; leave it out",
                 at: map["busyPoll"], notes: [note])
         }
+    }
+
+    /// What only AF_XDP can have is refused where AF_PACKET is asked for, and where the host may come to it.
+    private func validateRingOfPacketSocket(_ report: ConfigurationReport) {
+        guard backend != .xdp, IntegerRule.ringSize.refusal(of: ringSize) == nil,
+            let refusal = IntegerRule.packetRingSize.refusal(of: ringSize)
+        else { return }
+        let reason = backend == .auto ? ", which backend \"auto\" may come to" : ""
+        report.add(
+            "\(refusal)\(reason); write a smaller one or backend: \"xdp\"", at: map["ringSize"],
+            notes: backend == .packet ? [.init("the backend is chosen here", at: map["backend"])] : [])
     }
 }

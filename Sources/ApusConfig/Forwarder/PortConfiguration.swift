@@ -60,11 +60,14 @@ public struct PortConfiguration: Hashable, Sendable {
     public var hugepages: Requirement
     /// How many queues are used, 1 to 256; nil means all that the device has.
     public var queues: Int?
-    /// Descriptors in each ring of a queue: a power of two from 64 to 65,536.
+    /// Descriptors in each ring of a queue: a power of two from 64 to 65,536 with AF_XDP, and to 32,768 with
+    /// AF_PACKET or where the backend is yet to be found.
     public var ringSize: Int
     /// The size of a frame with its headroom, in bytes: 2048 or 4096.
     public var frameSize: Int
-    /// How many frames the interface's pool has, 256 to 4,194,304; nil means ``defaultFrames(queues:)``.
+    /// How many frames the pool of each queue has, from twice ``ringSize`` (256 at least) to 1,048,576; nil
+    /// means four for each descriptor of a ring, at least 512; see ``framesPerQueue``. All queues that
+    /// share a memory have 1,048,576 together at most.
     public var frames: Int?
     /// Busy polling, or nil for none.
     public var busyPoll: BusyPollConfiguration?
@@ -89,12 +92,9 @@ public struct PortConfiguration: Hashable, Sendable {
         self.map = map
     }
 
-    /// Enough frames that the four rings of each queue can be full at once, and that the packets which are held back
-    /// by default have room beside small ones: `4 × ringSize × queues`, and at least 512 a queue.
-    public func defaultFrames(queues: Int) -> Int { max(512, 4 * ringSize) * queues }
-
-    /// The frames of each queue's pool.
-    public var framesPerQueue: Int { frames ?? defaultFrames(queues: 1) }
+    /// How many frames the pool of each queue gets: ``frames``, or so many that the four rings can be full at once,
+    /// and at least 512, so that packets which are held back have room beside small rings.
+    public var framesPerQueue: Int { frames ?? max(512, 4 * ringSize) }
 
     /// Those of them that the rings leave: as many are kept ready to receive as a ring has descriptors, and as many
     /// may wait to be sent.

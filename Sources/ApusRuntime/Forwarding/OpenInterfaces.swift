@@ -43,10 +43,10 @@ final class OpenInterfaces {
     }
 
     /// As many workers as every interface has queues, unless the configuration says fewer.
-    private static func workerCount(
+    static func workerCount(
         _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
     ) -> Int {
-        var queues = configuration.workers.count ?? .max
+        var queues = configuration.workers.count ?? configuration.workers.cpus?.count ?? .max
         for name in names where configuration.port(on: name).backend != .packet {
             queues = min(queues, receiveQueues(of: name))
         }
@@ -54,7 +54,7 @@ final class OpenInterfaces {
     }
 
     /// The receive queues that are in use.
-    private static func receiveQueues(of name: String) -> Int { max(1, XDPInterface.queueCount(of: name)) }
+    static func receiveQueues(of name: String) -> Int { max(1, XDPInterface.queueCount(of: name)) }
 
     /// One memory for all interfaces that may get AF_XDP, so that packets go from one to another
     /// without being copied; `nil` when there is no more than one of them.

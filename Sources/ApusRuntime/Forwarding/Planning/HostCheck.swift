@@ -18,6 +18,7 @@ struct HostCheck {
         let check = HostCheck(
             configuration: configuration, host: host, report: ConfigurationReport(on: configuration.source))
         let names = check.interfaces()
+        check.checkPorts(names)
         try check.report.check()
         return names
     }

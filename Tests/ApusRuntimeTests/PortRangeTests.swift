@@ -1,0 +1,85 @@
+import ApusConfig
+import ApusHost
+import ApusRings
+import ApusWire
+import NetworkLab
+import Testing
+
+@testable import ApusRuntime
+
+/// What a configuration may say of a port, held against what the drivers and the kernel take.
+@Suite("The ranges of a port's settings", .requires(.root), .timeLimit(.minutes(2)))
+struct PortRangeTests {
+    private func inNamespace(_ body: (HostView) throws -> Void) throws {
+        let lab = NetworkLab("ranges")
+        defer { lab.close() }
+        let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
+        try lab.link(a, "va", ["192.0.2.1/24"], b, "vb", ["192.0.2.2/24"])
+        try b.enter { try body(try HostView()) }
+    }
+
+    private func configuration(_ text: String) throws -> ForwarderConfiguration {
+        try ForwarderConfiguration(
+            parsing: ConfigurationSource(
+                name: "x",
+                text: """
+                    { streams: [{ listen: "192.0.2.2:5004", to: ["192.0.2.1:5004"] }],
+                    \(text) }
+                    """))
+    }
+
+    @Test(
+        "the greatest and the least rings that a configuration may ask for are opened",
+        arguments: [
+            "backend: 'packet', ringSize: 32768", "backend: 'packet', ringSize: 64",
+            "backend: 'xdp', mode: 'generic', ringSize: 65536, frames: 131072",
+            "backend: 'xdp', mode: 'generic', ringSize: 64",
+        ])
+    func rings(settings: String) throws {
+        try inNamespace { _ in
+            let forwarder = try Forwarder(try configuration("defaults: { \(settings) }"))
+            #expect(forwarder.grants.count == 1)
+            _ = forwarder.stop()
+        }
+    }
+
+    @Test("as many frames as a configuration may ask for are what a memory can have")
+    func frames() throws {
+        let most = FrameMemory.maximumFrames
+        #expect(try configuration("defaults: { frames: \(most) }").defaults.frames == most)
+        #expect(throws: ConfigurationErrors.self) { try configuration("defaults: { frames: \(most + 1) }") }
+    }
+
+    @Test(
+        "what the host can't give is refused with its place, before anything is opened",
+        arguments: [
+            (
+                "defaults: { backend: 'packet', frames: 1048576 }, workers: { count: 2 }",
+                "x:2:40: vb: 2 × 1048576 frames are 2097152, and a memory has 1048576 at most; "
+                    + "write a smaller \"ringSize\" or \"frames\""
+            ),
+            (
+                "workers: { cpus: [0, 1023] }",
+                "x:2:22: this process can't run on core 1023; `nproc --all` counts those there are, and "
+                    + "`taskset -cp` shows those it may use"
+            ),
+        ])
+    func host(text: String, message: String) throws {
+        try inNamespace { host in
+            let configuration = try configuration(text)
+            let error = #expect(throws: ConfigurationErrors.self) {
+                _ = try HostCheck.interfaces(for: configuration, on: host)
+            }
+            #expect(error.map { "\($0)".split(separator: "\n").first.map(String.init) } == message)
+        }
+    }
+
+    @Test("each core that is named gets a worker")
+    func cores() throws {
+        try inNamespace { host in
+            let configuration = try configuration(
+                "defaults: { backend: 'packet' }, workers: { cpus: [1, 0] }")
+            #expect(OpenInterfaces.workerCount(["vb"], configuration, host) == 2)
+        }
+    }
+}
