@@ -57,6 +57,21 @@ import Testing
                   -V, --version  Print the version.
                   -h, --help     Show this help.
 
+                Exit codes:
+                  0   Fine.
+                  64  Wrong usage: an unknown option, a missing value, a
+                      stream by options that makes no sense on this host,
+                      such as one to the host itself.
+                  66  There is no such interface or file.
+                  69  The host cannot do what was asked, or not now, as when
+                      a port is in use; the message says what is in the way
+                      and how to mend it.
+                  77  Not permitted; the message names the capability that
+                      is missing.
+                  78  The configuration file is wrong, or makes no sense on
+                      this host; the message says where, as
+                      file:line:column, and what was meant.
+
                 """)
     }
 

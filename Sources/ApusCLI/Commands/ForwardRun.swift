@@ -50,6 +50,7 @@ extension ExitFailure {
     init(_ error: ForwarderError) {
         switch error {
         case .configuration(let errors): self.init(errors)
+        case .notPermitted: self.init(.notPermitted, "\(error)")
         case .packetSocket(.notPermitted), .host(.missingCapabilities): self.init(.notPermitted, "\(error)")
         case .packetSocket(.noSuchInterface), .host(.noSuchInterface): self.init(.noInput, "\(error)")
         case .xdp(let inner):

@@ -13,13 +13,17 @@ enum ExitCode: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .success: "Fine."
-        case .usage: "Wrong usage: an unknown option, a missing value."
+        case .usage:
+            "Wrong usage: an unknown option, a missing value, a stream by options that makes no sense on this host, "
+                + "such as one to the host itself."
         case .noInput: "There is no such interface or file."
         case .unavailable:
-            "The host cannot do what was asked; the message says what is missing and how to mend it."
+            "The host cannot do what was asked, or not now, as when a port is in use; the message says what is in "
+                + "the way and how to mend it."
         case .notPermitted: "Not permitted; the message names the capability that is missing."
         case .configuration:
-            "The configuration is wrong; the message says where, as file:line:column, and what was meant."
+            "The configuration file is wrong, or makes no sense on this host; the message says where, as "
+                + "file:line:column, and what was meant."
         }
     }
 }

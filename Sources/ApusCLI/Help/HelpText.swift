@@ -25,6 +25,9 @@ enum HelpText {
         for (heading, options) in sections(of: command) {
             page.section(heading, page.list(options.map { (label($0), explanation($0)) }))
         }
+        if !command.subcommands.isEmpty {
+            page.section("Exit codes", page.list(ExitCode.allCases.map { ("\($0.rawValue)", $0.meaning) }))
+        }
         return page.lines.joined(separator: "\n") + "\n"
     }
 

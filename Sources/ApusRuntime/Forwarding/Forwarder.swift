@@ -52,9 +52,7 @@ public final class Forwarder {
         directory = StreamDirectory(slots: configuration.limits.streams)
         places = directory.assign(configuration.streams)!
         var guards = PortGuards()
-        try ForwarderError.lift { () throws(ConfigurationErrors) in
-            try guards.update(to: configuration, host: host)
-        }
+        try guards.update(to: configuration, host: host)
         self.guards = guards
         interfaces = try OpenInterfaces(names, configuration: configuration, host: host)
         crew = try interfaces.makeCrew(configuration)
@@ -135,7 +133,7 @@ public final class Forwarder {
         guard let places = directory.assign(new.streams) else {
             throw .needsRestart("there are more streams than the limit of \(new.limits.streams)")
         }
-        try ForwarderError.lift { () throws(ConfigurationErrors) in try guards.update(to: new, host: host) }
+        try guards.update(to: new, host: host)
         try interfaces.serve(OpenInterfaces.endpoints(of: new, on: host))
         (self.directory, self.places, self.guards, configuration) = (directory, places, guards, new)
         // Should the host not answer now, `attend` asks it again.

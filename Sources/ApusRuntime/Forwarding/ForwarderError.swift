@@ -6,7 +6,13 @@ public import ApusXDP
 
 /// Why a forwarder can't start, or can't take up a new configuration.
 public enum ForwarderError: Error, CustomStringConvertible {
+    /// What is written makes no sense, or none on this host.
     case configuration(ConfigurationErrors)
+    /// What is written would be fine, but the host has not got it to give now, such as a port that is in use; the
+    /// place where it is asked for.
+    case unavailable(ConfigurationErrors)
+    /// What is written needs capabilities that this process lacks; the place where it is asked for.
+    case notPermitted(ConfigurationErrors)
     case host(HostError)
     case memory(MemoryError)
     case packetSocket(PacketSocketError)
@@ -19,7 +25,8 @@ public enum ForwarderError: Error, CustomStringConvertible {
     /// The thing, the cause and the way out.
     public var description: String {
         switch self {
-        case .configuration(let errors): errors.description
+        case .configuration(let errors), .unavailable(let errors), .notPermitted(let errors):
+            errors.description
         case .host(let error): error.description
         case .memory(let error): error.description
         case .packetSocket(let error): error.description

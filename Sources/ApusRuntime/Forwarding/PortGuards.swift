@@ -21,14 +21,15 @@ struct PortGuards {
 
     /// Holds the ports of a configuration, and lets go of others.
     ///
-    /// Throws when a port is in use, with the place in the configuration; what was held before then
-    /// stays held.
+    /// Throws when a port is in use or may not be taken, with the place in the configuration; what was held
+    /// before then stays held.
     mutating func update(
         to configuration: ForwarderConfiguration, host: HostView
-    ) throws(ConfigurationErrors) {
+    ) throws(ForwarderError) {
         _ = DescriptorLimit.raise()
         let report = ConfigurationReport(on: configuration.source)
         var new: [Key: Box] = [:]
+        var kind = ForwarderError.unavailable
         for stream in configuration.streams {
             let interface = stream.interface.flatMap { try? host.link(named: $0).index } ?? 0
             let key = Key(endpoint: stream.listen, interface: interface)
@@ -40,9 +41,14 @@ struct PortGuards {
                 new[key] = Box(try PortGuard(stream.listen, interface: interface))
             } catch {
                 report.add("\(error)", at: stream.map["listen"])
+                switch error {
+                case .missingCapabilities: kind = ForwarderError.notPermitted
+                case .addressNotOnHost: kind = ForwarderError.configuration
+                default: break
+                }
             }
         }
-        try report.check()
+        do throws(ConfigurationErrors) { try report.check() } catch { throw kind(error) }
         boxes = new
     }
 

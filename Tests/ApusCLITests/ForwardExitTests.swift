@@ -1,0 +1,64 @@
+import Glibc
+import NetworkLab
+import Testing
+
+/// What `apus forward` ends with when the host is in the way, by options and from a file.
+@Suite(.requires(.root, .program("setpriv")), .timeLimit(.minutes(2)))
+struct ForwardExitTests {
+    /// `apus forward` of one stream, given as options and then as a file.
+    private func run(
+        in space: Namespace, listen: String, to: String, backend: String = "packet", prefix: [String] = []
+    ) throws -> (options: LabRun, file: LabRun, path: String) {
+        let file = try ScratchFile(
+            "{ defaults: { backend: '\(backend)' }, streams: [\n{ listen: '\(listen)', to: ['\(to)'] }] }",
+            suffix: "json5")
+        return (
+            try runApus(
+                in: space, ["forward", "-b", backend, "-l", listen, "-t", to], prefix: prefix),
+            try runApus(in: space, ["forward", "-c", file.path], prefix: prefix), file.path
+        )
+    }
+
+    @Test func `a port in use is no wrong usage: 69, with the option or the place`() throws {
+        let net = try ToolLab("inuse")
+        defer { net.close() }
+        let holder = try net.b.start([
+            "python3", "-c",
+            "import socket,time; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('192.0.2.2',5004)); "
+                + "print('bound',flush=True); time.sleep(60)",
+        ])
+        try holder.waitForLine(containing: "bound")
+        let (options, file, path) = try run(in: net.b, listen: "192.0.2.2:5004", to: "192.0.2.1:5004")
+        #expect(options.code == .exited(69) && file.code == .exited(69))
+        #expect(
+            options.errors.hasPrefix("apus forward: --listen: 192.0.2.2:5004 is in use by "),
+            "\(options.errors)")
+        #expect(
+            file.errors.hasPrefix("apus forward: \(path):2:11: 192.0.2.2:5004 is in use by "),
+            "\(file.errors)")
+        #expect(file.errors.contains("pid \(holder.pid)"), "\(file.errors)")
+    }
+
+    @Test func `the host itself as a destination is wrong usage, or a wrong file`() throws {
+        let net = try ToolLab("own")
+        defer { net.close() }
+        let (options, file, path) = try run(in: net.b, listen: "192.0.2.2:5004", to: "192.0.2.2:5006")
+        #expect(options.code == .exited(64) && file.code == .exited(78))
+        #expect(options.errors.hasPrefix("apus forward: --to: 192.0.2.2 is an address of this host"))
+        #expect(file.errors.contains("\(path):2:34: 192.0.2.2 is an address of this host"), "\(file.errors)")
+    }
+
+    @Test func `a port that only some may take is not permitted: 77`() throws {
+        let net = try ToolLab("low")
+        defer { net.close() }
+        let (options, file, path) = try run(
+            in: net.b, listen: "192.0.2.2:53", to: "192.0.2.1:5004",
+            prefix: ["setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw"])
+        #expect(options.code == .exited(77) && file.code == .exited(77), "\(options.errors)\(file.errors)")
+        #expect(
+            options.errors.hasPrefix(
+                "apus forward: --listen: listening on port 53 needs CAP_NET_BIND_SERVICE"))
+        #expect(
+            file.errors.hasPrefix("apus forward: \(path):2:11: listening on port 53 needs"), "\(file.errors)")
+    }
+}
