@@ -14,7 +14,9 @@ import Glibc
 /// ```
 ///
 /// SIGHUP and the control socket's `reload` read the configuration again; if that fails, the forwarder goes on
-/// with the one it has. SIGTERM, SIGINT and `stop` end it; a second SIGTERM or SIGINT ends the process at once.
+/// with the one it has. A metrics server that moves to an address that overlaps its own, such as from 127.0.0.1 to
+/// 0.0.0.0 at one port, ends with the answers it is giving before the new one is opened, and comes back if that or
+/// the rest of the configuration can't be had. SIGTERM, SIGINT and `stop` end it; a second SIGTERM or SIGINT ends the process at once.
 /// It belongs to the thread that made it, which must start the others after it.
 public final class ForwarderService {
     /// How often ``run(_:reloadFrom:onTick:onEvent:)`` hands out the figures; nil, and it never does.
@@ -145,9 +147,18 @@ public final class ForwarderService {
         notifier.reloading()
         do {
             let configuration = try source()
-            let change = try EndpointChange(
-                to: configuration, control: control, metrics: metrics, cache: cache)
-            try forwarder.reload(configuration)
+            var change = try EndpointChange(
+                to: configuration, control: control, metrics: &metrics, cache: cache)
+            do throws(ForwarderError) {
+                try forwarder.reload(configuration)
+            } catch {
+                do throws(ServiceError) {
+                    try change.undo(&metrics)
+                } catch let lost {
+                    report("\(lost)", onEvent)
+                }
+                throw error
+            }
             cache.serve(forwarder)
             control?.answerWaiting(.done(["streams": UInt64(configuration.streams.count)]))
             do throws(ServiceError) {

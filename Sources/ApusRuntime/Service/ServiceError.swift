@@ -20,6 +20,8 @@ public enum ServiceError: Error, Sendable, Equatable {
     case addressInUse(Endpoint)
     /// The address of the metrics server is on no interface.
     case addressNotOnHost(Endpoint)
+    /// The metrics server made room for one that can't be had, and can't have its place back; why.
+    case metricsLost(Endpoint, String)
     /// The process may not do this; the capability or permission it lacks.
     case notPermitted(String, needs: String)
     /// A system call failed with this `errno`.
@@ -57,6 +59,9 @@ extension ServiceError: CustomStringConvertible {
         case .addressNotOnHost(let endpoint):
             return "the metrics server can't listen on \(endpoint): no interface has the address "
                 + "\(endpoint.address); `ip address` lists those there are"
+        case .metricsLost(let endpoint, let reason):
+            return
+                "there is no metrics server any more at \(endpoint), which made room for another: \(reason)"
         case .notPermitted(let action, let needs): return "\(action) needs \(needs)"
         case .systemCall(let call, let code): return "\(call): \(Self.text(of: code))"
         }

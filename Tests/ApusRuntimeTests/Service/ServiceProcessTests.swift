@@ -169,6 +169,75 @@ struct ServiceProcessTests {
         #expect(unsafe access(other, F_OK) != 0)
     }
 
+    @Test("the metrics server moves to an address that overlaps its own, and stays where that can't be had")
+    func overlappingMetrics() throws {
+        let service = try Service("overlap")
+        func write(_ metrics: String, stream: Int = 5004) throws {
+            let text = """
+                { defaults: { backend: "packet" },
+                  streams: [{ listen: "192.0.2.2:\(stream)", to: ["192.0.2.1:6000"] }],
+                  control: { socket: "\(service.socket)" }, metrics: { listen: "\(metrics)" } }
+                """
+            try Data(text.utf8).write(to: URL(fileURLWithPath: service.file))
+        }
+        func answers(_ address: String) -> Bool {
+            (try? service.relay.run("curl", "-sSf", "-m", "5", "http://\(address)/health")) != nil
+        }
+        try write("127.0.0.1:9469")
+        try service.start()
+        for (endpoint, others) in [("0.0.0.0:9469", true), ("127.0.0.1:9469", false), ("0.0.0.0:9469", true)]
+        {
+            try write(endpoint)
+            #expect(try service.control("reload") == "{\"ok\":true,\"streams\":1}\n")
+            #expect(answers("127.0.0.1:9469") && answers("192.0.2.2:9469") == others, "\(endpoint)")
+        }
+        // The forwarder refuses the rest of the configuration: all stays as it was.
+        let udp = try service.relay.start([
+            "/usr/bin/python3", "-c",
+            "import socket,time; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('192.0.2.2',5006)); "
+                + "print('bound',flush=True); time.sleep(60)",
+        ])
+        try udp.waitForLine(containing: "bound")
+        try write("127.0.0.1:9469", stream: 5006)
+        let refusal = #expect(throws: LabError.self) { try service.control("reload") }
+        #expect(refusal?.description.contains("192.0.2.2:5006 is in use by") == true, "\(refusal as Any)")
+        #expect(answers("127.0.0.1:9469") && answers("192.0.2.2:9469"))
+        // Somebody else has one of the addresses.
+        try write("127.0.0.1:9469")
+        #expect(try service.control("reload") == "{\"ok\":true,\"streams\":1}\n")
+        let tcp = try service.relay.start([
+            "/usr/bin/python3", "-c",
+            "import socket,time; s=socket.socket(); s.setsockopt(1,2,1); s.bind(('192.0.2.2',9469)); s.listen(); "
+                + "print('bound',flush=True); time.sleep(60)",
+        ])
+        try tcp.waitForLine(containing: "bound")
+        try write("0.0.0.0:9469")
+        let second = #expect(throws: LabError.self) { try service.control("reload") }
+        #expect(second?.description.contains("can't listen on 0.0.0.0:9469: another socket does") == true)
+        #expect(answers("127.0.0.1:9469"))
+        #expect(service.running.stop() == .exited(0))
+    }
+
+    @Test("a control socket that is named by another path to the same file stays")
+    func sameControlSocket() throws {
+        let service = try Service("samefile")
+        try service.configure(streams: [5004])
+        try service.start()
+        let link = service.folder.path + "/other.sock"
+        #expect(unsafe symlink(service.folder.path, link) == 0)
+        let text = """
+            { defaults: { backend: "packet" },
+              streams: [{ listen: "192.0.2.2:5004", to: ["192.0.2.1:6000"] }],
+              control: { socket: "\(link)/control.sock", mode: "0660" } }
+            """
+        try Data(text.utf8).write(to: URL(fileURLWithPath: service.file))
+        #expect(try service.control("reload") == "{\"ok\":true,\"streams\":1}\n")
+        #expect(try service.relay.run("stat", "-c", "%a", service.socket).standardOutput == "660\n")
+        #expect(try service.control("reload") == "{\"ok\":true,\"streams\":1}\n")
+        #expect(service.running.stop() == .exited(0))
+        #expect(unsafe access(service.socket, F_OK) != 0)
+    }
+
     @Test("metrics count what was sent, and a second forwarder is told that the address is in use")
     func metrics() throws {
         let service = try Service("metrics")
@@ -185,7 +254,9 @@ struct ServiceProcessTests {
                 Service.apus, "forward", "-l", "192.0.2.2:5010", "-t", "192.0.2.1:6000", "-b", "packet",
                 "--metrics", "127.0.0.1:9469")
         }
-        #expect(second?.description.contains("can't listen on 127.0.0.1:9469: another socket does") == true)
+        #expect(
+            second?.description.contains("can't listen on 127.0.0.1:9469: another socket does") == true,
+            "\(second as Any)")
         let third = #expect(throws: LabError.self) {
             try service.relay.run(
                 Service.apus, "forward", "-l", "192.0.2.2:5010", "-t", "192.0.2.1:6000", "-b", "packet",

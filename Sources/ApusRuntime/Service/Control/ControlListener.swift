@@ -35,13 +35,16 @@ struct ControlListener: ~Copyable {
         close(descriptor)
     }
 
-    /// Gives the file to another group, or another mode.
+    /// Whether a path leads to its file.
+    func isFile(at path: String) -> Bool { FileIdentity(of: path) == file }
+
+    /// Gives the file to another group, or another mode; the path may be another one of the same file.
     mutating func change(to other: ControlConfiguration) throws(ServiceError) {
         let group = try other.group.map { name throws(ServiceError) in try Self.group(name) }
         // Back to the process's own, when the configuration names none any more.
         let isGiven = configuration.group != nil
         try Self.give(
-            configuration.socket, file, to: group ?? (isGiven ? getegid() : nil), mode: other.mode)
+            other.socket, file, to: group ?? (isGiven ? getegid() : nil), mode: other.mode)
         configuration = other
     }
 

@@ -44,6 +44,9 @@ final class ControlSocket {
     /// Where it is.
     var configuration: ControlConfiguration { listener.configuration }
 
+    /// Whether a path leads to the file that it has already, if by another name.
+    func isServing(_ path: String) -> Bool { listener.isFile(at: path) }
+
     /// Goes on at another place, with the clients it has.
     func move(to other: consuming ControlListener) throws(ServiceError) {
         try ready.add(other.descriptor)
@@ -51,7 +54,7 @@ final class ControlSocket {
         listener = other
     }
 
-    /// Changes who may connect.
+    /// Changes who may connect, and by what name the file is known.
     func change(to other: ControlConfiguration) throws(ServiceError) { try listener.change(to: other) }
 
     /// Takes clients and what they say, has `perform` carry it out, and writes answers as far as that goes
