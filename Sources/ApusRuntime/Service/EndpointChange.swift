@@ -35,7 +35,7 @@ struct EndpointChange: ~Copyable {
             metrics = nil
         }
         do throws(ServiceError) {
-            server = try MetricsServer(new.listen) { cache.status }
+            server = try MetricsServer(new.listen) { cache.snapshot }
         } catch {
             try undo(&metrics)
             throw error
@@ -64,7 +64,7 @@ struct EndpointChange: ~Copyable {
         server = nil
         guard let endpoint = closed.take() else { return }
         do throws(ServiceError) {
-            metrics = try MetricsServer(endpoint) { [cache] in cache.status }
+            metrics = try MetricsServer(endpoint) { [cache] in cache.snapshot }
         } catch {
             throw .metricsLost(endpoint, "\(error)")
         }

@@ -37,7 +37,7 @@ public final class ForwarderService {
         signals = try SignalDescriptor()
         if let wanted = configuration.control { control = try ControlSocket(wanted) }
         if let wanted = configuration.metrics {
-            metrics = try MetricsServer(wanted.listen) { [cache] in cache.status }
+            metrics = try MetricsServer(wanted.listen) { [cache] in cache.snapshot }
         }
     }
 
@@ -114,7 +114,7 @@ public final class ForwarderService {
     private func perform(_ command: ControlCommand, _ peer: PeerCredentials?) -> ControlAnswer {
         let asker = Asker.control(process: peer?.process ?? 0, user: peer?.user ?? .max)
         switch command {
-        case .status: return .status(cache.status)
+        case .status: return .status(cache.snapshot)
         case .reload:
             reloadAskers.append(asker)
             return .later

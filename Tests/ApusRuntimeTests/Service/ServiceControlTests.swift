@@ -17,7 +17,7 @@ struct ServiceControlTests {
         return try Pump.control({ () throws(ServiceError) in try ControlSocket(configuration) }) {
             command, _ in
             switch command {
-            case .status: .status(status)
+            case .status: .status(StatusSnapshot(status))
             case .reload: .failed("the configuration has 1 error")
             case .stop, .help: .done()
             }
@@ -201,7 +201,7 @@ struct ServiceControlTests {
         let limits = ControlLimits(silence: 1500, line: 300, answer: 600)
         let pump = try Pump.control(
             { () throws(ServiceError) in try ControlSocket(configuration, limits: limits) },
-            { command, _ in command == .status ? .status(figures) : .done() })
+            { command, _ in command == .status ? .status(StatusSnapshot(figures)) : .done() })
         defer { pump.end() }
         let client = try python(
             """

@@ -188,7 +188,7 @@ struct ServiceMetricsTests {
     func trickle() throws {
         let endpoint = Self.loopback(freePort())
         let pump = try Pump { () throws(ServiceError) in
-            let server = try MetricsServer(endpoint, limit: 700) { .sample }
+            let server = try MetricsServer(endpoint, limit: 700) { StatusSnapshot(.sample) }
             return (server.descriptor, { server.timeout }, { server.attend() })
         }
         defer { pump.end() }

@@ -24,7 +24,7 @@ final class Pump {
     /// Serves metrics. Throws when the server can't be made.
     static func metrics(_ endpoint: Endpoint, _ status: ForwarderStatus) throws -> Pump {
         try Pump { () throws(ServiceError) in
-            let server = try MetricsServer(endpoint) { status }
+            let server = try MetricsServer(endpoint) { StatusSnapshot(status) }
             return (server.descriptor, { server.timeout }, { server.attend() })
         }
     }

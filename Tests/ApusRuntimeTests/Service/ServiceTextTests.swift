@@ -19,7 +19,7 @@ struct ServiceTextTests {
 
     @Test("the status on the control socket has the keys and values that its encoded form has")
     func status() throws {
-        let text = whole(StatusJSON(answerWith: .sample)).text
+        let text = whole(StatusJSON(answerWith: StatusSnapshot(.sample))).text
         #expect(text.hasSuffix("}}\n"))
         #expect(text.filter { $0 == "\n" }.count == 1)
         let answer = try #require(
@@ -38,26 +38,30 @@ struct ServiceTextTests {
     func longStatus() throws {
         var status = ForwarderStatus.sample
         status.streams = (0..<10_000).map { ForwarderStatus.stream("stream \($0)", packets: UInt64($0)) }
-        for (text, pieces) in [whole(StatusJSON(answerWith: status)), whole(MetricsText(status))] {
+        for (text, pieces) in [
+            whole(StatusJSON(answerWith: StatusSnapshot(status))), whole(MetricsText(StatusSnapshot(status))),
+        ] {
             #expect(pieces.count > 10)
             #expect(pieces.allSatisfy { $0 <= 64 << 10 })
             #expect(text.contains("\"stream 9999\""))
         }
-        let text = whole(StatusJSON(answerWith: status)).text
+        let text = whole(StatusJSON(answerWith: StatusSnapshot(status))).text
         let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
         #expect(((object?["status"] as? [String: Any])?["streams"] as? [Any])?.count == 10_000)
     }
 
     @Test("a status with nothing in it is a valid text in both formats")
     func empty() throws {
-        let text = whole(StatusJSON(answerWith: ForwarderStatus())).text
+        let text = whole(StatusJSON(answerWith: StatusSnapshot(ForwarderStatus()))).text
         _ = try JSONSerialization.jsonObject(with: Data(text.utf8))
-        #expect(whole(MetricsText(ForwarderStatus())).text.contains("apus_received_packets_total 0\n"))
+        #expect(
+            whole(MetricsText(StatusSnapshot(ForwarderStatus()))).text.contains(
+                "apus_received_packets_total 0\n"))
     }
 
     @Test("metrics have help, type and samples, with labels for streams, ports and reasons")
     func metrics() {
-        let text = whole(MetricsText(.sample)).text
+        let text = whole(MetricsText(StatusSnapshot(.sample))).text
         for lines in [
             """
             # HELP apus_received_packets_total Packets taken from the ports.
@@ -88,7 +92,7 @@ struct ServiceTextTests {
 
     @Test("a quote, a backslash and a line feed in a stream's name are escaped in its label")
     func labels() {
-        let text = whole(MetricsText(.sample)).text
+        let text = whole(MetricsText(StatusSnapshot(.sample))).text
         #expect(
             text.contains("apus_stream_sent_packets_total{stream=\"quote\\\" back\\\\slash\\nline ü\"} 0\n"))
         // Nothing was measured for it, and nothing is said.
@@ -99,7 +103,7 @@ struct ServiceTextTests {
     func metricsOfMany() {
         var status = ForwarderStatus.sample
         status.streams = (0..<10_000).map { ForwarderStatus.stream("stream \($0)", packets: 1) }
-        let lines = whole(MetricsText(status)).text.split(separator: "\n")
+        let lines = whole(MetricsText(StatusSnapshot(status))).text.split(separator: "\n")
         #expect(lines.allSatisfy { $0.hasPrefix("apus_") || $0.hasPrefix("# ") })
         #expect(lines.count { $0.hasPrefix("apus_stream_received_packets_total{") } == 10_000)
         #expect(lines.count { $0.hasPrefix("apus_stream_rtp_jitter_seconds{") } == 10_000)
@@ -110,7 +114,7 @@ struct ServiceTextTests {
         // More than one piece, so that a family goes on in the next.
         var status = ForwarderStatus.sample
         status.streams += (0..<2000).map { ForwarderStatus.stream("stream \($0)", packets: UInt64($0)) }
-        let lines = whole(MetricsText(status)).text.split(separator: "\n")
+        let lines = whole(MetricsText(StatusSnapshot(status))).text.split(separator: "\n")
         #expect(Set(lines.filter { $0.hasPrefix("# TYPE") }).count == MetricFamily.all.count)
         #expect(Set(lines).count == lines.count)
         var family = Substring("")

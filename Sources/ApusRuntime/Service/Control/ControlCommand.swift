@@ -23,7 +23,7 @@ enum ControlAnswer {
     /// Not done, and why.
     case failed(String)
     /// The figures.
-    case status(ForwarderStatus)
+    case status(StatusSnapshot)
     /// It will come: see ``ControlSocket/answerWaiting(_:)``.
     case later
 
@@ -32,7 +32,7 @@ enum ControlAnswer {
         var writer = JSONWriter()
         switch self {
         case .later: return nil
-        case .status(let status): return StatusJSON(answerWith: status)
+        case .status(let snapshot): return StatusJSON(answerWith: snapshot)
         case .done(let facts):
             writer.openObject()
             writer.add("ok", true)

@@ -19,26 +19,26 @@ final class MetricsServer {
     /// Where it listens.
     let endpoint: Endpoint
     private let limit: UInt64
-    private let status: () -> ForwarderStatus
+    private let snapshot: () -> StatusSnapshot
     private let daemon: OpaquePointer
     private let context: HTTPContext
     // When each open connection has to end, by its socket.
     private var deadlines: [Int32: UInt64] = [:]
 
-    /// Listens at `endpoint`, and asks `status` for the figures when somebody wants them.
+    /// Listens at `endpoint`, and asks `snapshot` for the figures when somebody wants them.
     ///
     /// - Parameter limit: how long a connection may last, in milliseconds.
     convenience init(
-        _ endpoint: Endpoint, limit: UInt64 = 30_000, status: @escaping () -> ForwarderStatus
+        _ endpoint: Endpoint, limit: UInt64 = 30_000, snapshot: @escaping () -> StatusSnapshot
     ) throws(ServiceError) {
-        try self.init(ListeningSocket(endpoint), endpoint, limit: limit, status: status)
+        try self.init(ListeningSocket(endpoint), endpoint, limit: limit, snapshot: snapshot)
     }
 
     private init(
         _ listener: consuming ListeningSocket, _ endpoint: Endpoint, limit: UInt64,
-        status: @escaping () -> ForwarderStatus
+        snapshot: @escaping () -> StatusSnapshot
     ) throws(ServiceError) {
-        (self.endpoint, self.limit, self.status) = (endpoint, limit, status)
+        (self.endpoint, self.limit, self.snapshot) = (endpoint, limit, snapshot)
         context = HTTPContext()
         // Sound: the daemon's pointer to the context is used by MHD_run and MHD_stop_daemon only, which this
         // object calls while it holds the context.
@@ -89,9 +89,9 @@ final class MetricsServer {
             return HTTPAnswer(405, WholeText("only GET and HEAD are allowed\n"), allow: "GET, HEAD")
         }
         if path == "/metrics" {
-            return HTTPAnswer(200, MetricsText(status()), contentType: MetricsText.contentType)
+            return HTTPAnswer(200, MetricsText(snapshot()), contentType: MetricsText.contentType)
         }
-        let report = HealthReport(status())
+        let report = HealthReport(snapshot().status)
         return HTTPAnswer(
             report.code, WholeText(String(decoding: report.json, as: UTF8.self)),
             contentType: "application/json")

@@ -7,21 +7,21 @@ struct MetricsText: TextSource {
     /// What `Content-Type` says of it.
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    private let status: ForwarderStatus
+    private let snapshot: StatusSnapshot
     private let families = MetricFamily.all
     private var family = 0
     private var item = 0
 
-    init(_ status: ForwarderStatus) { self.status = status }
+    init(_ snapshot: StatusSnapshot) { self.snapshot = snapshot }
 
     mutating func appendNext(to text: inout [UInt8]) {
         var samples = MetricSamples()
         while family < families.count, samples.bytes.count < textPieceSize {
             let current = families[family]
             samples.begin(current, writesHeader: item == 0)
-            let count = current.items(status)
+            let count = current.items(snapshot.status)
             while item < count, samples.bytes.count < textPieceSize {
-                current.write(status, item, &samples)
+                current.write(snapshot.status, item, &samples)
                 item += 1
             }
             guard item >= count else { break }

@@ -8,17 +8,19 @@ package struct StatusJSON: TextSource {
         case end
     }
 
-    private let status: ForwarderStatus
+    private let snapshot: StatusSnapshot
     private let isAnswer: Bool
     private var stage = Stage.head
     private var next = 0
     private var writer = JSONWriter()
 
     /// An answer of the control socket: `{"ok":true,"status":{…}}` and the end of the line.
-    init(answerWith status: ForwarderStatus) { (self.status, isAnswer) = (status, true) }
+    init(answerWith snapshot: StatusSnapshot) { (self.snapshot, isAnswer) = (snapshot, true) }
 
     /// The status alone, and the end of the line.
-    package init(_ status: ForwarderStatus) { (self.status, isAnswer) = (status, false) }
+    package init(_ status: ForwarderStatus) { (snapshot, isAnswer) = (StatusSnapshot(status), false) }
+
+    private var status: ForwarderStatus { snapshot.status }
 
     package mutating func appendNext(to text: inout [UInt8]) {
         switch stage {
