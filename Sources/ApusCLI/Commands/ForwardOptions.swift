@@ -101,7 +101,8 @@ extension Forward {
         section: "Watching and steering")
     static let control = Option(
         long: "control", value: .init(name: "PATH", completion: .file),
-        help: "Take orders on a UNIX socket there.", defaultText: "no socket",
+        help: "Take orders on a UNIX socket there, in a folder that not everybody may write to.",
+        defaultText: "no socket",
         section: "Watching and steering")
 
     private static func requirement(_ name: String, _ help: String) -> Option {

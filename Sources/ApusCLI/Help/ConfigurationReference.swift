@@ -62,7 +62,7 @@ struct ConfigurationReference {
         ConfigurationReference(
             section: "control: { }", meaning: "A UNIX socket for orders. Without it there is none.",
             keys: [
-                ("socket", "Its absolute path."),
+                ("socket", "Its absolute path, in a folder that not everybody may write to."),
                 ("mode", "Its permissions in octal digits and quotes. Default: \"0600\"."),
                 ("group", "The group that owns it. Default: the process's own."),
             ]),

@@ -2,7 +2,7 @@ public import ApusWire
 
 /// The UNIX socket through which a running forwarder is asked and reloaded.
 public struct ControlConfiguration: Hashable, Sendable {
-    /// The absolute path of the socket, at most 107 bytes (unix(7)).
+    /// The absolute path of the socket, at most 107 bytes (unix(7)), in a folder that not everybody may write to.
     public var socket: String
     /// The permissions of the socket, as for chmod(1).
     public var mode: FileMode

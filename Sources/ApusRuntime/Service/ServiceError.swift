@@ -12,8 +12,10 @@ public enum ServiceError: Error, Sendable, Equatable {
     case socketReplaced(path: String)
     /// The folder of the control socket does not exist.
     case noFolder(path: String, folder: String)
-    /// Another process has held the folder of the control socket locked.
-    case folderLocked(path: String)
+    /// Anybody may write to the folder of the control socket.
+    case openFolder(path: String, folder: String)
+    /// Another process has held the lock of the control socket, which is a file beside it.
+    case lockHeld(path: String, lock: String)
     /// There is no such group.
     case noSuchGroup(String)
     /// Another socket listens at the address of the metrics server.
@@ -46,10 +48,14 @@ extension ServiceError: CustomStringConvertible {
             return
                 "no control socket can be made at \(path.quoted): the folder \(folder.quoted) does not exist; "
                 + "create it, or set RuntimeDirectory= in the unit"
-        case .folderLocked(let path):
+        case .openFolder(let path, let folder):
             return
-                "no control socket can be made at \(path.quoted): another process keeps its folder locked; "
-                + "try again, or name a folder of your own"
+                "no control socket is made at \(path.quoted): anybody may write to the folder \(folder.quoted), and so "
+                + "could serve a socket of that name; name one in a folder of its own, such as \"/run/apus\""
+        case .lockHeld(let path, let lock):
+            return
+                "no control socket can be made at \(path.quoted): another process keeps \(lock.quoted) locked; "
+                + "try again, or name another socket"
         case .noSuchGroup(let name):
             return
                 "there is no group \(name.quoted) for the control socket; `getent group` lists those there are"

@@ -2,6 +2,7 @@ import ApusConfig
 import CLinux
 import Glibc
 import NetworkLab
+import Synchronization
 import Testing
 
 @testable import ApusRuntime
@@ -106,16 +107,81 @@ struct ServiceControlFileTests {
         #expect(facts(other).map { $0.st_mode & 0o7777 } == 0o600)
     }
 
-    @Test("a folder that is not there, or locked by somebody, is named")
+    @Test("a folder that is not there, and a lock that somebody holds, are named")
     func folders() throws {
         let nowhere = ControlConfiguration(socket: "/no-such-folder/apus/control.sock")
         let error = #expect(throws: ServiceError.self) { _ = try ControlListener(nowhere) }
         #expect(error == .noFolder(path: nowhere.socket, folder: "/no-such-folder/apus"))
-        let held = unsafe open(folder.path, O_RDONLY | O_DIRECTORY)
+        let lock = path + ".lock"
+        let held = unsafe open(lock, O_CREAT | O_RDWR, 0o600)
         #expect(flock(held, LOCK_EX) == 0)
-        #expect(throws: ServiceError.folderLocked(path: path)) { _ = try ControlListener(configuration()) }
+        #expect(throws: ServiceError.lockHeld(path: path, lock: lock)) {
+            _ = try ControlListener(configuration())
+        }
         close(held)
+        // Left over by one that was killed: it is taken over, and goes.
+        let listener = try ControlListener(configuration())
+        #expect(facts(lock) == nil)
+        _ = consume listener
+    }
+
+    @Test("a folder that anybody may write to is refused, sticky or not", arguments: [0o777, 0o1777, 0o1773])
+    func openFolder(mode: mode_t) throws {
+        #expect(unsafe chmod(folder.path, mode) == 0)
+        let error = #expect(throws: ServiceError.openFolder(path: path, folder: folder.path)) {
+            _ = try ControlListener(configuration())
+        }
+        #expect(error?.description.contains("anybody may write to the folder") == true)
+        #expect(facts(path) == nil && facts(path + ".lock") == nil)
+        #expect(unsafe chmod(folder.path, 0o775) == 0)
         _ = try ControlListener(configuration())
+    }
+
+    @Test("another user who holds a lock on the folder does not hold up the start", .requires(.root))
+    func foreignLock() throws {
+        #expect(unsafe chmod(folder.path, 0o755) == 0)
+        let holder = try Script(
+            """
+            import os, fcntl, time
+            os.setgid(65534); os.setuid(65534)
+            fcntl.flock(os.open("\(folder.path)", os.O_RDONLY), fcntl.LOCK_EX)
+            try: open("\(path).lock", "w"); print("made")
+            except PermissionError: print("held")
+            time.sleep(60)
+            """)
+        #expect(holder.line() == "held")
+        _ = try ControlListener(configuration())
+    }
+
+    @Test("of many that start at once one gets the socket, and the others are told who has it")
+    func race() throws {
+        try NetworkLab.run([
+            "/usr/bin/python3", "-c",
+            "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()", path,
+        ])
+        let (configuration, path) = (configuration(), path)
+        let winners = Tally()
+        let threads = (0..<8).map { number in
+            WorkerThread(name: "start-\(number)", cpu: nil) {
+                do throws(ServiceError) {
+                    let listener = try ControlListener(configuration)
+                    winners.count.add(1, ordering: .relaxed)
+                    usleep(500_000)
+                    _ = consume listener
+                } catch {
+                    if error == .socketInUse(path: path, process: getpid()) {
+                        winners.told.add(1, ordering: .relaxed)
+                    }
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(winners.count.load(ordering: .relaxed) == 1 && winners.told.load(ordering: .relaxed) == 7)
+    }
+
+    private final class Tally: Sendable {
+        let count = Atomic<Int>(0)
+        let told = Atomic<Int>(0)
     }
 
     @Test("a failure leaves no descriptor open and no file behind")

@@ -16,7 +16,7 @@ struct ControlListener: ~Copyable {
 
     init(_ configuration: ControlConfiguration) throws(ServiceError) {
         let group = try configuration.group.map { name throws(ServiceError) in try Self.group(name) }
-        let lock = try FolderLock(of: configuration.socket)
+        let lock = try ControlLock(of: configuration.socket)
         try Self.removeStale(configuration.socket)
         let descriptor = try Self.open(configuration.socket)
         do throws(ServiceError) {

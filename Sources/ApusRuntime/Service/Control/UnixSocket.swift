@@ -34,39 +34,6 @@ struct FileIdentity: Equatable {
     }
 }
 
-/// Keeps other forwarders from making a socket in the same folder while this one looks whether there is one
-/// (flock(2) on the folder, so that no file is left behind).
-struct FolderLock: ~Copyable {
-    private let descriptor: Int32
-
-    init(of path: String) throws(ServiceError) {
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            switch errno {
-            case ENOENT, ENOTDIR: throw .noFolder(path: path, folder: folder)
-            case EACCES:
-                throw .notPermitted(
-                    "a control socket at \(path.quoted)",
-                    needs: "permission to read and write \(folder.quoted)")
-            default: throw .systemCall("open \(folder)", errno)
-            }
-        }
-        // It is held for a moment only; whoever holds it for a second means to keep it.
-        for _ in 0..<100 {
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
-                self.descriptor = descriptor
-                return
-            }
-            usleep(10_000)
-        }
-        close(descriptor)
-        throw .folderLocked(path: path)
-    }
-
-    deinit { close(descriptor) }
-}
-
 /// bind(2) to a path of the file system; fails with ENAMETOOLONG if it has more than 107 bytes.
 func bindUnixSocket(_ descriptor: Int32, _ path: String) -> Int32 {
     unsafe withUnixAddress(path) { unsafe bind(descriptor, $0, $1) }

@@ -1,0 +1,58 @@
+import Glibc
+
+/// Keeps other forwarders from making a socket at the same path while this one looks whether there is one.
+///
+/// It is a file of ours that only we can open, beside the socket and for a moment: a lock on the folder itself
+/// could be taken, and kept, by whoever may read the folder. In a folder that anybody may write to there is no such
+/// file, and anybody could put a socket of theirs in the place of ours; so it is refused.
+struct ControlLock: ~Copyable {
+    private let descriptor: Int32
+    private let path: String
+
+    /// Waits for a second at most, which is far longer than anybody needs it.
+    init(of socket: String) throws(ServiceError) {
+        try Self.checkFolder(of: socket)
+        let path = socket + ".lock"
+        for _ in 0..<100 {
+            let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else {
+                throw .notPermitted(
+                    "a control socket at \(socket.quoted)",
+                    needs:
+                        "permission to write to its folder and to \(path.quoted) (\(ServiceError.text(of: errno)))"
+                )
+            }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+                // Else whoever had it before has removed it, and a third one may hold a new one.
+                if FileIdentity(of: descriptor) == FileIdentity(of: path) {
+                    (self.descriptor, self.path) = (descriptor, path)
+                    return
+                }
+            } else {
+                usleep(10_000)
+            }
+            close(descriptor)
+        }
+        throw .lockHeld(path: socket, lock: path)
+    }
+
+    /// Those who wait find that the file is gone, and make a new one.
+    deinit {
+        unsafe unlink(path)
+        close(descriptor)
+    }
+
+    private static func checkFolder(of socket: String) throws(ServiceError) {
+        let end = socket.lastIndex(of: "/") ?? socket.startIndex
+        let folder = end == socket.startIndex ? "/" : String(socket[..<end])
+        var facts = stat()
+        guard unsafe stat(folder, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else {
+            if errno == EACCES {
+                throw .notPermitted(
+                    "a control socket at \(socket.quoted)", needs: "permission to enter \(folder.quoted)")
+            }
+            throw .noFolder(path: socket, folder: folder)
+        }
+        guard facts.st_mode & S_IWOTH == 0 else { throw .openFolder(path: socket, folder: folder) }
+    }
+}
