@@ -228,5 +228,47 @@ struct ServiceControlTests {
         #expect(client.line() == "True")
     }
 
+    /// Copies of the server's ends of all connections to `path`, as a child has them between fork(2) and exec(2).
+    private func copiesOfConnections() -> [Int32] {
+        (0..<1024).filter { descriptor in
+            var (own, peer) = (sockaddr_un(), sockaddr_un())
+            var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+            let isOurs = unsafe withUnsafeMutableBytes(of: &own) { bytes in
+                let form = unsafe bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
+                return unsafe getsockname(Int32(descriptor), form, &length) == 0
+                    && String(cString: bytes.baseAddress!.advanced(by: 2).assumingMemoryBound(to: CChar.self))
+                        == path
+            }
+            length = socklen_t(MemoryLayout<sockaddr_un>.size)
+            let isConnected = unsafe withUnsafeMutableBytes(of: &peer) { bytes in
+                unsafe getpeername(
+                    Int32(descriptor), bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, &length) == 0
+            }
+            return isOurs && isConnected
+        }.map { dup(Int32($0)) }
+    }
+
+    @Test("a connection that a child of the process still holds is forgotten all the same")
+    func heldElsewhere() throws {
+        let pump = try serve()
+        defer { pump.end() }
+        let client = try python(
+            """
+            s = connect(); s.sendall(b"stop\\n"); print(line(s))
+            time.sleep(0.5); s.close(); time.sleep(0.2)
+            for _ in range(20):
+                s = connect(); s.sendall(b"stop\\n"); assert line(s) == '{"ok":true}'
+            print("served"); time.sleep(5)
+            """)
+        #expect(client.line() == "{\"ok\":true}")
+        let copies = copiesOfConnections()
+        #expect(copies.count == 1)
+        #expect(client.line() == "served")
+        let before = pump.rounds
+        usleep(500_000)
+        #expect(pump.rounds - before < 100)
+        for copy in copies { close(copy) }
+    }
+
     private final class Asked: Sendable { let count = Atomic<Int>(0) }
 }

@@ -168,7 +168,10 @@ final class ControlSocket {
 
     private func drop(_ client: ControlClient) {
         clients[client.descriptor] = nil
-        // Closing with something unread would look like a failure to the client. Closing takes it out of the set.
+        // Closing takes it out of the set only when nobody else has it open, as a child has between fork(2) and
+        // exec(2); it would be found ready for ever, or taken for the next client of its number.
+        ready.remove(client.descriptor)
+        // Closing with something unread would look like a failure to the client.
         client.skipUnread()
         close(client.descriptor)
     }
