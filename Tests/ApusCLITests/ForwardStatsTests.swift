@@ -149,6 +149,17 @@ private func page(
         #expect(lines.last == "… and 30 more streams")
     }
 
+    @Test func `packets that wait for their next hop are named while it runs`() throws {
+        var waiting = try status(uptime: 1, packets: [10], drops: [:])
+        waiting.waiting = 10
+        #expect(
+            ForwardSummary.lines(waiting, isRunning: true)[3...4] == [
+                "dropped 0 packets", "waiting for their next hop 10 packets",
+            ])
+        let line = ForwardStatsLine.text(waiting, ForwarderRates(from: waiting, to: waiting))
+        #expect(line.contains(" 0 dropped, 10 waiting"), "\(line)")
+    }
+
     @Test func `ages and times are short`() {
         #expect(
             [0, 7.9, 59.9, 3599, 360_000].map(ForwardStatsPage.clock) == [

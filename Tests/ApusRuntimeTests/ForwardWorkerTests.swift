@@ -277,6 +277,34 @@ struct ForwardWorkerTests {
         #expect(drained)
     }
 
+    @Test func `What could not be sent when it is stopped is dropped by name, of its stream too`() throws {
+        for sends in [0, 1, 15, 16, 17, 40, 90] {
+            var rig = try RelayRig(frames: 512, ring: 16, waiting: 128)
+            let second = Endpoint("10.1.0.2:5006")!
+            rig.order([
+                Self.stream([RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5004")]),
+                Self.stream(
+                    [
+                        RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5006"),
+                        Destination(Endpoint("10.2.0.9:1")!, path: .unresolved),
+                    ], listen: second, slot: 1),
+            ])
+            for number in 0..<sends { rig.send([1], to: number % 2 == 0 ? Self.listen : second) }
+            rig.worker.finish(rig.counters)
+            #expect(rig.counters.waiting.value == 0 && rig.drops["unresolved"] ?? 0 == sends / 2)
+            let (conserved, arrived) = (rig.isConserved(), rig.arrivals())
+            #expect(conserved && arrived.count == Int(rig.counters.sent.value), "\(sends)")
+            for slot in 0..<2 {
+                let stream = StreamFigures(rig.counters.streams[slot], generation: 1)
+                let port = slot == 0 ? 5004 : 5006
+                #expect(
+                    Int(stream?.sent ?? 0) == arrived.count { $0.headers.source.port == port }, "\(sends)")
+                let copies = (slot == 0 ? (sends + 1) / 2 : sends / 2 * 2)
+                #expect(Int((stream?.sent ?? 0) + (stream?.dropped ?? 0)) == copies, "\(sends)")
+            }
+        }
+    }
+
     @Test func `Figures stay with a stream over a change of plan, and begin anew for another one`() throws {
         var rig = try RelayRig()
         let destinations = [RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5004")]

@@ -37,7 +37,8 @@ enum ForwardStatsLine {
             "sent \(Units.packetRate(rates.sent.packets)) \(Units.bitRate(rates.sent.bits))",
             "dropped \(Units.packetRate(rates.dropped))",
             "in all \(Units.count(Int(clamping: status.received))) received, "
-                + "\(Units.count(Int(clamping: status.sent))) sent, \(Units.count(Int(clamping: drops))) dropped",
+                + "\(Units.count(Int(clamping: status.sent))) sent, \(Units.count(Int(clamping: drops))) dropped"
+                + (status.waiting > 0 ? ", \(Units.count(Int(clamping: status.waiting))) waiting" : ""),
         ]
         if !status.unreachable.isEmpty {
             parts.append("\(Units.count(status.unreachable.count)) destinations can't be reached")
@@ -62,6 +63,8 @@ enum ForwardSummary {
         let drops = status.drops.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         lines.append("dropped \(packets(drops.reduce(0) { $0 + $1.value }))")
         for (reason, number) in drops { lines.append("  \(reason) \(count(number))") }
+        // At the end none is left: those that still waited were dropped as unresolved.
+        if status.waiting > 0 { lines.append("waiting for their next hop \(packets(status.waiting))") }
         for port in status.ports where !port.drops.isEmpty {
             let list = port.drops.sorted { $0.key < $1.key }.map { "\($0.key) \(count($0.value))" }
             lines.append(

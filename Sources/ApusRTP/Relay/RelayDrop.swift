@@ -17,13 +17,13 @@ public enum RelayDrop: Int, CaseIterable, Sendable {
     /// The next hop is not resolved yet, and as many packets wait for it already as there is room for others
     /// within what the configuration allows.
     case waitingQueueFull
-    /// The next hop was not resolved in time.
+    /// The next hop was not resolved in time, or not before the forwarder was stopped.
     case unresolved
     /// There is no route to the destination, or its interface is down.
     case unreachable
     /// No free frame for a copy.
     case poolEmpty
-    /// The transmit ring was full.
+    /// The transmit ring was full, or still was when the forwarder was stopped.
     case transmitRingFull
     /// The stream was taken out of the configuration while the packet waited.
     case streamRemoved

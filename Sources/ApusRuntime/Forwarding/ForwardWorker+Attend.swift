@@ -80,12 +80,7 @@ extension ForwardWorker where Driver: ~Copyable {
                 send(by: port, counters)
                 tries += 1
             }
-            while let packet = outgoing[port].popFirst() {
-                _ = consume packet
-                // It was counted as sent when it was queued.
-                counters.sent.set(counters.sent.value &- 1)
-                counters.count(.transmitRingFull)
-            }
+            while let packet = outgoing[port].popFirst() { loseUnsent(packet, counters) }
             ports[port].flush()
         }
         while let entry = waiting.popFirst() {
@@ -93,5 +88,24 @@ extension ForwardWorker where Driver: ~Copyable {
             counters.count(.unresolved)
         }
         counters.waiting.set(0)
+    }
+
+    /// Drops a packet that was counted as sent when it was queued.
+    private func loseUnsent(_ packet: consuming Packet, _ counters: borrowing RelayCounters) {
+        counters.sent.set(counters.sent.value &- 1)
+        counters.sentBytes.set(counters.sentBytes.value &- UInt64(truncatingIfNeeded: packet.totalCount))
+        counters.count(.transmitRingFull)
+        // Nothing in a packet says which stream it is of, but its new headers do, as far as streams don't send from
+        // one port to one destination; then it is the first of them.
+        guard let headers = try? FlowHeaders(checking: packet.bytes) else { return }
+        let (source, destination) = (headers.source.port, headers.destination)
+        for slot in counters.streams.indices {
+            guard case .ready(_, let own, _)? = relay.table.destination(to: destination, ofSlot: slot)?.path,
+                own.sourcePort == source
+            else { continue }
+            counters.streams[slot].sent.set(counters.streams[slot].sent.value &- 1)
+            counters.streams[slot].dropped.add()
+            return
+        }
     }
 }

@@ -87,6 +87,39 @@ struct ServiceProcessTests {
         }
     }
 
+    @Test("whenever it is stopped, what it has received was sent or is dropped under a name")
+    func stopsAtAnyMoment() throws {
+        let service = try Service("anymoment")
+        for (number, moment) in [0, 1, 3, 10, 30, 100, 400].enumerated() {
+            // Nobody has the address of every second one: its packets wait for it when the end comes.
+            try service.configure(streams: [5004], to: "192.0.2.\(number % 2 == 0 ? 77 : 1):6000")
+            try service.relay.run("ip", "neighbor", "flush", "dev", "vb")
+            try service.start()
+            let sender = try service.sender.start([
+                "/usr/bin/python3", "-c",
+                "import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\nprint('sends',flush=True)\n"
+                    + "for i in range(2000): s.sendto(b'x'*100,('192.0.2.2',5004)); time.sleep(0.0005)",
+            ])
+            try sender.waitForLine(containing: "sends")
+            usleep(UInt32(moment * 1000))
+            #expect(service.running.stop() == .exited(0))
+            let summary = service.running.errors
+            func figure(_ pattern: Regex<(Substring, Substring)>) -> Int? {
+                summary.firstMatch(of: pattern).flatMap { Int($0.1.filter { $0 != "," }) }
+            }
+            let received = try #require(figure(/(?m)^received ([0-9,]+) packet/), "\(summary)")
+            let sent = try #require(figure(/(?m)^sent ([0-9,]+) packet/), "\(summary)")
+            let dropped = try #require(figure(/(?m)^dropped ([0-9,]+) packet/), "\(summary)")
+            #expect(received == sent + dropped, "after \(moment) ms: \(summary)")
+            let named = summary.matches(of: /(?m)^  [a-z_]+ ([0-9,]+)$/).map {
+                Int($0.1.filter { $0 != "," }) ?? 0
+            }
+            #expect(named.reduce(0, +) == dropped, "\(summary)")
+            if moment == 400 { #expect(summary.contains("\n  unresolved ") && sent == 0, "\(summary)") }
+            sender.stop()
+        }
+    }
+
     @Test("SIGHUP takes up what the file says now, and a file with an error leaves all as it was")
     func reload() throws {
         let service = try Service("reload")
