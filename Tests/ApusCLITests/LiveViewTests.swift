@@ -25,7 +25,22 @@ private struct PseudoTerminal: ~Copyable {
         close(master)
     }
 
-    func read() -> String { text(from: master) }
+    /// What has come when it is as long as what is expected, or after ten seconds: the kernel passes on what is
+    /// written in pieces, from another thread (tty_flip_buffer_push() in drivers/tty/tty_buffer.c).
+    func read(_ expected: String) -> String {
+        var bytes: [UInt8] = []
+        let deadline = ContinuousClock.now + .seconds(10)
+        while bytes.count < expected.utf8.count, ContinuousClock.now < deadline {
+            var polled = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+            if unsafe poll(&polled, 1, 100) > 0 { bytes += text(from: master).utf8 }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Whether what comes next is this, and nothing behind it so far.
+    func shows(_ expected: String, sourceLocation: Testing.SourceLocation = #_sourceLocation) {
+        #expect(read(expected) == expected, sourceLocation: sourceLocation)
+    }
 }
 
 private func text(from descriptor: Int32) -> String {
@@ -41,11 +56,11 @@ private func text(from descriptor: Int32) -> String {
         #expect(output.isTerminal && output.width == 12 && output.height == 4)
         var view = LiveView(on: output)
         view.show(["one", "a line that is too long"], plain: "plain")
-        #expect(terminal.read() == "one\r\na line that…\r\n")
+        terminal.shows("one\r\na line that…\r\n")
         view.show(["1", "2", "3", "4", "5"], plain: "plain")
-        #expect(terminal.read() == "\u{1b}[2A\r\u{1b}[J1\r\n2\r\n3\r\n")
+        terminal.shows("\u{1b}[2A\r\u{1b}[J1\r\n2\r\n3\r\n")
         view.show(["end"], plain: "plain")
-        #expect(terminal.read() == "\u{1b}[3A\r\u{1b}[Jend\r\n")
+        terminal.shows("\u{1b}[3A\r\u{1b}[Jend\r\n")
     }
 
     @Test func `elsewhere it is a plain line each time, until nobody reads`() throws {
@@ -72,8 +87,8 @@ private func text(from descriptor: Int32) -> String {
         let terminal = try PseudoTerminal(columns: 80, lines: 24)
         let output = Output(descriptor: terminal.slave)
         output.json(Figures(), spread: false)
-        #expect(terminal.read() == "{\"ant\":[1.5,\"Infinity\"],\"path\":\"/a/b\",\"zebra\":1}\r\n")
+        terminal.shows("{\"ant\":[1.5,\"Infinity\"],\"path\":\"/a/b\",\"zebra\":1}\r\n")
         output.json(["b": 1, "a": 2], spread: true)
-        #expect(terminal.read() == "{\r\n  \"a\" : 2,\r\n  \"b\" : 1\r\n}\r\n")
+        terminal.shows("{\r\n  \"a\" : 2,\r\n  \"b\" : 1\r\n}\r\n")
     }
 }
