@@ -12,7 +12,7 @@ struct CaptureLabTests {
     }
 
     private func send(
-        _ net: ToolLab, _ count: Int, to destination: String = "192.0.2.2:5004", size: Int = 1400
+        _ net: Pair, _ count: Int, to destination: String = "192.0.2.2:5004", size: Int = 1400
     )
         throws
     {
@@ -29,7 +29,7 @@ struct CaptureLabTests {
         .requires(.root, .program("tcpdump"), .program("tshark")),
         arguments: [("packet", "pcap"), ("packet", "pcapng"), ("xdp", "pcap"), ("xdp", "pcapng")])
     func `the file holds what was sent, byte for byte`(backend: String, format: String) throws {
-        let net = try ToolLab("capture", queues: backend == "xdp" ? 2 : 1)
+        let net = try Pair("capture", queues: backend == "xdp" ? 2 : 1)
         defer { net.close() }
         let (own, theirs) = (try ScratchFile(suffix: format), try ScratchFile(suffix: "pcap"))
         // AF_XDP takes packets before tcpdump could see them, so that the twin is a second run.
@@ -72,7 +72,7 @@ struct CaptureLabTests {
     @Test(.requires(.root, .program("tshark")))
     func `it ends after a count or a time, and cuts packets to a length without forgetting their own`() throws
     {
-        let net = try ToolLab("capture-count")
+        let net = try Pair("capture-count")
         defer { net.close() }
         let file = try ScratchFile(suffix: "pcapng")
         let counted = try net.b.start(
@@ -101,7 +101,7 @@ struct CaptureLabTests {
 
     @Test(.requires(.root)) func `everything that arrives is captured, and goes its way all the same`() throws
     {
-        let net = try ToolLab("capture-all")
+        let net = try Pair("capture-all")
         defer { net.close() }
         let file = try ScratchFile(suffix: "pcap")
         let running = try net.b.start([apusPath, "capture", "vb", "--write", file.path])
@@ -114,7 +114,7 @@ struct CaptureLabTests {
     }
 
     @Test(.requires(.root, .program("setpriv"))) func `what can't be done has a code and a reason`() throws {
-        let net = try ToolLab("capture-errors")
+        let net = try Pair("capture-errors")
         defer { net.close() }
         let file = try ScratchFile("precious", suffix: "pcap")
         for backend in ["packet", "xdp"] {

@@ -32,7 +32,7 @@ struct DoctorLabTests {
     }
 
     @Test(.requires(.root)) func `a veth is seen as ethtool and ip see it, and nothing is changed`() throws {
-        let net = try ToolLab("doctor", queues: 3)
+        let net = try Pair("doctor", queues: 3)
         defer { net.close() }
         let before = try net.a.run("ip", "-d", "link", "show", "va").standardOutput
         let all = try report(net.a)
@@ -67,7 +67,7 @@ struct DoctorLabTests {
 
     /// The dispatcher, by the word of xdp-tools.
     @Test(.requires(.root, .program("xdp-loader"))) func `it is right about the dispatcher`() throws {
-        let net = try ToolLab("doctor-dispatcher")
+        let net = try Pair("doctor-dispatcher")
         defer { net.close() }
         let host = try #require(report(net.b, "vb")["host"] as? [String: Any])
         let findings = try #require(host["findings"] as? [[String: Any]])
@@ -91,7 +91,7 @@ struct DoctorLabTests {
 
     @Test(.requires(.root), arguments: [SIGKILL])
     func `what a killed process leaves is listed, and removed when asked`(signal: Int32) throws {
-        let net = try ToolLab("doctor-left")
+        let net = try Pair("doctor-left")
         defer { net.close() }
         let file = try ScratchFile(suffix: "pcap")
         let holder = try net.b.start(
@@ -129,7 +129,7 @@ struct DoctorLabTests {
 
     @Test(.requires(.root, .program("setpriv")))
     func `an unprivileged user gets a report, and the commands that would mend it`() throws {
-        let net = try ToolLab("doctor-user")
+        let net = try Pair("doctor-user")
         defer { net.close() }
         let va = try interface(report(net.a, "va", prefix: unprivileged), "va")
         #expect(Set(verdicts(va).values) == ["impossible"])

@@ -20,7 +20,7 @@ struct ForwardExitTests {
     }
 
     @Test func `a port in use is no wrong usage: 69, with the option or the place`() throws {
-        let net = try ToolLab("inuse")
+        let net = try Pair("inuse")
         defer { net.close() }
         let holder = try net.b.start([
             "python3", "-c",
@@ -40,7 +40,7 @@ struct ForwardExitTests {
     }
 
     @Test func `the host itself as a destination is wrong usage, or a wrong file`() throws {
-        let net = try ToolLab("own")
+        let net = try Pair("own")
         defer { net.close() }
         let (options, file, path) = try run(in: net.b, listen: "192.0.2.2:5004", to: "192.0.2.2:5006")
         #expect(options.code == .exited(64) && file.code == .exited(78))
@@ -49,7 +49,7 @@ struct ForwardExitTests {
     }
 
     @Test func `a port that only some may take is not permitted: 77`() throws {
-        let net = try ToolLab("low")
+        let net = try Pair("low")
         defer { net.close() }
         let (options, file, path) = try run(
             in: net.b, listen: "192.0.2.2:53", to: "192.0.2.1:5004",

@@ -14,7 +14,7 @@ struct GenerateLabTests {
     func `exactly the packets that were asked for arrive, right in every field and in time`(
         backend: String, destination: String
     ) throws {
-        let net = try ToolLab("generate")
+        let net = try Pair("generate")
         defer { net.close() }
         let file = try ScratchFile(suffix: "pcap")
         let capture = try net.tcpdump(file, "udp", "port", "5004")
@@ -59,7 +59,7 @@ struct GenerateLabTests {
 
     @Test(.requires(.root, .program("tcpdump"), .program("tshark")))
     func `plain UDP goes flat out, numbered and right`() throws {
-        let net = try ToolLab("generate-max")
+        let net = try Pair("generate-max")
         defer { net.close() }
         let file = try ScratchFile(suffix: "pcap")
         let capture = try net.tcpdump(file, "udp", "port", "9")
@@ -83,7 +83,7 @@ struct GenerateLabTests {
     @Test(.requires(.root)) func `a destination that nobody answers for is a clear error within seconds`()
         throws
     {
-        let net = try ToolLab("generate-nobody")
+        let net = try Pair("generate-nobody")
         defer { net.close() }
         for address in ["192.0.2.9:5004", "[2001:db8::9]:5004"] {
             let start = ContinuousClock.now
@@ -110,7 +110,7 @@ struct GenerateLabTests {
     }
 
     @Test(.requires(.root)) func `a next hop that comes up late is waited for`() throws {
-        let net = try ToolLab("generate-late")
+        let net = try Pair("generate-late")
         defer { net.close() }
         try net.b.run("ip", "address", "del", "192.0.2.2/24", "dev", "vb")
         let running = try net.a.start([apusPath, "generate", "va", "--to", "192.0.2.2:5004", "--count", "10"])
@@ -121,7 +121,7 @@ struct GenerateLabTests {
     }
 
     @Test(.requires(.root)) func `SIGINT ends it with the summary of what was sent`() throws {
-        let net = try ToolLab("generate-stop")
+        let net = try Pair("generate-stop")
         defer { net.close() }
         let running = try net.a.start(
             [
@@ -140,7 +140,7 @@ struct GenerateLabTests {
 
     @Test(.requires(.root, .program("setpriv")))
     func `without the capability it ends with 77 and the command that gives it`() throws {
-        let net = try ToolLab("generate-user")
+        let net = try Pair("generate-user")
         defer { net.close() }
         for backend in ["auto", "xdp", "packet"] {
             let run = try runApus(

@@ -4,23 +4,7 @@ import Glibc
 import NetworkLab
 import Testing
 
-/// Two hosts on one link: `a` with va (192.0.2.1, 2001:db8::1) and `b` with vb (192.0.2.2, 2001:db8::2).
-struct Pair {
-    let lab: NetworkLab
-    let a: Namespace
-    let b: Namespace
-
-    init(_ purpose: String, queues: Int = 1, mtu: Int = 1500) throws {
-        lab = NetworkLab(purpose)
-        a = try lab.namespace("a")
-        b = try lab.namespace("b")
-        try lab.link(
-            a, "va", ["192.0.2.1/24", "2001:db8::1/64"], b, "vb", ["192.0.2.2/24", "2001:db8::2/64"],
-            queues: queues, mtu: mtu)
-    }
-
-    func close() { lab.close() }
-
+extension Pair {
     /// The Ethernet address of an interface as sysfs has it.
     func mac(_ name: String, in space: Namespace) throws -> MACAddress {
         let text = try space.run("cat", "/sys/class/net/\(name)/address").standardOutput

@@ -11,11 +11,9 @@ import Testing
 @Suite("The ranges of a port's settings", .requires(.root), .timeLimit(.minutes(2)))
 struct PortRangeTests {
     private func inNamespace(_ body: (HostView) throws -> Void) throws {
-        let lab = NetworkLab("ranges")
-        defer { lab.close() }
-        let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
-        try lab.link(a, "va", ["192.0.2.1/24"], b, "vb", ["192.0.2.2/24"])
-        try b.enter { try body(try HostView()) }
+        let net = try Pair("ranges")
+        defer { net.close() }
+        try net.b.enter { try body(try HostView()) }
     }
 
     private func configuration(_ text: String) throws -> ForwarderConfiguration {

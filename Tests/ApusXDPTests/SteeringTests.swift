@@ -4,22 +4,6 @@ import Glibc
 import NetworkLab
 import Testing
 
-/// Two namespaces and a link, `va` in the first and `vb` in the second.
-struct Pair {
-    let lab: NetworkLab
-    let a: Namespace
-    let b: Namespace
-
-    init(_ purpose: String, queues: Int = 1, mtu: Int = 1500) throws {
-        lab = NetworkLab(purpose)
-        a = try lab.namespace("a")
-        b = try lab.namespace("b")
-        try lab.link(
-            a, "va", ["192.0.2.1/24", "2001:db8::1/64"], b, "vb", ["192.0.2.2/24", "2001:db8::2/64"],
-            queues: queues, mtu: mtu)
-    }
-}
-
 /// Whether libxdp's dispatcher works here, by the word of xdp-tools.
 enum Dispatcher {
     static let works: Bool = {

@@ -2,24 +2,8 @@ import Foundation
 import NetworkLab
 import Testing
 
-/// Two hosts on one link, a with va (192.0.2.1, 2001:db8::1) and b with vb (192.0.2.2, 2001:db8::2), for the
-/// tools that send and receive.
-struct ToolLab {
-    let lab: NetworkLab
-    let a: Namespace
-    let b: Namespace
-
-    init(_ purpose: String, queues: Int = 1) throws {
-        lab = NetworkLab(purpose)
-        a = try lab.namespace("a")
-        b = try lab.namespace("b")
-        try lab.link(
-            a, "va", ["192.0.2.1/24", "2001:db8::1/64"], b, "vb", ["192.0.2.2/24", "2001:db8::2/64"],
-            queues: queues)
-    }
-
-    func close() { lab.close() }
-
+/// What the tools that send and receive are watched with.
+extension Pair {
     /// Starts tcpdump in b and waits until it listens.
     func tcpdump(_ file: ScratchFile, _ filter: String...) throws -> Running {
         let running = try b.start(
