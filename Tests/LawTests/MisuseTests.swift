@@ -39,6 +39,19 @@ struct MisuseTests {
                 ) {}
                 """, error: nil),
         Case(
+            testDescription: "control: beside Foundation, whose class Port is not ours",
+            body: """
+                import Foundation
+                typealias Port = ApusPorts.Port
+                func use<Driver: PortDriver & ~Copyable>(_ port: inout Port<Driver>) { port.flush() }
+                """, error: nil),
+        Case(
+            testDescription: "beside Foundation, without saying which Port is meant",
+            body: """
+                import Foundation
+                func use<Driver: PortDriver & ~Copyable>(_ port: inout Port<Driver>) { port.flush() }
+                """, error: "cannot specialize non-generic type 'Port'"),
+        Case(
             testDescription: "use after send",
             body: """
                 func use(_ port: inout Port<MemoryDriver>, _ packet: consuming Packet) -> Int {

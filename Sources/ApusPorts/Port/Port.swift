@@ -18,7 +18,8 @@ import Glibc
 ///
 /// It belongs to one thread at a time. To give it to another after using it, ``handOver()`` first.
 ///
-/// Foundation has a class of this name: a file that imports both writes `Apus.Port`.
+/// Foundation on Linux has a class of this name. Who imports both says once in the module which is meant,
+/// `typealias Port = Apus.Port`, or writes `Apus.Port`.
 @frozen
 public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// The driver, for what is special to it.
