@@ -309,6 +309,10 @@ import Testing
             #"2:46: zero-copy is required, and AF_PACKET has none; write backend: "xdp" or zeroCopy: "auto"|2:26: the backend is chosen here"#
         ),
         (
+            "backend: 'packet', queues: 1",
+            #"2:44: queues are a matter of AF_XDP, and backend "packet" is AF_PACKET, which has a socket for each worker; leave it out|2:26: the backend is chosen here"#
+        ),
+        (
             "backend: 'packet', busyPoll: {}",
             #"2:46: busy polling is a matter of AF_XDP, and backend "packet" is AF_PACKET; leave it out|2:26: the backend is chosen here"#
         ),

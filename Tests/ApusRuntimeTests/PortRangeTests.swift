@@ -57,6 +57,11 @@ struct PortRangeTests {
                     + "write a smaller \"ringSize\" or \"frames\""
             ),
             (
+                "defaults: { backend: 'xdp', queues: 2 }",
+                "x:2:37: vb has 1 receive queue, and 2 are asked for; `ethtool -L vb combined 2` (or rx) changes it "
+                    + "where the driver can"
+            ),
+            (
                 "workers: { cpus: [0, 1023] }",
                 "x:2:22: this process can't run on core 1023; `nproc --all` counts those there are, and "
                     + "`taskset -cp` shows those it may use"

@@ -50,7 +50,8 @@ extension Forward {
         defaultText: "auto", section: "Interface")
     static let zeroCopy = requirement("zero-copy", "Whether the device writes straight into the frames.")
     static let hugepages = requirement("hugepages", "Whether the frames are in huge pages.")
-    static let queues = number("queues", "How many queues to use, 1 to 256.", "all that the device has")
+    static let queues = number(
+        "queues", "How many receive queues the device must have, 1 to 256; all are used.", "any number")
     static let ringSize = number(
         "ring-size",
         "Descriptors in each ring, a power of two from 64 to 65536 with --backend xdp, else to 32768.",

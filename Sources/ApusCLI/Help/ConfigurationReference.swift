@@ -100,7 +100,10 @@ struct ConfigurationReference {
         ("mode", "Where the XDP program runs: \"auto\", \"native\" or \"generic\". Default: \"auto\"."),
         ("zeroCopy", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
         ("hugepages", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
-        ("queues", "How many queues are used, 1 to 256. Default: all."),
+        (
+            "queues",
+            "How many receive queues the device must have, 1 to 256; all are used. Default: any number."
+        ),
         (
             "ringSize",
             "Descriptors in each ring, a power of two from 64 to 65536 with backend \"xdp\", else to 32768. Default: 2048."

@@ -68,6 +68,12 @@ extension PortConfiguration {
                 "zero-copy is required, and AF_PACKET has none; write backend: \"xdp\" or zeroCopy: \"auto\"",
                 at: map["zeroCopy"], notes: [note])
         }
+        if queues != nil {
+            report.add(
+                "queues are a matter of AF_XDP, and backend \"packet\" is AF_PACKET, which has a socket for each "
+                    + "worker; leave it out",
+                at: map["queues"], notes: [note])
+        }
         if busyPoll != nil {
             report.add(
                 "busy polling is a matter of AF_XDP, and backend \"packet\" is AF_PACKET; leave it out",

@@ -58,7 +58,8 @@ public struct PortConfiguration: Hashable, Sendable {
     public var zeroCopy: Requirement
     /// Whether the frames are in huge pages.
     public var hugepages: Requirement
-    /// How many queues are used, 1 to 256; nil means all that the device has.
+    /// How many receive queues the device must have, 1 to 256; nil means any number. All are used, since what
+    /// comes by one without a socket would be lost.
     public var queues: Int?
     /// Descriptors in each ring of a queue: a power of two from 64 to 65,536 with AF_XDP, and to 32,768 with
     /// AF_PACKET or where the backend is yet to be found.

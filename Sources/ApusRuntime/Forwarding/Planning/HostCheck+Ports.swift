@@ -8,12 +8,25 @@ import CLinux
 extension HostCheck {
     /// Notes what the interfaces and the workers can't be given, before any of it is asked for.
     func checkPorts(_ names: [String]) {
+        checkQueues(names)
         checkFrames(names)
         for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() where !apus_may_run_on(Int32(cpu))
         {
             report.add(
                 "this process can't run on core \(cpu); `nproc --all` counts those there are, and "
                     + "`taskset -cp` shows those it may use", at: configuration.workers.map["cpus", index])
+        }
+    }
+
+    private func checkQueues(_ names: [String]) {
+        for name in names {
+            let port = configuration.port(on: name)
+            let queues = OpenInterfaces.receiveQueues(of: name, on: host)
+            guard let wanted = port.queues, wanted != queues else { continue }
+            report.add(
+                "\(name) has \(queues) receive queue\(queues == 1 ? "" : "s"), and \(wanted) are asked for; "
+                    + "`ethtool -L \(name) combined \(wanted)` (or rx) changes it where the driver can",
+                at: port.map["queues"])
         }
     }
 
