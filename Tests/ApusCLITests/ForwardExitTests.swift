@@ -48,6 +48,40 @@ struct ForwardExitTests {
         #expect(file.errors.contains("\(path):2:34: 192.0.2.2 is an address of this host"), "\(file.errors)")
     }
 
+    @Test func `the host itself as a destination of generated traffic is wrong usage`() throws {
+        let net = try Pair("owngenerate")
+        defer { net.close() }
+        let run = try runApus(in: net.b, ["generate", "vb", "--to", "192.0.2.2:5004", "--count", "1"])
+        #expect(run.code == .exited(64))
+        #expect(
+            run.errors.hasPrefix("apus generate: --to: 192.0.2.2 is an address of this host"), "\(run.errors)"
+        )
+    }
+
+    @Test
+    func `the capabilities that the help names are those that AF_XDP needs, and one that lacks is named`()
+        throws
+    {
+        let net = try Pair("capabilities")
+        defer { net.close() }
+        let all = ["net_admin", "net_raw", "bpf", "perfmon", "ipc_lock"]
+        func start(_ capabilities: [String]) -> [String] {
+            let list = "-all" + capabilities.map { ",+" + $0 }.joined()
+            return [
+                "setpriv", "--bounding-set=\(list)", "--inh-caps=\(list)", apusPath, "forward", "-b", "xdp",
+            ]
+                + ["-l", "192.0.2.2:5004", "-t", "192.0.2.1:5004"]
+        }
+        let running = try net.b.start(start(all))
+        try running.waitForLine(containing: "ready")
+        #expect(running.stop() == .exited(0))
+        for lacking in ["net_admin", "net_raw", "bpf", "perfmon"] {
+            let refused = try net.b.start(start(all.filter { $0 != lacking }))
+            #expect(refused.waitForExit(within: .seconds(20)) == .exited(77), "without \(lacking)")
+            #expect(refused.errors.contains("missing CAP_\(lacking.uppercased());"), "\(refused.errors)")
+        }
+    }
+
     @Test func `a port that only some may take is not permitted: 77`() throws {
         let net = try Pair("low")
         defer { net.close() }

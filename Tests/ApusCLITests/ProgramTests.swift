@@ -141,6 +141,14 @@ import Testing
         )
     }
 
+    @Test func `what is no control socket is said to be none`() throws {
+        for path in ["/", "/etc/passwd"] {
+            let run = try apus("control", path, "status")
+            #expect(
+                run.code == 66 && run.errors.hasPrefix("apus control: \"\(path)\" is no control socket\n"))
+        }
+    }
+
     @Test func `a reader that goes away is no crash`() throws {
         for line in ["apus man | head -n 1 >/dev/null", "apus help forward | true"] {
             let run = try shell("\(line); echo \"${PIPESTATUS[0]}\"")

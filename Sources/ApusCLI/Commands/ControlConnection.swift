@@ -38,7 +38,12 @@ struct ControlConnection: ~Copyable {
                 .noInput, "there is no control socket \(path.quoted)",
                 wayOut: "A forwarder makes one if its configuration says so, or apus forward --control PATH.")
         case ECONNREFUSED:
-            ExitFailure(.unavailable, "no forwarder serves \(path.quoted) any more")
+            isSocket(path)
+                ? ExitFailure(.unavailable, "no forwarder serves \(path.quoted) any more")
+                : ExitFailure(
+                    .noInput, "\(path.quoted) is no control socket",
+                    wayOut:
+                        "The path is the one of control in the configuration, or of apus forward --control.")
         case EACCES, EPERM:
             ExitFailure(
                 .notPermitted, "you may not use the control socket \(path.quoted)",
@@ -48,6 +53,12 @@ struct ControlConnection: ~Copyable {
         case ENAMETOOLONG: ExitFailure(.usage, "the path of a socket has at most 107 bytes")
         default: ExitFailure(.unavailable, "cannot connect to \(path.quoted): \(text(of: code))")
         }
+    }
+
+    /// Whether there is a socket; connect(2) says of other files what it says of one that nobody serves.
+    private static func isSocket(_ path: String) -> Bool {
+        var facts = stat()
+        return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFSOCK
     }
 
     /// Sends a command and returns the line that answers it.

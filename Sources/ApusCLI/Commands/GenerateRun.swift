@@ -34,6 +34,7 @@ extension Generate {
         do throws(TrafficRouteError) {
             return try host.nextHop(query, within: patience)
         } catch {
+            if case .unreachable(.ourselves) = error { throw ExitFailure(.usage, "--to: \(error)") }
             throw ExitFailure(.unavailable, "\(error)")
         }
     }
