@@ -286,7 +286,7 @@ struct ForwardWorkerTests {
                 Self.stream(
                     [
                         RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5006"),
-                        Destination(Endpoint("10.2.0.9:1")!, path: .unresolved),
+                        Destination(Endpoint("10.2.0.9:1")!, path: .unresolved(neighbor: 0)),
                     ], listen: second, slot: 1),
             ])
             for number in 0..<sends { rig.send([1], to: number % 2 == 0 ? Self.listen : second) }

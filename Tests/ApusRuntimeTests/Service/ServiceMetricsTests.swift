@@ -100,7 +100,7 @@ struct ServiceMetricsTests {
         // However long that takes a debug build on a busy machine.
         let endpoint = Self.loopback(freePort())
         let pump = try Pump { () throws(ServiceError) in
-            let server = try MetricsServer(endpoint, limit: 100_000) { status }
+            let server = try MetricsServer(endpoint, limit: 100_000) { StatusSnapshot(status) }
             return (server.descriptor, { server.timeout }, { server.attend() })
         }
         defer { pump.end() }

@@ -21,7 +21,7 @@ extension HostCheck {
     private func checkQueues(_ names: [String]) {
         for name in names {
             let port = configuration.port(on: name)
-            let queues = OpenInterfaces.receiveQueues(of: name, on: host)
+            let queues = OpenInterfaces.receiveQueues(of: name)
             guard let wanted = port.queues, wanted != queues else { continue }
             report.add(
                 "\(name) has \(queues) receive queue\(queues == 1 ? "" : "s"), and \(wanted) are asked for; "
