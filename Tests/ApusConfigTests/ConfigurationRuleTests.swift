@@ -408,7 +408,7 @@ import Testing
     @Test func `the greatest that each backend has is taken`() throws {
         for settings in [
             "backend: 'xdp', ringSize: 65536, frames: 1048576", "backend: 'packet', ringSize: 32768",
-            "ringSize: 32768, frames: 65536",
+            "ringSize: 32768, frames: 65792",
         ] {
             _ = try forwarder(Self.with("interfaces: [{ name: 'eth0', \(settings) }]"))
         }

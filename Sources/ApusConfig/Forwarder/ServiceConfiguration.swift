@@ -86,7 +86,8 @@ public struct LimitConfiguration: Hashable, Sendable {
     /// Destinations of one stream: 1 to 1024.
     public var destinations: Int
     /// Packets that one worker holds back while the link-layer addresses of their next hops are asked for,
-    /// 0 to 65,536; more are dropped and counted. What the rings need of a pool's frames is not to be had. One next hop gets as many of them as are free for others: half
+    /// 0 to 65,536; more are dropped and counted. What the rings need of a pool's frames is not to be had.
+    /// One next hop gets as many of them as are free for others: half
     /// of them when only one is asked for.
     public var pendingPackets: Int
     /// Where it was written.
