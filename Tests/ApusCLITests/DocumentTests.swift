@@ -26,9 +26,16 @@ struct DocumentTests {
         let names =
             ["README.md"]
             + ((try? FileManager.default.contentsOfDirectory(atPath: root.path() + "/Docs")) ?? [])
-            .filter { $0.hasSuffix(".md") }.sorted().map { "Docs/" + $0 }
+            .filter { $0.hasSuffix(".md") }.sorted().map { "Docs/" + $0 } + articles
         return names.flatMap { blocks(of: $0) }
     }()
+
+    /// The articles of the API's documentation.
+    static var articles: [String] {
+        let files = FileManager.default.enumerator(atPath: root.path() + "/Sources")
+        return (files?.compactMap { $0 as? String } ?? [])
+            .filter { $0.contains(".docc/") && $0.hasSuffix(".md") }.sorted().map { "Sources/" + $0 }
+    }
 
     static func blocks(of document: String) -> [Block] {
         guard let text = try? String(contentsOf: root.appending(path: document), encoding: .utf8) else {
@@ -57,9 +64,13 @@ struct DocumentTests {
         return blocks
     }
 
-    @Test(arguments: blocks.filter { $0.file?.hasSuffix(".swift") == true })
-    func `A program they show is the file that is built`(_ block: Block) throws {
-        let file = try String(contentsOf: Self.root.appending(path: block.file!), encoding: .utf8)
+    /// Manifests are tried in ManifestTests, as only SwiftPM can say what is wrong with one.
+    @Test(
+        arguments: blocks.filter { $0.language == "swift" && !$0.text.contains("import PackageDescription") })
+    func `A program they show is a file that is built`(_ block: Block) throws {
+        let name = try #require(block.file, "no comment above it says which file of Examples it shows")
+        #expect(name.hasPrefix("Examples/Sources/"))
+        let file = try String(contentsOf: Self.root.appending(path: name), encoding: .utf8)
         #expect(block.text == file)
     }
 
@@ -86,7 +97,8 @@ struct DocumentTests {
     }
 
     @Test func `There are programs, configurations and command lines to try`() {
-        #expect(Self.blocks.contains { $0.file?.hasSuffix(".swift") == true })
+        let shown = Self.blocks.filter { $0.file?.hasSuffix(".swift") == true }.map(\.document)
+        #expect(shown.contains("README.md") && shown.contains("Sources/Apus/Apus.docc/Apus.md"))
         #expect(Self.blocks.contains { $0.language == "json5" })
         #expect(Self.blocks.contains { $0.language == "console" && $0.text.contains("$ sudo apus") })
     }
