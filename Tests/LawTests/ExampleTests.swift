@@ -1,4 +1,5 @@
 import Apus
+import Glibc
 import NetworkLab
 import Testing
 
@@ -37,6 +38,20 @@ struct ExampleTests {
             }
         }
         #expect(expected == 200)
+    }
+
+    @Test func `Ends with a sentence where it can't open what it was given`() throws {
+        let folder = TemporaryFolder()
+        let ran = try Ran([try Examples.program("echo"), "nope"])
+        #expect(ran.status == 1)
+        #expect(ran.output.hasPrefix("echo: nope can't be opened; "), "\(ran.output)")
+        #expect(ran.output.split(separator: "\n").count == 1)
+        let files = [folder.file("none.pcap"), folder.file("answers.pcap")]
+        let other = try Ran([try Examples.program("echo")] + files)
+        #expect(other.status == 1)
+        #expect(
+            other.output.hasPrefix("echo: \"\(files[0])\" cannot be read as a capture: "), "\(other.output)")
+        #expect(unsafe access(files[1], F_OK) != 0)
     }
 
     @Test(.requires(.root), arguments: [false, true])

@@ -1,16 +1,22 @@
 import Apus
+@preconcurrency import Glibc
 
 // echo INTERFACE          answers the datagrams that come to UDP port 7 of an interface
 // echo IN.pcap OUT.pcap   answers those in a capture file
-switch CommandLine.arguments.dropFirst() {
-case let names where names.count == 1:
-    var port = try openPort(names[1], udp: [7])
-    print(port.grant)
-    echo(over: &port, service: 7) { _ in false }
-case let files where files.count == 2:
-    var port = Port(try CaptureDriver(reading: files[1], writing: files[2]))
-    echo(over: &port, service: 7) { $0.isFinished }
-    print(port.statistics().sent, "answered")
-default:
-    print("usage: echo INTERFACE | echo IN.pcap OUT.pcap")
+do {
+    switch CommandLine.arguments.dropFirst() {
+    case let names where names.count == 1:
+        var port = try openPort(names[1], udp: [7])
+        print(port.grant)
+        echo(over: &port, service: 7) { _ in false }
+    case let files where files.count == 2:
+        var port = Port(try CaptureDriver(reading: files[1], writing: files[2]))
+        echo(over: &port, service: 7) { $0.isFinished }
+        print(port.statistics().sent, "answered")
+    default:
+        print("usage: echo INTERFACE | echo IN.pcap OUT.pcap")
+    }
+} catch {
+    fputs("echo: \(error)\n", stderr)
+    exit(1)
 }
