@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusRings
+import Glibc
 import Testing
 
 @Suite("Broken and hostile capture files")
@@ -39,6 +40,36 @@ struct CaptureErrorTests {
         #expect(throws: CaptureError.cannotWrite(path: path, cause: "No such file or directory")) {
             _ = try CaptureDriver(writing: path)
         }
+    }
+
+    @Test func `A file is not written while it is read, by whatever name`() throws {
+        let bytes = classicCapture(packets: CaptureTests.packets)
+        let file = folder.file("precious.pcap", holding: bytes)
+        let (symbolic, hard) = (folder.file("symbolic.pcapng"), folder.file("hard.pcap"))
+        #expect(unsafe symlink(file, symbolic) == 0)
+        #expect(unsafe link(file, hard) == 0)
+        for (input, output) in [(file, file), (file, symbolic), (symbolic, file), (file, hard)] {
+            let refusal = CaptureError.sameFile(reading: input, writing: output)
+            #expect(throws: refusal) { _ = try CaptureDriver(reading: input, writing: output) }
+            #expect(contents(file) == bytes)
+            #expect(refusal.description.hasPrefix("\"\(output)\" cannot be written while it is read"))
+        }
+        _ = try CaptureDriver(reading: file, writing: folder.file("other.pcap"))
+    }
+
+    @Test func `What is no file is written like one, or refused`() throws {
+        let input = folder.file("in.pcap", holding: classicCapture(packets: CaptureTests.packets))
+        let directory = folder.file("directory.pcap")
+        #expect(unsafe mkdir(directory, 0o700) == 0)
+        #expect(throws: CaptureError.cannotWrite(path: directory, cause: "Is a directory")) {
+            _ = try CaptureDriver(reading: input, writing: directory)
+        }
+        let device = folder.file("device.pcap")
+        #expect(unsafe symlink("/dev/null", device) == 0)
+        var port = Port(try CaptureDriver(reading: input, writing: device))
+        var burst = Burst()
+        while port.receive(into: &burst) > 0 { port.transmit(&burst) }
+        #expect(port.statistics().sent == 200 && port.driver.failure == nil)
     }
 
     @Test func `A file that ends in the middle of a packet gives those before, and says so`() throws {

@@ -31,7 +31,8 @@ public struct CaptureDriver: PortDriver, ~Copyable {
     ///
     /// - Parameters:
     ///   - input: the file to receive from; `nil` to receive nothing.
-    ///   - output: the file to write what is transmitted to; its name ends in `.pcap` or `.pcapng`.
+    ///   - output: the file to write what is transmitted to, not the one that is read; its name ends in `.pcap` or
+    ///     `.pcapng`, and what it held is lost.
     ///   - pacing: when packets are received.
     ///   - rounds: how many times the file is read, 1 or more; `nil` for ever.
     ///   - frames: how many frames the port's pool has.
@@ -54,7 +55,8 @@ public struct CaptureDriver: PortDriver, ~Copyable {
     ///
     /// - Parameters:
     ///   - input: the file to receive from; `nil` to receive nothing.
-    ///   - output: the file to write what is transmitted to; its name ends in `.pcap` or `.pcapng`.
+    ///   - output: the file to write what is transmitted to, not the one that is read; its name ends in `.pcap` or
+    ///     `.pcapng`, and what it held is lost.
     ///   - pacing: when packets are received.
     ///   - rounds: how many times the file is read, 1 or more; `nil` for ever.
     ///   - pool: where the frames for what is read come from.
@@ -68,6 +70,10 @@ public struct CaptureDriver: PortDriver, ~Copyable {
         precondition(rounds ?? 1 > 0, "a capture is read once or more")
         state = CaptureState(pacing: pacing, input: input, roundsLeft: rounds)
         reader = if let input { try CaptureReader(path: input) } else { nil }
+        // Before the writer, which empties the file.
+        if let input, let output, let file = FileIdentity(input), file == FileIdentity(output) {
+            throw .sameFile(reading: input, writing: output)
+        }
         writer = if let output { try CaptureWriter(path: output) } else { nil }
         state.isFinished = input == nil
         self.pool = pool
@@ -75,6 +81,19 @@ public struct CaptureDriver: PortDriver, ~Copyable {
             path.map { PortGrant.Feature(name, requested: $0, granted: $0) }
         }
         grant = PortGrant(backend: .capture, interface: input ?? output ?? "-", queue: 0, features: features)
+    }
+}
+
+/// What makes two names the same file.
+private struct FileIdentity: Equatable {
+    let device: dev_t
+    let number: ino_t
+
+    /// `nil` where there is no such file.
+    init?(_ path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        (device, number) = (status.st_dev, status.st_ino)
     }
 }
 

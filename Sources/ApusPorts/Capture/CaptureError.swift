@@ -8,6 +8,8 @@ public enum CaptureError: Error, Equatable, CustomStringConvertible {
     case notEthernet(path: String, linkType: String)
     /// The file can't be created.
     case cannotWrite(path: String, cause: String)
+    /// The file to write is the one to read, maybe by another name.
+    case sameFile(reading: String, writing: String)
     /// The file's name ends in neither `.pcap` nor `.pcapng`.
     case unknownFormat(path: String)
     /// The file ends in the middle of a packet, or its structure is broken there.
@@ -29,6 +31,11 @@ public enum CaptureError: Error, Equatable, CustomStringConvertible {
             """
         case .cannotWrite(let path, let cause):
             "\"\(path)\" cannot be created: \(cause)"
+        case .sameFile(let input, let output):
+            """
+            "\(output)" cannot be written while it is read\(output == input ? "" : " as \"\(input)\""); \
+            name another file to write
+            """
         case .unknownFormat(let path):
             "\"\(path)\" must end in .pcap or .pcapng, so that its format is known"
         case .broken(let path, let packet, let cause):
