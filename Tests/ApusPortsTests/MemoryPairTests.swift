@@ -46,6 +46,17 @@ extension Packet {
 
 @Suite("A pair of ports in memory")
 struct MemoryPairTests {
+    @Test func `Statistics are printed by name, what is not zero of the drops`() {
+        var statistics = PortStatistics()
+        (statistics.received, statistics.receivedBytes, statistics.sent) = (2, 120, 1)
+        #expect(
+            "\(statistics)" == "received 2 packets, 120 bytes; sent 1 packets, 0 bytes; dropped: none")
+        statistics.drops[.tooLong] = 1
+        statistics.drops[.poolEmpty] = 3
+        #expect("\(statistics)".hasSuffix("; dropped: pool_empty 3, too_long 1"))
+        #expect("\(PortDrops())" == "none")
+    }
+
     @Test func `What one end sends the other receives, in order and without a copy`() throws {
         var pair = try MemoryPair(frames: 100, hugePages: .never)
         var burst = Burst()
