@@ -51,7 +51,7 @@ import Testing
         ),
         (
             "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -b dpdk",
-            "apus forward: --backend: \"dpdk\" is not in this build; write \"auto\", \"xdp\" or \"packet\"\n"
+            "apus forward: --backend: \"dpdk\" is no backend of this version; write \"auto\", \"xdp\" or \"packet\"\n"
         ),
         (
             "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 --queues two",

@@ -251,7 +251,7 @@ import Testing
 
     @Test(arguments: [
         ("backend: 'xpd'", #"2:26: expected "auto", "xdp" or "packet", found "xpd"; did you mean "xdp"?"#),
-        ("backend: 'dpdk'", #"2:26: "dpdk" is not in this build; write "auto", "xdp" or "packet""#),
+        ("backend: 'dpdk'", #"2:26: "dpdk" is no backend of this version; write "auto", "xdp" or "packet""#),
         ("backend: 1", #"2:26: expected "auto", "xdp" or "packet", found 1"#),
         ("backend: 'warp'", #"2:26: expected "auto", "xdp" or "packet", found "warp""#),
         ("mode: 'offload'", #"2:23: expected "auto", "native" or "generic", found "offload""#),

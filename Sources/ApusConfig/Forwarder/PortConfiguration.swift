@@ -9,7 +9,7 @@ public enum BackendChoice: String, ConfigurationWord {
 
     /// Explains what became of the name of a backend that is not here.
     public static func refusal(of word: String) -> String? {
-        word == "dpdk" ? "\"dpdk\" is not in this build; write \(expectation)" : nil
+        word == "dpdk" ? "\"dpdk\" is no backend of this version; write \(expectation)" : nil
     }
 }
 
