@@ -240,7 +240,11 @@ extension InterfaceDiagnosis {
                     "a leftover of a dead Apus process slows each packet down until the next start",
                     remedy: "apus doctor \(name) --clean")
             } else if let pid = program.pid {
-                verdict.add(.impossible, "the Apus process \(pid) holds it", remedy: "kill \(pid)")
+                // No remedy, as nothing is wrong.
+                verdict.add(
+                    .impossible,
+                    "the Apus process \(pid) is running on it, which is no fault; another can when that has ended"
+                )
             } else if program.mode != mode {
                 verdict.add(
                     .impossible,
