@@ -29,7 +29,11 @@ private func status(
         "ports": [
             [
                 "interface": "eth0", "queue": 0, "backend": "xdp",
-                "features": [["name": "XDP mode", "requested": "auto", "granted": "native"]],
+                "features": [
+                    ["name": "backend", "requested": "auto", "granted": "xdp"],
+                    ["name": "XDP mode", "requested": "auto", "granted": "native"],
+                    ["name": "zero-copy", "requested": "auto", "granted": "yes"],
+                ],
                 "received": total, "receivedBytes": 0, "sent": total, "sentBytes": 0, "drops": [:],
             ] as [String: Any]
         ],
@@ -74,8 +78,8 @@ private func page(
             no_stream                  10       30
             not_udp                  0.50        1
 
-            port    backend  granted          received/s  sent/s  dropped
-            eth0:0  xdp      XDP mode native      2.50 k  2.50 k        0
+            port    backend  granted            received/s  sent/s  dropped
+            eth0:0  xdp      native, zero-copy      2.50 k  2.50 k        0
 
             XDP program  steered  left to the kernel
             eth0           8,000  fragment 3, no_port 1,200

@@ -76,7 +76,9 @@ extension Capture {
         from ports: inout FixedArray<Port<Driver>>, _ options: CaptureOptions, _ invocation: Invocation
     ) throws(ExitFailure) {
         let log = invocation.errorOutput
-        for number in ports.indices { log.line("\(ports[number].grant)") }
+        var grants: [PortGrant] = []
+        for number in ports.indices { grants.append(ports[number].grant) }
+        for line in GrantText.lines(grants) { log.line(line) }
         let signals = try StopSignals()
         var recorder: CaptureRecorder
         do throws(CaptureError) {

@@ -19,7 +19,7 @@ func runForwarder(
     } catch {
         throw ExitFailure(error)
     }
-    for grant in forwarder.grants { log.line("\(grant)") }
+    for line in GrantText.lines(forwarder.grants) { log.line(line) }
     if let endpoint = service.metricsEndpoint { log.line("metrics at http://\(endpoint)/metrics") }
     service.statisticsInterval = options.showsStatistics ? .seconds(1) : nil
     let view = ForwardStatsView(options: options, output: invocation.output, log: log)

@@ -86,7 +86,7 @@ private struct GenerateRun {
 
     func send<Driver: PortDriver & ~Copyable>(by port: inout Port<Driver>) throws(ExitFailure) {
         let log = invocation.errorOutput
-        log.line("\(port.grant)")
+        for line in GrantText.lines([port.grant]) { log.line(line) }
         let signals = try StopSignals()
         var generator = Generator(options.traffic, headers: headers)
         var view = LiveView(on: log)

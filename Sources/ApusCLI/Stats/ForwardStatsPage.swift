@@ -147,7 +147,7 @@ struct ForwardStatsPage {
         for (port, rate) in zip(status.ports, rates.ports).prefix(rows) {
             table.add([
                 "\(port.interface):\(port.queue)", port.backend,
-                port.features.map { "\($0.name) \($0.granted)" }.joined(separator: ", "),
+                GrantText.short(port.features.map { ($0.name, $0.granted) }),
                 Units.perSecond(rate.received.packets), Units.perSecond(rate.sent.packets),
                 Units.count(Int(clamping: port.drops.values.reduce(0, +))),
             ])
