@@ -113,6 +113,49 @@ struct CaptureLabTests {
         #expect(rows.count == 3)
     }
 
+    @Test(
+        .requires(.root, .program("tshark")),
+        arguments: [("in", ["8"]), ("out", ["0"]), ("both", ["8", "0"])])
+    func `it captures what comes, what goes, or both`(way: String, types: [String]) throws {
+        let net = try ToolLab("capture-way")
+        defer { net.close() }
+        let file = try ScratchFile(suffix: "pcapng")
+        let running = try net.b.start(
+            [apusPath, "capture", "vb", "--write", file.path, "--direction", way])
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        try net.a.run("ping", "-c", "1", "192.0.2.2")
+        usleep(300_000)
+        #expect(running.stop(SIGINT) == .exited(0))
+        let rows = try fields(of: file, "icmp.type", "frame.packet_flags_direction").filter { $0[0] != "" }
+        #expect(rows.map { $0[0] } == types)
+        let expected = ["in": 1, "out": 2, "both": 0][way]
+        for row in rows {
+            #expect(Int(row[1].replacing("0x", with: ""), radix: 16) == expected, "\(row)")
+        }
+    }
+
+    @Test(.requires(.root, .program("tshark")))
+    func `it says beforehand that an XDP program is on the interface, and may take packets`() throws {
+        let net = try ToolLab("capture-xdp")
+        defer { net.close() }
+        let forward = try net.b.start(
+            [
+                apusPath, "forward", "--listen", "192.0.2.2:5004", "--to", "192.0.2.1:5006", "--backend",
+                "xdp",
+            ])
+        try forward.waitForLine(containing: "ready", timeout: .seconds(30))
+        defer { forward.stop(SIGTERM) }
+        let file = try ScratchFile(suffix: "pcap")
+        let tap = try net.b.start([apusPath, "capture", "vb", "--write", file.path, "--port", "5004"])
+        try tap.waitForLine(containing: "ready", timeout: .seconds(30))
+        try send(net, 10)
+        usleep(300_000)
+        #expect(tap.stop(SIGINT) == .exited(0))
+        #expect(tap.output.hasPrefix("wrote 0 packets"), "\(tap.output)")
+        #expect(tap.errors.contains("warning: an XDP program (native, id "), "\(tap.errors)")
+        #expect(tap.errors.contains("is on vb; what it takes, drops or sends on is not captured\n"))
+    }
+
     @Test(.requires(.root, .program("setpriv"))) func `what can't be done has a code and a reason`() throws {
         let net = try Pair("capture-errors")
         defer { net.close() }

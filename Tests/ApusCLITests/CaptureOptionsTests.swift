@@ -26,6 +26,7 @@ import Testing
                     ports: [5004, 5006],
                     snap: 96, usesXDP: true))
         #expect(try !options("-w a.pcap -b auto").usesXDP)
+        #expect(try options("-w a.pcap --direction both").way == .both)
     }
 
     @Test(arguments: [
@@ -41,6 +42,14 @@ import Testing
             "-w a.pcap -b xdp",
             "apus capture: --backend xdp takes packets away from this host, so it needs to know which: name UDP "
                 + "ports with --port, or capture everything with --backend packet\n"
+        ),
+        (
+            "-w a.pcap -p 5004 -b xdp --direction out",
+            "apus capture: --backend xdp sees received packets alone; capture those sent with --backend packet\n"
+        ),
+        (
+            "-w a.pcap --direction up",
+            "apus capture: --direction: expected \"in\", \"out\" or \"both\", found \"up\"\n"
         ),
     ])
     func `wrong usage ends with 64 and one clear sentence`(line: String, complaint: String) throws {

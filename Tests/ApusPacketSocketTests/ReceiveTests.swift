@@ -167,6 +167,24 @@ struct ReceiveTests {
         expectSame(port.frames(4), promiscuous ? [other, ours, group, all] : [ours, group, all])
     }
 
+    @Test("what this host sends comes when it is asked for", arguments: [PacketSocketDirection.sent, .both])
+    func direction(_ direction: PacketSocketDirection) throws {
+        let scene = try Scene("direction")
+        defer { scene.close() }
+        let ports: PacketSocketFilter = .udpPorts([5004])
+        var port = try scene.port {
+            $0.direction = direction
+            $0.filter = ports
+        }
+        let other = Datagram(to: [2, 0, 0, 0, 0, 0x55], port: 5006).frame
+        let out = Datagram(to: [2, 0, 0, 0, 0, 0x55], port: 5004).frame
+        let come = Datagram(port: 5004).frame
+        try scene.send([other, out], from: "vb", in: scene.b)
+        try scene.send([come])
+        expectSame(port.frames(direction == .both ? 2 : 1), direction == .both ? [out, come] : [out])
+        #expect(port.grant.features.first { $0.name == "direction" }?.granted == direction.rawValue)
+    }
+
     @Test("timestamps are of now, rise, and are said to be software's", arguments: rings)
     func timestamps(ring: PacketSocketReceiveRing) throws {
         let scene = try Scene("timestamps")

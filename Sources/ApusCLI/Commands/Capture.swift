@@ -4,10 +4,13 @@ import Apus
 enum Capture {
     static let command = Command(
         name: "capture",
-        summary: "write received packets to a .pcap or .pcapng file",
+        summary: "write the packets of an interface to a .pcap or .pcapng file",
         discussion: [
-            "With AF_PACKET, the default, it is a tap: each packet is copied, and goes its way as if nobody "
-                + "looked. It needs CAP_NET_RAW.",
+            "With AF_PACKET, the default, it is a tap: each packet that the kernel receives is copied, and goes its "
+                + "way as if nobody looked; with --direction out or both, each that it sends. It needs CAP_NET_RAW.",
+            "A tap sees nothing of what goes past the kernel: what an XDP program takes, drops or sends on, as that "
+                + "of a running apus forward does with the packets of its streams, and what goes out by AF_XDP. "
+                + "Capture that at the other end of the link, or with --backend packet in the forwarder.",
             "With --backend xdp the UDP datagrams to the ports named come to the file INSTEAD of to this host's "
                 + "programs, for as long as it runs. It needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON.",
             "Without --count and --duration it goes on until SIGINT or SIGTERM. Both have packets that were "
@@ -15,7 +18,7 @@ enum Capture {
                 + "are captured from now on.",
         ],
         usage: ["INTERFACE --write FILE [options]"],
-        options: [write, count, duration, port, snap, backend, json],
+        options: [write, direction, count, duration, port, snap, backend, json],
         arguments: [
             Argument(name: "INTERFACE", help: "The interface to capture on.", completion: .interface)
         ],
@@ -26,12 +29,20 @@ enum Capture {
             Example(
                 purpose: "The headers of a thousand packets of a stream",
                 line: "apus capture eth0 --write rtp.pcap --port 5004 --count 1000 --snap 96"),
+            Example(
+                purpose: "What comes and goes, in one file",
+                line: "apus capture eth0 --write eth0.pcapng --direction both"),
         ],
         run: run)
 
     static let write = Option(
         long: "write", short: "w", value: .init(name: "FILE", completion: .file),
         help: "The file, which ends in .pcap or .pcapng; what it held is lost.")
+    static let direction = Option(
+        long: "direction",
+        value: .init(name: "WAY", completion: .words(CaptureWay.allCases.map(\.rawValue))),
+        help: "What is captured: what the interface receives, what this host sends by it, or both.",
+        defaultText: "in")
     static let count = Option(
         long: "count", short: "n", value: .init(name: "N"), help: "End after so many packets.")
     static let duration = Option(
@@ -51,6 +62,31 @@ enum Capture {
     static let json = Option(long: "json", help: "Write the summary as JSON.")
 }
 
+/// Which packets `apus capture` writes.
+enum CaptureWay: String, ConfigurationWord {
+    case `in`
+    case out
+    case both
+
+    /// What to ask the packet socket for.
+    var socket: PacketSocketDirection {
+        switch self {
+        case .in: .received
+        case .out: .sent
+        case .both: .both
+        }
+    }
+
+    /// What a file says of each packet.
+    var recorded: CaptureDirection {
+        switch self {
+        case .in: .received
+        case .out: .sent
+        case .both: .unknown
+        }
+    }
+}
+
 /// What `apus capture` was asked to do.
 struct CaptureOptions: Equatable {
     var interface: String
@@ -62,6 +98,7 @@ struct CaptureOptions: Equatable {
     var ports: [UInt16]
     var snap: Int
     var usesXDP: Bool
+    var way = CaptureWay.in
 }
 
 extension Capture {
@@ -87,11 +124,16 @@ extension Capture {
                 "--backend xdp takes packets away from this host, so it needs to know which: name UDP ports "
                     + "with --port, or capture everything with --backend packet")
         }
+        let way = try invocation.value(direction, as: CaptureWay.self) ?? .in
+        guard !usesXDP || way == .in else {
+            throw ExitFailure(
+                .usage, "--backend xdp sees received packets alone; capture those sent with --backend packet")
+        }
         return CaptureOptions(
             interface: invocation.arguments[0], file: file,
             count: try invocation.number(count, in: 1...Int.max).map(UInt64.init) ?? .max,
             duration: try invocation.seconds(duration) ?? .max, ports: ports,
             snap: try invocation.number(snap, in: 64...CaptureWriter.maximumSnapshotLength)
-                ?? CaptureWriter.maximumSnapshotLength, usesXDP: usesXDP)
+                ?? CaptureWriter.maximumSnapshotLength, usesXDP: usesXDP, way: way)
     }
 }

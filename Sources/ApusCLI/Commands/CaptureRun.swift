@@ -29,6 +29,12 @@ extension Capture {
             )
             return
         }
+        if let program = link.xdpProgram {
+            log.line(
+                log.style.bold("warning:")
+                    + " an XDP program (\(program.mode.rawValue), id \(program.id)) is on \(link.name); what it takes, drops "
+                    + "or sends on is not captured")
+        }
         guard let offloads = try? InterfaceFacts(link).offloads else { return }
         for (isOn, name, feature) in [
             (offloads.genericReceive, "GRO", "gro"), (offloads.largeReceive, "LRO", "lro"),
@@ -44,6 +50,7 @@ extension Capture {
     ) throws(ExitFailure) -> FixedArray<Port<PacketSocketDriver>> {
         var socket = PacketSocketOptions()
         socket.filter = options.ports.isEmpty ? .everything : .udpPorts(options.ports)
+        socket.direction = options.way.socket
         socket.receiveRing = .slots(count: 16_384)
         // Nothing is sent.
         socket.transmitSlots = 16
@@ -140,13 +147,14 @@ private struct CaptureRecorder: ~Copyable {
     private var burst = Burst()
     private let limit: UInt64
     private let ports: [UInt16]
+    private let direction: CaptureDirection
     /// The bytes of the packets, as far as they were recorded.
     private(set) var bytes: UInt64 = 0
 
     init(_ options: CaptureOptions) throws(CaptureError) {
         writer = try CaptureWriter(
             path: options.file, interface: options.interface, snapshotLength: options.snap)
-        (limit, ports) = (options.count, options.ports)
+        (limit, ports, direction) = (options.count, options.ports, options.way.recorded)
     }
 
     var count: UInt64 { writer.count }
@@ -161,7 +169,9 @@ private struct CaptureRecorder: ~Copyable {
             while let packet = burst.popFirst() {
                 guard !isFull, isWanted(packet) else { continue }
                 bytes += UInt64(min(packet.totalCount, writer.snapshotLength))
-                writer.append(packet, timestamp: packet.timestamp == 0 ? realtimeClock() : packet.timestamp)
+                writer.append(
+                    packet, timestamp: packet.timestamp == 0 ? realtimeClock() : packet.timestamp,
+                    direction: direction)
             }
         }
         return received

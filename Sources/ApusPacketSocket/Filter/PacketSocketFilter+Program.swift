@@ -3,9 +3,9 @@ import CLinux
 extension PacketSocketFilter {
     /// The classic BPF program; `nil` when it is longer than the kernel takes.
     ///
-    /// In all of them a packet that this host sends does not pass, and, unless `promiscuous`, none
-    /// that is meant for another host (`SKF_AD_PKTTYPE`).
-    func program(promiscuous: Bool) -> [sock_filter]? {
+    /// In all of them a packet that went another way than `direction` does not pass, and, unless `promiscuous`,
+    /// none that is meant for another host (`SKF_AD_PKTTYPE`).
+    func program(promiscuous: Bool, _ direction: PacketSocketDirection) -> [sock_filter]? {
         var program = FilterProgram()
         if self == .nothing {
             program.accept(false)
@@ -15,11 +15,18 @@ extension PacketSocketFilter {
         let start = program.makeLabel()
         // ld #type of packet: an ancillary load, at an address that is negative as a 32-bit number.
         program.load(BPF_B, at: UInt32(bitPattern: Int32(SKF_AD_OFF) + Int32(SKF_AD_PKTTYPE)))
-        if promiscuous {
+        switch (direction, promiscuous) {
+        case (.sent, _):
+            program.jump(BPF_JEQ, UInt32(PACKET_OUTGOING), then: start, else: drop)
+        case (.received, true):
             program.jump(BPF_JEQ, UInt32(PACKET_OUTGOING), then: drop, else: start)
-        } else {
+        case (.received, false):
             // To us, to all, to a group: 0, 1, 2.
             program.jump(BPF_JGT, UInt32(PACKET_MULTICAST), then: drop, else: start)
+        case (.both, true):
+            program.jump(to: start)
+        case (.both, false):
+            program.jump(BPF_JEQ, UInt32(PACKET_OTHERHOST), then: drop, else: start)
         }
         program.place(drop)
         program.accept(false)

@@ -49,7 +49,7 @@ public final class PacketSocketInterface: Sendable {
         }
         self.queues = queues
         // When all are in the group, so that none gets what is another's.
-        let filter = try Self.attach(options.filter, to: queues, promiscuous: options.promiscuous)
+        let filter = try Self.attach(options.filter, to: queues, options)
         state = Mutex(State(filter: filter))
     }
 
@@ -74,7 +74,7 @@ public final class PacketSocketInterface: Sendable {
     /// - Returns: what was granted.
     @discardableResult
     public func setFilter(_ filter: PacketSocketFilter) throws(PacketSocketError) -> PortGrant.Feature {
-        let feature = try Self.attach(filter, to: queues, promiscuous: options.promiscuous)
+        let feature = try Self.attach(filter, to: queues, options)
         state.withLock { $0.filter = feature }
         return feature
     }
@@ -94,14 +94,14 @@ extension PacketSocketInterface {
             case .queue: PACKET_FANOUT_QM
             }
         return type | (options.fanoutRollover ? PACKET_FANOUT_FLAG_ROLLOVER : 0)
-            | Int32(APUS_PACKET_FANOUT_FLAG_IGNORE_OUTGOING)
+            | (options.direction == .received ? Int32(APUS_PACKET_FANOUT_FLAG_IGNORE_OUTGOING) : 0)
     }
 
     private static func attach(
-        _ filter: PacketSocketFilter, to queues: [PacketSocketQueue], promiscuous: Bool
+        _ filter: PacketSocketFilter, to queues: [PacketSocketQueue], _ options: PacketSocketOptions
     ) throws(PacketSocketError) -> PortGrant.Feature {
         var reason = "the program would be longer than the kernel's limit of \(BPF_MAXINSNS) instructions"
-        if let program = filter.program(promiscuous: promiscuous) {
+        if let program = filter.program(promiscuous: options.promiscuous, options.direction) {
             do throws(PacketSocketError) {
                 for queue in queues { try queue.attach(program) }
                 return PortGrant.Feature("filter", requested: "\(filter)", granted: "\(filter)")
@@ -111,7 +111,9 @@ extension PacketSocketInterface {
             }
         }
         let wider = PacketSocketFilter.allUDP
-        for queue in queues { try queue.attach(wider.program(promiscuous: promiscuous)!) }
+        for queue in queues {
+            try queue.attach(wider.program(promiscuous: options.promiscuous, options.direction)!)
+        }
         return PortGrant.Feature("filter", requested: "\(filter)", granted: "\(wider)", reason: reason)
     }
 
@@ -143,6 +145,7 @@ extension PacketSocketInterface {
             stamps,
             granted("queueing discipline", options.bypassesQueueing ? "bypassed" : "used"),
             granted("promiscuous", options.promiscuous ? "yes" : "no"),
+            granted("direction", options.direction.rawValue),
             state.withLock(\.filter),
         ]
     }

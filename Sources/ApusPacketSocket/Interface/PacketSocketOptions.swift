@@ -21,6 +21,8 @@ public struct PacketSocketOptions: Sendable, Equatable {
     public var promiscuous = false
     /// What is received.
     public var filter = PacketSocketFilter.everything
+    /// Which way the packets went that are received.
+    public var direction = PacketSocketDirection.received
 
     /// One worker, software timestamps, everything that is meant for this host.
     public init() {}
@@ -34,6 +36,20 @@ public enum PacketSocketFanout: String, Sendable, CaseIterable {
     case processor
     /// By the device's receive queue.
     case queue
+}
+
+/// Which packets of an interface a port receives.
+///
+/// No tap sees what an XDP program or an AF_XDP socket takes or sends, nor what another packet socket sends
+/// past the queueing discipline.
+public enum PacketSocketDirection: String, Sendable, CaseIterable {
+    /// What the interface has received.
+    case received
+    /// What this host sends by the interface, before the device computes what was left to it: checksums, and the
+    /// segments of what is longer than the MTU. Such a packet is dropped as too long where it does not fit a frame.
+    case sent
+    /// Both, in the order in which they passed.
+    case both
 }
 
 /// Who takes timestamps.

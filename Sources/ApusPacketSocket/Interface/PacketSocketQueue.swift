@@ -38,7 +38,7 @@ final class PacketSocketQueue: @unchecked Sendable {
 
         let receive = try PacketSocket(interface: facts.name)
         // Before it is bound, so that not one packet comes in which nobody asked for.
-        try receive.attach(PacketSocketFilter.nothing.program(promiscuous: false)!)
+        try receive.attach(PacketSocketFilter.nothing.program(promiscuous: false, .received)!)
         let version = receiveLayout.timeout == nil ? TPACKET_V2 : TPACKET_V3
         try receive.set(PACKET_VERSION, to: version.rawValue, what: "no ring of this kind (PACKET_VERSION)")
         let stamps =
@@ -47,7 +47,7 @@ final class PacketSocketQueue: @unchecked Sendable {
             : Int32(SOF_TIMESTAMPING_SOFTWARE)
         try receive.set(PACKET_TIMESTAMP, to: stamps, what: "no timestamps (PACKET_TIMESTAMP)")
         // Spares the filter a run for each sent packet; Linux before 4.20 does not have it.
-        _ = receive.trySet(PACKET_IGNORE_OUTGOING, to: 1 as Int32)
+        if options.direction == .received { _ = receive.trySet(PACKET_IGNORE_OUTGOING, to: 1 as Int32) }
         let receiveMemory = try receiveLayout.makeRing(PACKET_RX_RING, on: receive, called: "receive")
         try receive.bind(index: facts.index, ethertype: ETH_P_ALL)
         if options.promiscuous {

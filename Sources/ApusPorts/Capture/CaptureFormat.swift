@@ -15,6 +15,8 @@ public enum CaptureFormat: String, Sendable, CaseIterable {
 
 /// Which way a captured packet went.
 public enum CaptureDirection: UInt32, Sendable {
+    /// Nothing is said of it.
+    case unknown = 0
     /// It was received (pcapng's `epb_flags`, inbound).
     case received = 1
     /// It was sent (pcapng's `epb_flags`, outbound).
