@@ -7,7 +7,7 @@ import Testing
 /// Statuses as a forwarder would give them, by way of the JSON that it gives to others.
 private func status(
     uptime: Double, packets: [UInt64], drops: [String: Int] = [:], names: [String]? = nil,
-    unreachable: [String: String] = [:], rtp: Bool = true
+    unreachable: [String: String] = [:], rtp: Bool = true, jitter: Double? = 1.25
 ) throws -> ForwarderStatus {
     let total = packets.reduce(0, +)
     let streams = packets.enumerated().map { index, count -> [String: Any] in
@@ -16,7 +16,7 @@ private func status(
             "unmeasured": 0, "lost": count / 10, "reordered": 2, "duplicates": 0, "restarts": 0,
             "sourceChanges": 0, "lastArrival": 1_000_000_000_000 as UInt64,
         ]
-        if rtp { (figures["ssrc"], figures["payloadType"], figures["jitter"]) = (0xbeef, 96, 1.25) }
+        if rtp { (figures["ssrc"], figures["payloadType"], figures["jitter"]) = (0xbeef, 96, jitter) }
         return [
             "name": names?[index] ?? "stream\(index)", "listen": "192.0.2.1:\(5004 + index)",
             "destinations": ["198.51.100.7:5004"], "figures": figures,
@@ -97,6 +97,17 @@ private func page(
             row.split(separator: " ") == [
                 "stream0", "192.0.2.1:5004", "0", "0", "-", "-", "-", "-", "-", "5", "s",
             ])
+    }
+
+    @Test func `jitter that can't be measured is said to be unknown`() throws {
+        let unknown = try status(uptime: 1, packets: [7], jitter: nil)
+        let row = try #require(page(nil, unknown).first { $0.hasPrefix("stream0") })
+        #expect(row.split(separator: " ").contains("unknown"), "\(row)")
+        let lines = ForwardSummary.lines(unknown)
+        #expect(
+            lines.contains { $0.hasSuffix("duplicates 0, jitter unknown, as the clock rate is") }, "\(lines)")
+        let other = ForwardSummary.lines(try status(uptime: 1, packets: [7], rtp: false))
+        #expect(!other.contains { $0.contains("jitter") })
     }
 
     @Test func `ten thousand streams fit the terminal`() throws {

@@ -100,7 +100,12 @@ enum ForwardSummary {
             parts.append("reordered \(count(figures.reordered))")
             parts.append("duplicates \(count(figures.duplicates))")
         }
-        if let jitter = figures.jitter { parts.append("jitter \(Units.decimal(jitter)) ms") }
+        if let jitter = figures.jitter {
+            parts.append("jitter \(Units.decimal(jitter)) ms")
+        } else if figures.ssrc != nil {
+            // Not measured, which is not the same as none: the clock of a dynamic payload type must be found out.
+            parts.append("jitter unknown, as the clock rate is")
+        }
         return "stream \(stream.name): \(parts.joined(separator: ", "))".printable
     }
 }

@@ -116,7 +116,7 @@ struct ForwardStatsPage {
             figures.lossFraction.map(Units.percent) ?? "-",
             figures.ssrc == nil ? "-" : Units.count(Int(clamping: figures.reordered)),
             figures.ssrc == nil ? "-" : Units.count(Int(clamping: figures.duplicates)),
-            figures.jitter.map { "\(Units.decimal($0)) ms" } ?? "-",
+            figures.jitter.map { "\(Units.decimal($0)) ms" } ?? (figures.ssrc == nil ? "-" : "unknown"),
             figures.ssrc.map(Self.hexadecimal) ?? "-",
             Self.age(figures.lastArrival, now),
         ]
