@@ -91,7 +91,8 @@ enum Forward {
         if invocation.has(json) {
             invocation.output.json(summary, spread: false)
         } else {
-            let name = invocation.text(config).map { "\($0.printable): " } ?? ""
+            let name =
+                invocation.text(config).map { $0 == "-" ? "standard input: " : "\($0.printable): " } ?? ""
             invocation.output.line(
                 "\(name)fine: \(plural(summary.streams, "stream")) to \(plural(summary.destinations, "destination"))"
             )

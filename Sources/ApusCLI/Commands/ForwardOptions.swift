@@ -28,7 +28,9 @@ extension Forward {
         long: "no-rtp", help: "Keep no RTP statistics; the stream is something else.", section: "Stream")
     static let config = Option(
         long: "config", short: "c", value: .init(name: "FILE", completion: .file),
-        help: "Take streams, interfaces and all else from a JSON5 file.", section: "Stream")
+        help:
+            "Take streams, interfaces and all else from a JSON5 file; - is standard input, which is read once.",
+        section: "Stream")
     static let check = Option(
         long: "check", help: "Only check the configuration, touch nothing, and say what it holds.",
         section: "Stream")

@@ -29,6 +29,11 @@ func runForwarder(
             guard let file = options.configurationFile else {
                 throw ExitFailure(.usage, "there is no file to read again: the streams were given as options")
             }
+            // It has been read to its end.
+            if file == "-" {
+                throw ExitFailure(
+                    .usage, "standard input can't be read again; keep the configuration in a file")
+            }
             return try ForwarderConfiguration(file: file)
         },
         onTick: { status in

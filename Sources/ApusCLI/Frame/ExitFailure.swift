@@ -51,3 +51,8 @@ struct ExitFailure: Error, Equatable {
         self.init(.configuration, "the configuration has \(count) error\(count == 1 ? "" : "s"):\n\(errors)")
     }
 }
+
+extension ExitFailure: CustomStringConvertible {
+    /// What went wrong, for where a log tells of it and nothing ends.
+    var description: String { message }
+}

@@ -17,7 +17,8 @@ public enum ConfigurationFileError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ForwarderConfiguration {
-    /// Reads and validates the configuration in a file. No more is read of it than a configuration may have.
+    /// Reads and validates the configuration in a file, or in standard input where `file` is `-`. No more is read of
+    /// it than a configuration may have.
     public init(file: String) throws(ConfigurationFileError) {
         let source = try ConfigurationSource(file: file, limit: JSON5Limits().bytes)
         do {
@@ -31,9 +32,10 @@ extension ForwarderConfiguration {
 extension ConfigurationSource {
     /// Reads a file, but at most one byte more than `limit`, so that the reader sees that it is too long.
     init(file: String, limit: Int) throws(ConfigurationFileError) {
-        let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+        let isInput = file == "-"
+        let descriptor = isInput ? STDIN_FILENO : unsafe open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .unreadable(file: file, reason: systemMessage(errno)) }
-        defer { close(descriptor) }
+        defer { if !isInput { close(descriptor) } }
         var bytes: [UInt8] = []
         var failure: Int32 = 0
         while bytes.count <= limit, failure == 0 {
@@ -48,8 +50,9 @@ extension ConfigurationSource {
             if part.isEmpty { break }
             bytes += part
         }
-        guard failure == 0 else { throw .unreadable(file: file, reason: systemMessage(failure)) }
-        self.init(name: file, bytes: bytes)
+        let name = isInput ? "standard input" : file
+        guard failure == 0 else { throw .unreadable(file: name, reason: systemMessage(failure)) }
+        self.init(name: name, bytes: bytes)
     }
 }
 
