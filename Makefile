@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: help setup build install uninstall demo test fuzz sanitize docs format lint clean
+.PHONY: help setup build install install-files uninstall demo test fuzz sanitize docs format lint clean
 
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
@@ -16,7 +16,7 @@ help:
 	make demo       watch a real video stream cross Apus, in namespaces of its own (root)
 	make test       every test, with ffmpeg, GStreamer and tshark as peers (root, for its namespaces)
 	make build      the release build: .build/release/apus
-	make install    build, and put apus, its man page and completions under $(PREFIX)
+	make install    build, and put apus, its manual, completions and systemd unit under $(PREFIX)
 	make setup      only install the Debian packages that are missing
 	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
 	make sanitize   the tests under the address and the thread sanitizer
@@ -44,18 +44,36 @@ setup:
 		}
 	fi
 
+# With Swift's libraries inside, so that it runs where the toolchain is not.
+RELEASE = swift build -c release --product apus --static-swift-stdlib
+
 build: setup
-	@swift build -c release --product apus
+	@$(RELEASE)
 
 install: build
-	@install -D -m 755 .build/release/apus "$(DESTDIR)$(PREFIX)/bin/apus"
-	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/bash-completion/completions"
-	.build/release/apus man >"$(DESTDIR)$(PREFIX)/share/man/man1/apus.1"
-	.build/release/apus completion bash >"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus"
-	echo "installed $(DESTDIR)$(PREFIX)/bin/apus"
+	@$(MAKE) --no-print-directory install-files
+
+# Of a program that is built already: APUS=FILE.
+APUS ?= .build/release/apus
+PLACE = $(DESTDIR)$(PREFIX)
+MANUAL = share/man/man1/apus.1
+BASH_COMPLETION = share/bash-completion/completions/apus
+ZSH_COMPLETION = share/zsh/site-functions/_apus
+FISH_COMPLETION = share/fish/vendor_completions.d/apus.fish
+UNIT = lib/systemd/system/apus-forward.service
+
+install-files:
+	@put() { install -D -m 644 /dev/stdin "$(PLACE)/$$1"; }
+	install -D -m 755 "$(APUS)" "$(PLACE)/bin/apus"
+	"$(APUS)" man | put $(MANUAL)
+	"$(APUS)" completion bash | put $(BASH_COMPLETION)
+	"$(APUS)" completion zsh | put $(ZSH_COMPLETION)
+	"$(APUS)" completion fish | put $(FISH_COMPLETION)
+	sed 's|@PREFIX@|$(PREFIX)|' Packaging/apus-forward.service.in | put $(UNIT)
+	echo "installed $(PLACE)/bin/apus"
 
 uninstall:
-	@rm -f "$(DESTDIR)$(PREFIX)"/{bin/apus,share/man/man1/apus.1,share/bash-completion/completions/apus}
+	@cd "$(PLACE)" && rm -f bin/apus $(MANUAL) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(UNIT)
 
 demo:
 	@$(MAKE) --no-print-directory build WITH="build demo"
@@ -64,7 +82,8 @@ demo:
 test:
 	@$(MAKE) --no-print-directory setup WITH="build demo test"
 	$(MAKE) --no-print-directory lint
-	swift build -c release --product apus
+	$(RELEASE)
+	! ldd .build/release/apus | grep swift || { echo "apus: the release build leans on the toolchain's libraries" >&2; exit 1; }
 	swift build --build-tests
 	# One at a time: many watch real time, and two cores carry a test's senders and receivers already.
 	swift test --skip-build --no-parallel 2>&1 | tee .build/test.log || {

@@ -1,0 +1,72 @@
+import Apus
+import Foundation
+import NetworkLab
+import Testing
+
+@testable import ApusCLI
+
+/// What `make install` puts where, from the build that runs these tests.
+@Suite struct InstallTests {
+    private static let files: Set = [
+        "bin/apus", "share/man/man1/apus.1", "share/bash-completion/completions/apus",
+        "share/zsh/site-functions/_apus", "share/fish/vendor_completions.d/apus.fish",
+        "lib/systemd/system/apus-forward.service",
+    ]
+
+    private func make(_ target: String, _ prefix: String, _ more: String = "") throws {
+        let run = try shell(
+            "make --no-print-directory -C '\(DocumentTests.root.path)' \(target) PREFIX='\(prefix)' APUS='\(apusPath)' \(more)"
+        )
+        #expect(run.code == 0, "\(run.output)\(run.errors)")
+    }
+
+    private func contents(_ folder: String) throws -> Set<String> {
+        let found = try shell("find '\(folder)' -type f -printf '%P\\n'")
+        return Set(found.output.split(separator: "\n").map(String.init))
+    }
+
+    private func withFolder(_ body: (String) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "apus-\(UUID().uuidString)"
+        ).path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try body(folder)
+    }
+
+    @Test func `all that is installed is there, each in its place, and gone after uninstall`() throws {
+        try withFolder { folder in
+            try make("install-files", "/usr", "DESTDIR='\(folder)'")
+            #expect(try contents(folder + "/usr") == Self.files)
+            for (shell, file) in [
+                ("bash", "share/bash-completion/completions/apus"), ("zsh", "share/zsh/site-functions/_apus"),
+                ("fish", "share/fish/vendor_completions.d/apus.fish"),
+            ] {
+                let text = try String(contentsOfFile: "\(folder)/usr/\(file)", encoding: .utf8)
+                #expect(try apus("completion", shell).output == text)
+            }
+            let unit = try String(
+                contentsOfFile: folder + "/usr/lib/systemd/system/apus-forward.service", encoding: .utf8)
+            #expect(unit.contains("\nExecStart=/usr/bin/apus forward --config /etc/apus/forward.json5\n"))
+            #expect(!unit.contains("@PREFIX@"))
+            try make("uninstall", "/usr", "DESTDIR='\(folder)'")
+            #expect(try contents(folder) == [])
+        }
+    }
+
+    @Test(.requires(.program("systemd-analyze")))
+    func `systemd takes the unit, which has the capabilities that the doctor names`() throws {
+        try withFolder { folder in
+            try make("install-files", folder)
+            let file = folder + "/lib/systemd/system/apus-forward.service"
+            let run = try shell("systemd-analyze verify --man=no '\(file)'")
+            #expect(run.code == 0 && run.output + run.errors == "", "\(run.output)\(run.errors)")
+            let wanted = Set((DoctorFacts.xdpCapabilities + [.ipcLock]).map(\.name))
+            let unit = try String(contentsOfFile: file, encoding: .utf8)
+            for key in ["AmbientCapabilities", "CapabilityBoundingSet"] {
+                let line = try #require(unit.split(separator: "\n").first { $0.hasPrefix(key + "=") })
+                #expect(Set(line.dropFirst(key.count + 1).split(separator: " ").map(String.init)) == wanted)
+            }
+        }
+    }
+}
