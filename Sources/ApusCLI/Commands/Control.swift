@@ -26,7 +26,7 @@ enum Control {
                 purpose: "Take up a configuration that was changed",
                 line: "apus control /run/apus/control.sock reload"),
             Example(
-                purpose: "The packets lost by each stream",
+                purpose: "The packets lost by each stream, with jq(1)",
                 line: "apus control /run/apus/control.sock status --json | "
                     + "jq -r '.status.streams[] | [.name, .figures.lost] | @tsv'"),
         ],

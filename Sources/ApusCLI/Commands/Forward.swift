@@ -6,10 +6,16 @@ enum Forward {
         name: "forward",
         summary: "relay RTP and other UDP streams, each to one or more destinations",
         discussion: [
-            "Packets that arrive at the listening address go out again from this host's address to each "
+            "Packets that arrive at the listening address go out again from this host to each "
                 + "destination. The interface, the next hops and their link-layer addresses come from the kernel. "
                 + "\"ready\" on standard error says that packets flow. SIGHUP reads the file again, without losing a "
                 + "packet of streams that stay; SIGTERM and SIGINT stop it with a summary.",
+            "What is sent comes from the listening address and port, by whatever interface the route has. Where the "
+                + "destination has the other IP version, or the listening address is any or a group, it comes from the "
+                + "address that the kernel takes on the outgoing interface. A router that checks sources (uRPF) must "
+                + "know the way back to the one that is used.",
+            "A terminal that hangs up sends SIGHUP too, so that the forwarder goes on without it; with --stats it ends, "
+                + "with code \(ExitCode.unavailable.rawValue), as nobody reads its output any more.",
             "Streams of a VLAN interface are received and sent by the interface beneath it, which is the one that is "
                 + "opened; the tags of what is sent are those of the VLAN interface, whose link-layer address must be "
                 + "the same. What a stream receives is decided by its listening address and port alone: up to two "
