@@ -160,12 +160,15 @@ public final class ForwarderService {
                 throw error
             }
             cache.serve(forwarder)
-            control?.answerWaiting(.done(["streams": UInt64(configuration.streams.count)]))
+            let answer = ControlAnswer.done(["streams": UInt64(configuration.streams.count)])
+            // A socket that goes takes its clients along; all others hear of it when all of it is in force.
+            if configuration.control == nil { control?.answerWaiting(answer) }
             do throws(ServiceError) {
                 try change.apply(to: &control, &metrics)
             } catch {
                 report("\(error)", onEvent)
             }
+            control?.answerWaiting(answer)
             onEvent(.reloaded(configuration))
         } catch {
             control?.answerWaiting(.failed("\(error)"))
