@@ -95,4 +95,29 @@ struct ForwardExitTests {
         #expect(
             file.errors.hasPrefix("apus forward: \(path):2:11: listening on port 53 needs"), "\(file.errors)")
     }
+
+    @Test func `what is missing is asked for in the words of who gave the rest`() throws {
+        let net = try ToolLab("words")
+        defer { net.close() }
+        let (options, file, path) = try run(in: net.b, listen: "239.1.2.3:5004", to: "192.0.2.1:5004")
+        #expect(
+            options.errors
+                == "apus forward: --listen: say with --interface on which link the group 239.1.2.3 is to be joined\n"
+        )
+        #expect(file.errors.contains("\(path):2:11: say with \"interface\" on which link"), "\(file.errors)")
+        let link = try run(in: net.b, listen: "[2001:db8::2]:5004", to: "[fe80::7]:5004")
+        #expect(
+            link.options.errors
+                == "apus forward: --to: fe80::7 is link-local: say with --interface on which link it is\n")
+        let zone = try run(in: net.b, listen: "[fe80::1%vb]:5004", to: "192.0.2.1:5004")
+        let sentence =
+            "no zone stands in an address; write \"[fe80::1]:5004\", and vb as the stream's \"interface\" or --interface"
+        #expect(zone.options.errors == "apus forward: --listen: \(sentence)\n")
+        #expect(zone.file.errors.contains(":2:11: \(sentence)\n"), "\(zone.file.errors)")
+        let two = try run(in: net.b, listen: "192.0.2.2:5004,192.0.2.2:5006", to: "192.0.2.1:5004")
+        for told in [two.options.errors, two.file.errors] {
+            #expect(told.contains("; one address and port, and no list of them"), "\(told)")
+            #expect(!told.contains("brackets"), "\(told)")
+        }
+    }
 }

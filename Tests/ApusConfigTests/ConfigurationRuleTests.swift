@@ -43,6 +43,22 @@ import Testing
             "listen: '2001:db8::1:5004'",
             #"2:11: expected "[address]:port", such as "[2001:db8::7]:5004", found "2001:db8::1:5004"; an IPv6 address stands in brackets"#
         ),
+        (
+            "listen: '192.0.2.1\\u0000x:5004'",
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "192.0.2.1 x:5004""#
+        ),
+        (
+            "listen: '[2001:db8::1\\u0000]:5004'",
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "[2001:db8::1 ]:5004""#
+        ),
+        (
+            "listen: '192.0.2.1:5004, 192.0.2.1:5006'",
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "192.0.2.1:5004, 192.0.2.1:5006"; one address and port, and no list of them"#
+        ),
+        (
+            "listen: '[fe80::1%in0]:5004'",
+            #"2:11: no zone stands in an address; write "[fe80::1]:5004", and in0 as the stream's "interface" or --interface"#
+        ),
         ("listen: null", #"2:11: expected "address:port", such as "192.0.2.1:5004", found null"#),
         (
             "lisen: '192.0.2.1:5004'",
@@ -272,7 +288,7 @@ import Testing
         ("frameSize: 1500", "2:28: expected a frame size of 2048 or 4096 bytes, found 1500"),
         (
             "ringSize: 65536",
-            #"2:27: expected a power of two, the slots of a ring of AF_PACKET, from 64 to 32768, found 65536, which backend "auto" may come to; write a smaller one or backend: "xdp""#
+            #"2:27: expected a power of two, the slots of a ring of AF_PACKET, from 64 to 32768, found 65536, which backend: "auto" may come to; write a smaller one or backend: "xdp""#
         ),
         (
             "backend: 'packet', ringSize: 65536",
@@ -302,7 +318,7 @@ import Testing
         ),
         (
             "backend: 'packet', mode: 'native'",
-            #"2:42: mode "native" is a matter of AF_XDP, and backend "packet" is AF_PACKET; leave it out|2:26: the backend is chosen here"#
+            #"2:42: mode: "native" is a matter of AF_XDP, and backend: "packet" is AF_PACKET; leave it out|2:26: the backend is chosen here"#
         ),
         (
             "backend: 'packet', zeroCopy: 'require'",
@@ -310,11 +326,11 @@ import Testing
         ),
         (
             "backend: 'packet', queues: 1",
-            #"2:44: queues are a matter of AF_XDP, and backend "packet" is AF_PACKET, which has a socket for each worker; leave it out|2:26: the backend is chosen here"#
+            #"2:44: queues are a matter of AF_XDP, and backend: "packet" is AF_PACKET, which has a socket for each worker; leave it out|2:26: the backend is chosen here"#
         ),
         (
             "backend: 'packet', busyPoll: {}",
-            #"2:46: busy polling is a matter of AF_XDP, and backend "packet" is AF_PACKET; leave it out|2:26: the backend is chosen here"#
+            #"2:46: busy polling is a matter of AF_XDP, and backend: "packet" is AF_PACKET; leave it out|2:26: the backend is chosen here"#
         ),
     ])
     func `the settings of a port are checked`(settings: String, messages: String) {

@@ -118,7 +118,10 @@ extension ControlConfiguration {
                 "the path of a socket may have \(longest) bytes, and this one has \(socket.utf8.count)",
                 at: map["socket"])
         }
-        if group?.isEmpty == true { report.add("expected the name of a group, found \"\"", at: map["group"]) }
+        // A zero would be the end of it for the C library.
+        if let group, group.isEmpty || group.utf8.contains(0) {
+            report.add("expected the name of a group, found \(group.quoted)", at: map["group"])
+        }
     }
 }
 

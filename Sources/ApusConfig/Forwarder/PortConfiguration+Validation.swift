@@ -52,7 +52,8 @@ extension PortConfiguration {
     private func validateBackend(_ report: ConfigurationReport) {
         if zeroCopy == .require, mode == .generic {
             report.add(
-                "zero-copy is required, and the generic mode has none; write mode: \"native\" or zeroCopy: \"auto\"",
+                "zero-copy is required, and the generic mode has none; write "
+                    + "\(map.setting("mode", "native")) or \(map.setting("zeroCopy", "auto"))",
                 at: map["zeroCopy"], notes: [.init("the mode is chosen here", at: map["mode"])])
         }
         validateRingOfPacketSocket(report)
@@ -60,23 +61,26 @@ extension PortConfiguration {
         let note = ConfigurationError.Note("the backend is chosen here", at: map["backend"])
         if mode != .auto {
             report.add(
-                "mode \"\(mode.rawValue)\" is a matter of AF_XDP, and backend \"packet\" is AF_PACKET; leave it out",
+                "\(map.setting("mode", mode.rawValue)) is a matter of AF_XDP, and \(map.setting("backend", "packet")) is "
+                    + "AF_PACKET; leave it out",
                 at: map["mode"], notes: [note])
         }
         if zeroCopy == .require {
             report.add(
-                "zero-copy is required, and AF_PACKET has none; write backend: \"xdp\" or zeroCopy: \"auto\"",
+                "zero-copy is required, and AF_PACKET has none; write \(map.setting("backend", "xdp")) or "
+                    + map.setting("zeroCopy", "auto"),
                 at: map["zeroCopy"], notes: [note])
         }
         if queues != nil {
             report.add(
-                "queues are a matter of AF_XDP, and backend \"packet\" is AF_PACKET, which has a socket for each "
-                    + "worker; leave it out",
+                "queues are a matter of AF_XDP, and \(map.setting("backend", "packet")) is AF_PACKET, which has a "
+                    + "socket for each worker; leave it out",
                 at: map["queues"], notes: [note])
         }
         if busyPoll != nil {
             report.add(
-                "busy polling is a matter of AF_XDP, and backend \"packet\" is AF_PACKET; leave it out",
+                "busy polling is a matter of AF_XDP, and \(map.setting("backend", "packet")) is AF_PACKET; leave it "
+                    + "out",
                 at: map["busyPoll"], notes: [note])
         }
     }
@@ -86,9 +90,10 @@ extension PortConfiguration {
         guard backend != .xdp, IntegerRule.ringSize.refusal(of: ringSize) == nil,
             let refusal = IntegerRule.packetRingSize.refusal(of: ringSize)
         else { return }
-        let reason = backend == .auto ? ", which backend \"auto\" may come to" : ""
+        let reason = backend == .auto ? ", which \(map.setting("backend", "auto")) may come to" : ""
         report.add(
-            "\(refusal)\(reason); write a smaller one or backend: \"xdp\"", at: map["ringSize"],
+            "\(refusal)\(reason); write a smaller one or \(map.setting("backend", "xdp"))",
+            at: map["ringSize"],
             notes: backend == .packet ? [.init("the backend is chosen here", at: map["backend"])] : [])
     }
 }

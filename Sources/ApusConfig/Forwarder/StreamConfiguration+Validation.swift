@@ -28,7 +28,8 @@ extension StreamConfiguration {
             return "\(group) is a group within one host (RFC 4291 section 2.7); nothing arrives there"
         }
         if listen.address.isMulticast, interface == nil {
-            return "say with \"interface\" on which link the group \(listen.address) is to be joined"
+            let name = map.name(of: "interface")
+            return "say with \(name) on which link the group \(listen.address) is to be joined"
         }
         return nonsense(listen, is: "no address that a host can have; give one of this host")
     }
@@ -71,7 +72,7 @@ extension StreamConfiguration {
         if case .v6(let address) = destination.address, address.isLinkLocal, interface == nil,
             interfaces.count != 1
         {
-            return "\(address) is link-local: say with \"interface\" on which link it is"
+            return "\(address) is link-local: say with \(map.name(of: "interface")) on which link it is"
         }
         return nonsense(destination, is: "no address that a host can have; give the receiver's")
     }

@@ -75,11 +75,27 @@ extension Endpoint: ConfigurationValue {
             throw ValueRefusal(expected: expectation, found: value)
         }
         if let endpoint = Endpoint(text) { return endpoint }
+        if let refusal = zoneRefusal(text) { throw refusal }
+        if text.contains(where: { $0 == "," || $0 == " " }), !text.utf8.contains(0) {
+            throw ValueRefusal(
+                expected: expectation, found: value, hint: "one address and port, and no list of them")
+        }
         let looksLikeIPv6 = !text.contains("[") && text.utf8.count { $0 == UInt8(ascii: ":") } > 1
         guard looksLikeIPv6 else { throw ValueRefusal(expected: expectation, found: value) }
         throw ValueRefusal(
             expected: "\"[address]:port\", such as \"[2001:db8::7]:5004\"", found: value,
             hint: "an IPv6 address stands in brackets")
+    }
+
+    /// What to say to `[fe80::1%eth0]:5004` (RFC 4007 section 11): the interface has a place of its own.
+    private static func zoneRefusal(_ text: String) -> ValueRefusal? {
+        guard let percent = text.firstIndex(of: "%"), let end = text[percent...].firstIndex(of: "]"),
+            let endpoint = Endpoint(String(text[..<percent] + text[end...]))
+        else { return nil }
+        let zone = String(text[text.index(after: percent)..<end]).printable
+        return ValueRefusal(
+            "no zone stands in an address; write \"\(endpoint)\", and \(zone) as the stream's \"interface\" or "
+                + "--interface")
     }
 }
 

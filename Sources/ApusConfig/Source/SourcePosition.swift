@@ -72,6 +72,17 @@ public struct SourceMap: Hashable, Sendable {
         elements.append((key, locations))
     }
 
+    /// What a user calls `key`: the option where options gave the section, such as `--ring-size`, else the key in
+    /// quotes.
+    public func name(of key: String) -> String {
+        if case .option(let name) = self[key] { name } else { "\"\(key)\"" }
+    }
+
+    /// How a user writes that `key` has a value: `--mode native` where options gave the section, else `mode: "native"`.
+    func setting(_ key: String, _ value: String) -> String {
+        if case .option(let name) = self[key] { "\(name) \(value)" } else { "\(key): \"\(value)\"" }
+    }
+
     /// Always true; see above.
     public static func == (left: SourceMap, right: SourceMap) -> Bool { true }
 

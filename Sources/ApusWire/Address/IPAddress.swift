@@ -95,7 +95,7 @@ extension IPv4Address: LosslessStringConvertible {
     /// Reads four decimal octets, as inet_pton(3) does.
     public init?(_ text: String) {
         var address = in_addr()
-        guard unsafe inet_pton(AF_INET, text, &address) == 1 else { return nil }
+        guard !text.utf8.contains(0), unsafe inet_pton(AF_INET, text, &address) == 1 else { return nil }
         self.init(bits: UInt32(bigEndian: address.s_addr))
     }
 
@@ -106,6 +106,8 @@ extension IPv4Address: LosslessStringConvertible {
 extension IPv6Address: LosslessStringConvertible {
     /// Reads the text forms of RFC 4291 section 2.2, as inet_pton(3) does.
     public init?(_ text: String) {
+        // A C string would end there, and what follows would be taken for nothing.
+        guard !text.utf8.contains(0) else { return nil }
         var octets = InlineArray<16, UInt8>(repeating: 0)
         var bytes = octets.mutableSpan
         let read = unsafe bytes.withUnsafeMutableBytes { unsafe inet_pton(AF_INET6, text, $0.baseAddress) }

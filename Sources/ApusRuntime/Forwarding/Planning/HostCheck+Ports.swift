@@ -48,7 +48,7 @@ extension HostCheck {
                 "\(name): \(queues) × \(port.framesPerQueue) frames"
                     + (total > frames ? ", and those of the interfaces before," : "")
                     + " are \(total), and a memory has \(FrameMemory.maximumFrames) at most; write a smaller "
-                    + "\"ringSize\" or \"frames\"",
+                    + "\(port.map.name(of: "ringSize")) or \(port.map.name(of: "frames"))",
                 at: port.map[port.frames == nil ? "ringSize" : "frames"])
             return
         }
