@@ -8,6 +8,7 @@
 #include "apus_gnu.h"
 #include "apus_packet.h"
 #include "apus_socket.h"
+#include "apus_stop.h"
 #include "apus_thread.h"
 
 /// The address that identifies the calling thread: one move from a segment register, no call.

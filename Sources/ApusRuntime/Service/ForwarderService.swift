@@ -16,7 +16,9 @@ import Glibc
 /// SIGHUP and the control socket's `reload` read the configuration again; if that fails, the forwarder goes on
 /// with the one it has. A metrics server that moves to an address that overlaps its own, such as from 127.0.0.1 to
 /// 0.0.0.0 at one port, ends with the answers it is giving before the new one is opened, and comes back if that or
-/// the rest of the configuration can't be had. SIGTERM, SIGINT and `stop` end it; a second SIGTERM or SIGINT ends the process at once.
+/// the rest of the configuration can't be had. SIGTERM, SIGINT and `stop` end it. A second SIGTERM or SIGINT ends the
+/// process at once when the interfaces are given back or two seconds have passed, but for one within 200 ms, which is
+/// the first one again.
 /// It belongs to the thread that made it, which must start the others after it.
 public final class ForwarderService {
     /// How often ``run(_:reloadFrom:onTick:onEvent:)`` hands out the figures; nil, and it never does.
@@ -170,7 +172,7 @@ public final class ForwarderService {
             }
             control?.answerWaiting(answer)
             onEvent(.reloaded(configuration))
-        } catch {
+            } catch {
             control?.answerWaiting(.failed("\(error)"))
             onEvent(.reloadFailed("\(error)"))
         }
@@ -180,8 +182,7 @@ public final class ForwarderService {
     private func end(_ forwarder: some ServedForwarder, _ onEvent: (Event) -> Void) -> ForwarderStatus {
         onEvent(.stopping(stopAsker ?? .program))
         notifier.stopping()
-        signals.letStopSignalsKill()
-        let status = forwarder.stop()
+        let status = signals.deferringStopSignals { forwarder.stop() }
         cache.serve(nil)
         // A client that asked for the end sees it by the end of its connection.
         control = nil

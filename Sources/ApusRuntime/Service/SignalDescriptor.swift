@@ -59,12 +59,16 @@ public final class SignalDescriptor {
         return requests
     }
 
-    /// From now on SIGTERM and SIGINT end the process at once, so that a second one gets through when the end
-    /// that the first one asked for takes too long.
-    public func letStopSignalsKill() {
-        for number in Self.stopSignals { _ = signal(number, SIG_DFL) }
-        var signals = Self.set(Self.stopSignals)
-        unsafe _ = pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    /// Runs what must be done before the process may die. SIGTERM and SIGINT are passed over meanwhile, but for no
+    /// longer than two seconds; after it they end the process at once, so that a second one gets through when the rest
+    /// takes too long.
+    ///
+    /// One within 200 ms is the first one again in any case: a key that bounced, or timeout(1), which signals its
+    /// child and then the whole process group.
+    public func deferringStopSignals<Value>(_ body: () -> Value) -> Value {
+        apus_defer_stop_signals()
+        defer { apus_stop_may_be_cut_short() }
+        return body()
     }
 
     private static func set(_ signals: [Int32]) -> sigset_t {
