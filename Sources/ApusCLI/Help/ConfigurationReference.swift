@@ -62,7 +62,11 @@ struct ConfigurationReference {
         ConfigurationReference(
             section: "control: { }", meaning: "A UNIX socket for orders. Without it there is none.",
             keys: [
-                ("socket", "Its absolute path, in a folder that not everybody may write to."),
+                (
+                    "socket",
+                    "Its absolute path, in a folder that not everybody may write to. The folder is made if only it is "
+                        + "missing and the one above is root's, such as /run."
+                ),
                 ("mode", "Its permissions in octal digits and quotes. Default: \"0600\"."),
                 ("group", "The group that owns it. Default: the process's own."),
             ]),

@@ -125,6 +125,38 @@ struct ServiceControlFileTests {
         _ = consume listener
     }
 
+    @Test("a folder that is missing is made in one of root's that only root may write to", .requires(.root))
+    func newFolder() throws {
+        let inner = folder.path + "/apus"
+        let configuration = ControlConfiguration(socket: inner + "/control.sock")
+        defer { unsafe rmdir(inner) }
+        let listener = try ControlListener(configuration)
+        #expect(facts(inner).map { $0.st_mode } == S_IFDIR | 0o755)
+        #expect(facts(configuration.socket) != nil)
+        _ = consume listener
+        // It stays, as a service manager's would not: the next start finds it.
+        #expect(facts(inner) != nil && facts(configuration.socket) == nil)
+        _ = try ControlListener(configuration)
+        #expect(unsafe rmdir(inner) == 0)
+        // One level only, and nothing where others could put something of theirs in its place.
+        let deep = ControlConfiguration(socket: inner + "/deep/control.sock")
+        #expect(throws: ServiceError.noFolder(path: deep.socket, folder: inner + "/deep")) {
+            _ = try ControlListener(deep)
+        }
+        for (mode, owner) in [(0o1777, 0), (0o755, 65534), (0o755, 0)] as [(mode_t, uid_t)] {
+            #expect(unsafe chmod(folder.path, mode) == 0)
+            #expect(unsafe chown(folder.path, owner, owner) == 0)
+            if (mode, owner) == (0o755, 0) {
+                _ = try ControlListener(configuration)
+            } else {
+                #expect(throws: ServiceError.noFolder(path: configuration.socket, folder: inner)) {
+                    _ = try ControlListener(configuration)
+                }
+                #expect(facts(inner) == nil)
+            }
+        }
+    }
+
     @Test("a folder that anybody may write to is refused, sticky or not", arguments: [0o777, 0o1777, 0o1773])
     func openFolder(mode: mode_t) throws {
         #expect(unsafe chmod(folder.path, mode) == 0)

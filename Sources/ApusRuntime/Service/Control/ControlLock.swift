@@ -43,16 +43,35 @@ struct ControlLock: ~Copyable {
     }
 
     private static func checkFolder(of socket: String) throws(ServiceError) {
-        let end = socket.lastIndex(of: "/") ?? socket.startIndex
-        let folder = end == socket.startIndex ? "/" : String(socket[..<end])
+        let folder = Self.folder(of: socket)
         var facts = stat()
-        guard unsafe stat(folder, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else {
-            if errno == EACCES {
-                throw .notPermitted(
-                    "a control socket at \(socket.quoted)", needs: "permission to enter \(folder.quoted)")
-            }
+        var code: Int32 = unsafe stat(folder, &facts) == 0 ? 0 : errno
+        if code == ENOENT, isRootsAlone(Self.folder(of: folder)) {
+            // As systemd's RuntimeDirectory= does. Another one that starts at this moment may have been first.
+            code = unsafe mkdir(folder, 0o755) == 0 || errno == EEXIST ? 0 : errno
+            if code == 0, unsafe stat(folder, &facts) != 0 { code = errno }
+        }
+        if code == EACCES {
+            throw .notPermitted(
+                "a control socket at \(socket.quoted)",
+                needs: "permission to enter \(folder.quoted), or to create it")
+        }
+        guard code == 0, facts.st_mode & S_IFMT == S_IFDIR else {
             throw .noFolder(path: socket, folder: folder)
         }
         guard facts.st_mode & S_IWOTH == 0 else { throw .openFolder(path: socket, folder: folder) }
+    }
+
+    /// Whether nobody but root can have put something into a folder, such as /run.
+    private static func isRootsAlone(_ folder: String) -> Bool {
+        var facts = stat()
+        guard unsafe lstat(folder, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else { return false }
+        return facts.st_uid == 0 && facts.st_mode & S_IWOTH == 0
+            && (facts.st_gid == 0 || facts.st_mode & S_IWGRP == 0)
+    }
+
+    private static func folder(of path: String) -> String {
+        let end = path.lastIndex(of: "/") ?? path.startIndex
+        return end == path.startIndex ? "/" : String(path[..<end])
     }
 }
