@@ -1,7 +1,9 @@
 import ApusConfig
 import ApusHost
+import ApusPorts
 import ApusRings
 import ApusWire
+import Glibc
 import NetworkLab
 import Testing
 
@@ -84,5 +86,52 @@ struct PortRangeTests {
                 "defaults: { backend: 'packet' }, workers: { cpus: [1, 0] }")
             #expect(OpenInterfaces.workerCount(["vb"], configuration, host) == 2)
         }
+    }
+
+    private func feature(_ name: String, of forwarder: Forwarder) -> PortGrant.Feature? {
+        forwarder.grants.first?.features.first { $0.name == name }
+    }
+
+    @Test(
+        "queues, workers and cores that were asked for are granted, or it is said why not",
+        arguments: ["packet", "xdp"])
+    func grants(backend: String) throws {
+        try inNamespace { _ in
+            var more: Forwarder! = try Forwarder(
+                try configuration("defaults: { backend: '\(backend)' }, workers: { cpus: [0, 1] }"))
+            let queues = try #require(feature("queues", of: more))
+            let workers = try #require(feature("workers", of: more))
+            let core = try #require(feature("core", of: more))
+            #expect(workers.requested == "2")
+            if backend == "xdp" {
+                #expect(queues == PortGrant.Feature("queues", requested: "all", granted: "1"))
+                #expect(workers.granted == "1")
+                #expect(workers.reason == "vb has 1 queue, and each worker needs one of every interface")
+            } else {
+                // Each worker has a socket of its own, which is a queue to it.
+                #expect(queues == PortGrant.Feature("queues", requested: "all", granted: "2"))
+                #expect(workers == PortGrant.Feature("workers", requested: "2", granted: "2"))
+            }
+            #expect(core == PortGrant.Feature("core", requested: "0", granted: "0"))
+            more = nil
+
+            let settings = "backend: '\(backend)'" + (backend == "xdp" ? ", queues: 1" : "")
+            let plain = try Forwarder(try configuration("defaults: { \(settings) }"))
+            let requested = backend == "xdp" ? "1" : "all"
+            #expect(
+                feature("queues", of: plain)
+                    == PortGrant.Feature("queues", requested: requested, granted: "1"))
+            #expect(plain.grants.allSatisfy { grant in grant.features.allSatisfy { $0.name != "core" } })
+            _ = plain.stop()
+        }
+    }
+
+    @Test("a worker that the kernel does not let on its core runs, and says so")
+    func refusedCore() {
+        let pinned = WorkerThread(name: "pinned", cpu: 0) {}
+        let refused = WorkerThread(name: "refused", cpu: 1023) {}
+        let free = WorkerThread(name: "free", cpu: nil) {}
+        for thread in [pinned, refused, free] { thread.join() }
+        #expect(pinned.pinFailure == nil && free.pinFailure == nil && refused.pinFailure == EINVAL)
     }
 }

@@ -23,11 +23,11 @@ struct Crew: ~Copyable {
     ///
     /// - Parameters:
     ///   - cpus: the cores to pin them to, one after the other; `nil` leaves that to the scheduler.
-    ///   - choices: by interface, how the choice of the backend went.
+    ///   - choices: by interface, what was granted beside what its driver says.
     ///   - ports: makes the ports of a worker, with the number of its interface for each.
     init<Driver: PortDriver & ~Copyable, Failure: Error>(
         workers: Int, interfaces: Int, slots: Int, waiting: Int, idle: IdlePolicy, cpus: [Int]?,
-        copiesBetweenPorts: Bool, choices: [PortGrant.Feature],
+        copiesBetweenPorts: Bool, choices: [[PortGrant.Feature]],
         ports make: (_ worker: Int) throws(Failure) -> WorkerPorts<Driver>
     ) throws(Failure) {
         members = try FixedArray(count: workers) { (number) throws(Failure) in
@@ -73,7 +73,7 @@ struct WorkerPorts<Driver: PortDriver & ~Copyable>: ~Copyable {
 extension Crew.Member {
     init<Driver: PortDriver & ~Copyable>(
         _ workerPorts: consuming WorkerPorts<Driver>, number: Int, interfaces: Int, slots: Int, waiting: Int,
-        idle: IdlePolicy, cpu: Int?, copiesBetweenPorts: Bool, choices: [PortGrant.Feature]
+        idle: IdlePolicy, cpu: Int?, copiesBetweenPorts: Bool, choices: [[PortGrant.Feature]]
     ) {
         let inbox = SPSCRing<Orders>(minimumCapacity: 4)
         let outbox = SPSCRing<Orders>(minimumCapacity: 8)
@@ -83,15 +83,8 @@ extension Crew.Member {
         let interfaceOfPort = workerPorts.interfaceOfPort
         let count = interfaceOfPort.count
         board = WorkerBoard(slots: slots, ports: count)
-        var grants: [PortGrant] = []
-        for port in 0..<count {
-            let grant = workerPorts.ports[port].grant
-            grants.append(
-                PortGrant(
-                    backend: grant.backend, interface: grant.interface, queue: grant.queue,
-                    features: [choices[interfaceOfPort[port]]] + grant.features))
-        }
-        self.grants = grants
+        var granted: [PortGrant] = []
+        for port in 0..<count { granted.append(workerPorts.ports[port].grant) }
         var portOfInterface = [Int](repeating: -1, count: interfaces)
         for (port, interface) in interfaceOfPort.enumerated().reversed() { portOfInterface[interface] = port }
         let worker = ForwardWorker(
@@ -107,5 +100,20 @@ extension Crew.Member {
             var worker = handoff.take()
             worker.run(board)
         }
+        let refused = thread.pinFailure
+        let core = cpu.map { [PortGrant.Feature(core: $0, refused: refused)] }
+        grants = granted.enumerated().map { port, grant in
+            PortGrant(
+                backend: grant.backend, interface: grant.interface, queue: grant.queue,
+                features: choices[interfaceOfPort[port]] + grant.features + (core ?? []))
+        }
+    }
+}
+
+extension PortGrant.Feature {
+    fileprivate init(core: Int, refused code: Int32?) {
+        self.init(
+            "core", requested: "\(core)", granted: code == nil ? "\(core)" : "any",
+            reason: code.map { "the kernel refused it: \(ServiceError.text(of: $0))" })
     }
 }

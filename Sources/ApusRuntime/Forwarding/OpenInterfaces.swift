@@ -17,8 +17,8 @@ final class OpenInterfaces {
     /// Their names; the position is the interface's number.
     let names: [String]
     private(set) var opened: [Opened] = []
-    /// By number: how the choice of the backend went.
-    private(set) var choices: [PortGrant.Feature] = []
+    /// By number: what became of the backend, the queues and the workers that were asked for.
+    private(set) var choices: [[PortGrant.Feature]] = []
     /// How many workers there are to be.
     let workers: Int
     /// By number: the index it had when it was opened, and has for life. A name may go over to another.
@@ -37,7 +37,8 @@ final class OpenInterfaces {
             let (interface, choice) = try Self.open(
                 name, options, endpoints, workers: workers, sharing: memory)
             opened.append(interface)
-            choices.append(choice)
+            choices.append(
+                [choice, queueGrant(of: interface, options), workerGrant(configuration)].compactMap(\.self))
         }
         try serve(endpoints)
     }

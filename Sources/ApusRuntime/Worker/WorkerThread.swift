@@ -7,26 +7,37 @@ import Glibc
 package final class WorkerThread: @unchecked Sendable {
     private var thread = pthread_t()
     private let name: String
-    private let cpu: Int?
     private let body: () -> Void
+    /// The error number of a kernel that did not let it on the core that was named; it runs on any then.
+    package private(set) var pinFailure: Int32?
 
     /// Starts a thread that runs `body` once.
     ///
     /// - Parameters:
     ///   - name: what `ps -T` and perf show; 15 bytes of it.
-    ///   - cpu: the core to stay on; `nil` leaves that to the scheduler.
+    ///   - cpu: the core to stay on, see ``pinFailure``; `nil` leaves that to the scheduler.
     package init(name: String, cpu: Int?, _ body: sending @escaping () -> Void) {
         self.name = String(name.prefix(15))
-        self.cpu = cpu
         self.body = body
-        // Sound: the new thread takes over the reference that is retained for it here.
-        let started = unsafe pthread_create(
-            &thread, nil,
+        var started = start(on: cpu)
+        if started == EINVAL, cpu != nil {
+            pinFailure = started
+            started = start(on: nil)
+        }
+        precondition(started == 0, "no thread could be started: \(started)")
+    }
+
+    private func start(on cpu: Int?) -> Int32 {
+        // Sound: the new thread takes over the reference that is retained for it here, if there is one.
+        let own = unsafe Unmanaged.passRetained(self)
+        let code = unsafe apus_start_thread(
+            &thread, cpu.map { Int32(clamping: $0) } ?? -1,
             { context in
                 unsafe Unmanaged<WorkerThread>.fromOpaque(context!).takeRetainedValue().run()
                 return nil
-            }, Unmanaged.passRetained(self).toOpaque())
-        precondition(started == 0, "no thread could be started: \(started)")
+            }, own.toOpaque())
+        if code != 0 { unsafe own.release() }
+        return code
     }
 
     private func run() {
@@ -34,8 +45,6 @@ package final class WorkerThread: @unchecked Sendable {
         var all = sigset_t()
         unsafe sigfillset(&all)
         unsafe _ = pthread_sigmask(SIG_BLOCK, &all, nil)
-        // The core was checked when the workers were planned; a failure here leaves the scheduler free.
-        if let cpu { _ = apus_pin_thread(Int32(cpu)) }
         body()
     }
 

@@ -1,0 +1,38 @@
+import ApusConfig
+import ApusPorts
+
+/// Queues and workers: what was asked for, which no driver knows of, and what came of it.
+extension OpenInterfaces {
+    /// The queues of an interface. AF_XDP has as many as were asked for, or does not start; where AF_PACKET had to
+    /// take its place, there is one for each worker.
+    func queueGrant(of interface: Opened, _ options: PortConfiguration) -> PortGrant.Feature {
+        let requested = options.queues.map(String.init) ?? "all"
+        if case .xdp(let interface) = interface {
+            return PortGrant.Feature("queues", requested: requested, granted: "\(interface.queueCount)")
+        }
+        return PortGrant.Feature(
+            "queues", requested: requested, granted: "\(workers)",
+            reason: options.queues == nil || options.queues == workers
+                ? nil : "AF_PACKET has one for each worker")
+    }
+
+    /// The workers, if they were asked for or there are fewer than an interface has queues.
+    func workerGrant(_ configuration: ForwarderConfiguration) -> PortGrant.Feature? {
+        var least: (name: String, queues: Int)?
+        var most = 0
+        for name in names where configuration.port(on: name).backend != .packet {
+            let queues = Self.receiveQueues(of: name)
+            most = max(most, queues)
+            if queues < least?.queues ?? .max { least = (name, queues) }
+        }
+        let asked = configuration.workers.count ?? configuration.workers.cpus?.count
+        guard asked != nil || most > workers else { return nil }
+        let wanted = asked ?? most
+        let reason = least.map { least in
+            "\(least.name) has \(least.queues) queue\(least.queues == 1 ? "" : "s"), and each worker needs one of "
+                + "every interface"
+        }
+        return PortGrant.Feature(
+            "workers", requested: "\(wanted)", granted: "\(workers)", reason: wanted > workers ? reason : nil)
+    }
+}
