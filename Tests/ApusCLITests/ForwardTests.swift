@@ -30,10 +30,10 @@ import Testing
             name: "x",
             text: """
                 {
-                  interfaces: [{
-                    name: "eth0", backend: "xdp", mode: "native", zeroCopy: "require", hugepages: "never", queues: 2,
+                  defaults: {
+                    backend: "xdp", mode: "native", zeroCopy: "require", hugepages: "never", queues: 2,
                     ringSize: 1024, frameSize: 4096, frames: 8192, busyPoll: { microseconds: 30, budget: 16 },
-                  }],
+                  },
                   streams: [{
                     listen: "192.0.2.1:5004", to: ["198.51.100.7:5004", "[2001:db8::7]:5004"], interface: "eth0",
                     ttl: 9, rtp: false,
@@ -47,9 +47,12 @@ import Testing
         #expect(try configuration(words) == ForwarderConfiguration(parsing: file))
     }
 
-    @Test func `without an interface the options of a port are the defaults`() throws {
-        let read = try configuration(least + ["--backend", "packet"])
+    @Test(arguments: [[], ["--interface", "eth0"]])
+    func `the options of a port are those of each interface, whichever is listened on`(more: [String]) throws
+    {
+        let read = try configuration(least + ["--backend", "packet"] + more)
         #expect(read.interfaces.isEmpty && read.port(on: "eth7").backend == .packet)
+        #expect(read.streams[0].interface == more.last)
     }
 
     @Test func `no option is without effect`() throws {

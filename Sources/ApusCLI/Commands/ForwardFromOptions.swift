@@ -5,14 +5,9 @@ extension Forward {
     static func configurationFromOptions(_ invocation: Invocation) throws(ExitFailure)
         -> ForwarderConfiguration
     {
-        let port = try port(invocation)
-        let stream = try stream(invocation)
-        let interfaces = stream.interface.map {
-            [InterfaceConfiguration(name: $0, port: port, map: options(["name": interface]))]
-        }
+        // No interface is listed: the one to listen on is the stream's, and those it leaves by follow from the routes.
         let configuration = ForwarderConfiguration(
-            streams: [stream], interfaces: interfaces ?? [],
-            defaults: interfaces == nil ? port : PortConfiguration(),
+            streams: [try stream(invocation)], defaults: try port(invocation),
             control: invocation.text(control).map {
                 ControlConfiguration(socket: $0, map: options(["socket": control]))
             },

@@ -39,7 +39,10 @@ extension Forward {
 
     static let interface = Option(
         long: "interface", short: "i", value: .init(name: "IF", completion: .interface),
-        help: "The interface to listen on.", defaultText: "the one that has the listening address",
+        help:
+            "The interface to listen on; a group is joined there. The routes say by which the stream leaves, and all else "
+            + "in this section is for both.",
+        defaultText: "the one that has the listening address",
         section: "Interface")
     static let backend = Option(
         long: "backend", short: "b",

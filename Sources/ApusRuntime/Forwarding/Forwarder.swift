@@ -63,10 +63,10 @@ public final class Forwarder {
     private static func check(
         _ configuration: ForwarderConfiguration, on host: HostView
     ) throws(ForwarderError) -> [String] {
-        for interface in configuration.interfaces {
+        for stream in configuration.streams {
             // Of a file this is an error with a place; an option's has a place among the exit codes.
-            guard case .option = interface.map["name"] else { continue }
-            _ = try ForwarderError.lift { () throws(HostError) in try host.link(named: interface.name) }
+            guard let name = stream.interface, case .option = stream.map["interface"] else { continue }
+            _ = try ForwarderError.lift { () throws(HostError) in try host.link(named: name) }
         }
         return try ForwarderError.lift { () throws(ConfigurationErrors) in
             try configuration.validate()
