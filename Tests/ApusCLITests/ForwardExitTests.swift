@@ -96,6 +96,20 @@ struct ForwardExitTests {
             file.errors.hasPrefix("apus forward: \(path):2:11: listening on port 53 needs"), "\(file.errors)")
     }
 
+    @Test func `a listening address that can't be is told once, and nothing about the destinations`() throws {
+        let net = try ToolLab("cause")
+        defer { net.close() }
+        for (listen, cause) in [
+            ("127.0.0.1:5004", "127.0.0.1 is a loopback address: no packet from a network arrives there"),
+            ("10.9.9.9:5004", "10.9.9.9 is not an address of this host; it has: 192.0.2.2"),
+        ] {
+            let (options, file, path) = try run(in: net.b, listen: listen, to: "192.0.2.1:5004")
+            #expect(options.errors == "apus forward: --listen: \(cause)\n")
+            #expect(file.errors.contains("the configuration has 1 error:\n\(path):2:11: \(cause)\n"))
+            #expect(!file.errors.contains("\(path):2:3"), "\(file.errors)")
+        }
+    }
+
     @Test func `what is missing is asked for in the words of who gave the rest`() throws {
         let net = try ToolLab("words")
         defer { net.close() }

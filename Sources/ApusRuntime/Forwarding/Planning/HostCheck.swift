@@ -41,6 +41,9 @@ struct HostCheck {
             if let link = listeningLink(stream) {
                 addFound(link, stream.map["listen"], stream)
                 checkMACAddress(link, stream)
+            } else if stream.interface != nil || !stream.listen.address.isAny {
+                // It can't listen, and the rest makes no sense either, as it would be sent from that address.
+                continue
             }
             for (number, destination) in stream.to.enumerated() {
                 if let link = leavingLink(stream, destination, at: stream.map["to", number]) {
