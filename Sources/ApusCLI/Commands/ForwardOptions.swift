@@ -16,7 +16,7 @@ extension Forward {
     static let listen = Option(
         long: "listen", short: "l", value: .init(name: "ADDR:PORT"),
         help:
-            "Where the stream arrives: an address of this host, 0.0.0.0 or [::] for any, or a group to join on --interface.",
+            "Where the stream arrives: an address of this host, 0.0.0.0 or [::] for any on each interface, or a group to join on --interface.",
         section: "Stream")
     static let to = Option(
         long: "to", short: "t", value: .init(name: "ADDR:PORT"),
@@ -42,7 +42,7 @@ extension Forward {
         help:
             "The interface to listen on; a group is joined there. The routes say by which the stream leaves, and all else "
             + "in this section is for both.",
-        defaultText: "the one that has the listening address",
+        defaultText: "the one that has the listening address, each one for any",
         section: "Interface")
     static let backend = Option(
         long: "backend", short: "b",

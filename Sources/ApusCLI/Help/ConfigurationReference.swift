@@ -31,13 +31,15 @@ struct ConfigurationReference {
                 ("name", "What the stream is called in statistics. Default: its listening address and port."),
                 (
                     "listen",
-                    "Where it arrives, as \"address:port\". 0.0.0.0 or [::] means any address; a multicast group is joined on \"interface\"."
+                    "Where it arrives, as \"address:port\". 0.0.0.0 or [::] means any address, on each interface that is up and has "
+                        + "one of the family at the start, or on those that \"interfaces\" lists; a multicast group is "
+                        + "joined on \"interface\"."
                 ),
                 ("to", "Where it goes: an array of \"address:port\", hosts or multicast groups."),
                 (
                     "interface",
-                    "The interface it listens on. Default: the one that has the listening address. Of a VLAN "
-                        + "interface it is the one beneath that is opened; tags do not choose a stream."
+                    "The interface it listens on. Default: the one that has the listening address, and each one for any "
+                        + "address. Of a VLAN interface it is the one beneath that is opened; tags do not choose a stream."
                 ),
                 (
                     "ttl",

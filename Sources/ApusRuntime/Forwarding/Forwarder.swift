@@ -40,6 +40,8 @@ public final class Forwarder {
     private var isStopped = false
     /// What the XDP programs had counted when they were taken off.
     private var lastSteering: [ForwarderStatus.Steering] = []
+    /// What is legal in the configuration, and may not be what was meant on this host, with its place.
+    public private(set) var warnings: [ConfigurationError] = []
 
     /// Checks the configuration against the host, opens the interfaces and starts the workers.
     ///
@@ -48,21 +50,22 @@ public final class Forwarder {
         self.configuration = configuration
         let host = try ForwarderError.lift { () throws(HostError) in try HostView() }
         self.host = host
-        let names = try Self.check(configuration, on: host)
+        let needed = try Self.check(configuration, on: host)
+        warnings = needed.warnings
         directory = StreamDirectory(slots: configuration.limits.streams)
         places = directory.assign(configuration.streams)!
         var guards = PortGuards()
         try guards.update(to: configuration, host: host)
         self.guards = guards
-        interfaces = try OpenInterfaces(names, configuration: configuration, host: host)
+        interfaces = try OpenInterfaces(needed.names, configuration: configuration, host: host)
         crew = try interfaces.makeCrew(configuration)
         try replan()
     }
 
-    /// Holds a configuration against itself and the host. Gives the names of the interfaces it needs.
+    /// Holds a configuration against itself and the host. Gives the interfaces it needs.
     private static func check(
         _ configuration: ForwarderConfiguration, on host: HostView
-    ) throws(ForwarderError) -> [String] {
+    ) throws(ForwarderError) -> NeededInterfaces {
         for stream in configuration.streams {
             // Of a file this is an error with a place; an option's has a place among the exit codes.
             guard let name = stream.interface, case .option = stream.map["interface"] else { continue }
@@ -122,10 +125,17 @@ public final class Forwarder {
     /// Takes up another configuration while packets flow.
     ///
     /// Streams that stay lose no packet and keep their statistics. When it can't be taken up, the
-    /// one before goes on unchanged.
+    /// one before goes on unchanged. An interface that has come since the start is not opened; where only listening
+    /// at any address asks for it, ``warnings`` name it.
     public func reload(_ new: ForwarderConfiguration) throws(ForwarderError) {
-        let names = try Self.check(new, on: host)
-        if let reason = interfaces.reasonToRestart(names, old: configuration, new: new) {
+        var needed = try Self.check(new, on: host)
+        for name in needed.leaveOut(butFor: interfaces.names) {
+            needed.warnings.append(
+                new.error(
+                    "what comes in by \(name), which was not there at the start, is not received before a restart",
+                    at: .unknown))
+        }
+        if let reason = interfaces.reasonToRestart(needed.names, old: configuration, new: new) {
             throw .needsRestart(reason)
         }
         // On copies, so that the old ones go on when a later step fails.
@@ -136,6 +146,7 @@ public final class Forwarder {
         try guards.update(to: new, host: host)
         try interfaces.serve(OpenInterfaces.endpoints(of: new, on: host))
         (self.directory, self.places, self.guards, configuration) = (directory, places, guards, new)
+        warnings = needed.warnings
         // Should the host not answer now, `attend` asks it again.
         isPlanStale = true
         try replan()

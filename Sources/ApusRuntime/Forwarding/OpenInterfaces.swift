@@ -272,12 +272,3 @@ extension PortConfiguration {
         }
     }
 }
-
-extension IPAddress {
-    fileprivate func isOfFamily(of other: IPAddress) -> Bool {
-        switch (self, other) {
-        case (.v4, .v4), (.v6, .v6): true
-        default: false
-        }
-    }
-}

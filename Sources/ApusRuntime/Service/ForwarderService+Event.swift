@@ -14,6 +14,8 @@ extension ForwarderService {
         case reloadFailed(String)
         /// Something did not work, and the forwarder goes on; told once in ten seconds.
         case trouble(String)
+        /// Something in the configuration is legal, and may not be what was meant on this host.
+        case warning(ConfigurationError)
         /// It ends.
         case stopping(Asker)
 
@@ -27,6 +29,7 @@ extension ForwarderService {
                     + "stream\(configuration.streams.count == 1 ? "" : "s")"
             case .reloadFailed(let reason): "the configuration stays as it was: \(reason)"
             case .trouble(let text): text
+            case .warning(let warning): "\(warning)"
             case .stopping(let asker): "stopping, asked by \(asker)"
             }
         }

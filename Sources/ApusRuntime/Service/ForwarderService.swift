@@ -67,6 +67,7 @@ public final class ForwarderService {
         onTick: (ForwarderStatus) -> Void, onEvent: (Event) -> Void
     ) -> ForwarderStatus {
         cache.serve(forwarder)
+        for warning in forwarder.warnings { onEvent(.warning(warning)) }
         onEvent(.ready)
         notifier.ready(summary)
         var schedule = Schedule(statistics: statisticsInterval, watchdog: notifier.watchdogInterval)
@@ -172,7 +173,8 @@ public final class ForwarderService {
             }
             control?.answerWaiting(answer)
             onEvent(.reloaded(configuration))
-            } catch {
+            for warning in forwarder.warnings { onEvent(.warning(warning)) }
+        } catch {
             control?.answerWaiting(.failed("\(error)"))
             onEvent(.reloadFailed("\(error)"))
         }

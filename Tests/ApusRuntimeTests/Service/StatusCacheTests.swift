@@ -10,6 +10,7 @@ import Testing
 struct StatusCacheTests {
     /// A forwarder with other figures each time it is asked.
     private final class Counting: ServedForwarder {
+        let warnings: [ConfigurationError] = []
         var descriptor: Int32 { -1 }
         private var calls: UInt64 = 0
         private let streams: [ForwarderStatus.Stream]

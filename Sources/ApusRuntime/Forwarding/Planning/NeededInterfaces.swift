@@ -1,0 +1,31 @@
+import ApusConfig
+
+/// The interfaces that a configuration needs on a host.
+struct NeededInterfaces {
+    /// Those to open, each once.
+    private(set) var names: [String] = []
+    /// Those of them that are listened on only because a stream listens at any address; it can do without them.
+    private(set) var optional: Set<String> = []
+    /// What is legal, and may not be what was meant.
+    var warnings: [ConfigurationError] = []
+
+    /// Adds one that some stream can't do without.
+    mutating func add(_ name: String) {
+        optional.remove(name)
+        if !names.contains(name) { names.append(name) }
+    }
+
+    /// Adds one that is listened on as any other is.
+    mutating func addOptional(_ name: String) {
+        guard !names.contains(name) else { return }
+        names.append(name)
+        optional.insert(name)
+    }
+
+    /// Leaves out those that can be done without and are not open, and gives their names.
+    mutating func leaveOut(butFor open: [String]) -> [String] {
+        let left = names.filter { optional.contains($0) && !open.contains($0) }
+        names.removeAll { left.contains($0) }
+        return left
+    }
+}
