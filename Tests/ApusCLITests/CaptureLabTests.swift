@@ -117,7 +117,7 @@ struct CaptureLabTests {
         .requires(.root, .program("tshark")),
         arguments: [("in", ["8"]), ("out", ["0"]), ("both", ["8", "0"])])
     func `it captures what comes, what goes, or both`(way: String, types: [String]) throws {
-        let net = try ToolLab("capture-way")
+        let net = try Pair("capture-way")
         defer { net.close() }
         let file = try ScratchFile(suffix: "pcapng")
         let running = try net.b.start(
@@ -136,7 +136,7 @@ struct CaptureLabTests {
 
     @Test(.requires(.root, .program("tshark")))
     func `it says beforehand that an XDP program is on the interface, and may take packets`() throws {
-        let net = try ToolLab("capture-xdp")
+        let net = try Pair("capture-xdp")
         defer { net.close() }
         let forward = try net.b.start(
             [

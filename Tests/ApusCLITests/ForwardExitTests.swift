@@ -97,7 +97,7 @@ struct ForwardExitTests {
     }
 
     @Test func `a listening address that can't be is told once, and nothing about the destinations`() throws {
-        let net = try ToolLab("cause")
+        let net = try Pair("cause")
         defer { net.close() }
         for (listen, cause) in [
             ("127.0.0.1:5004", "127.0.0.1 is a loopback address: no packet from a network arrives there"),
@@ -111,7 +111,7 @@ struct ForwardExitTests {
     }
 
     @Test func `what is missing is asked for in the words of who gave the rest`() throws {
-        let net = try ToolLab("words")
+        let net = try Pair("words")
         defer { net.close() }
         let (options, file, path) = try run(in: net.b, listen: "239.1.2.3:5004", to: "192.0.2.1:5004")
         #expect(

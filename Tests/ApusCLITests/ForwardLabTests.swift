@@ -11,7 +11,7 @@ struct ForwardLabTests {
         .requires(.root),
         arguments: [("xdp", "vb: xdp, native, copy, 2 queues\n"), ("packet", "vb: packet, copy, ")])
     func `it says in a short line what each interface was granted`(backend: String, line: String) throws {
-        let net = try ToolLab("forward-grant", queues: 2)
+        let net = try Pair("forward-grant", queues: 2)
         defer { net.close() }
         let running = try net.b.start([apusPath, "forward"] + Self.stream + ["--backend", backend])
         try running.waitForLine(containing: "ready", timeout: .seconds(30))
@@ -21,7 +21,7 @@ struct ForwardLabTests {
     }
 
     @Test(.requires(.root)) func `a configuration from standard input runs, and is not read again`() throws {
-        let net = try ToolLab("forward-input")
+        let net = try Pair("forward-input")
         defer { net.close() }
         let text = #"{ streams: [{ listen: "192.0.2.2:5004", to: ["192.0.2.1:5006"] }] }"#
         let running = try net.b.start([apusPath, "forward", "--config", "-"], input: text)
@@ -38,7 +38,7 @@ struct ForwardLabTests {
     func `a terminal that hangs up ends it only where it shows figures there`(stats: Bool, expected: String)
         throws
     {
-        let net = try ToolLab("forward-hangup")
+        let net = try Pair("forward-hangup")
         defer { net.close() }
         let program = """
             import os, pty, signal, sys, time

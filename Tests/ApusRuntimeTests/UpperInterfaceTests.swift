@@ -66,7 +66,7 @@ struct UpperInterfaceTests {
                         StreamConfiguration(
                             listen: Endpoint(listen)!, to: [Endpoint("10.2.0.1:5006")!], interface: interface)
                     ])
-                return try HostCheck.interfaces(for: configuration, on: host)
+                return try HostCheck.interfaces(for: configuration, on: host).names
             }
             let own = MACAddress(Self.mac)!
             let (theirs, listen) = (try #require(near.macAddress), "0.0.0.0:5004")
