@@ -3,10 +3,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: help setup build install install-files uninstall demo test fuzz sanitize docs format lint clean
+.PHONY: help setup build install install-files uninstall demo test fuzz sanitize bench bench-check docs format lint clean
 
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
+# The suites that make bench measures; none for all. JSON: a file for the figures.
+SUITE ?=
+JSON ?=
 # Packages are installed with these words of debian-packages.txt's first column.
 WITH ?= build
 SWIFT_FILES = $$(git ls-files '*.swift')
@@ -20,6 +23,8 @@ help:
 	make setup      only install the Debian packages that are missing
 	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
 	make sanitize   the tests under the address and the thread sanitizer
+	make bench      measure beside C and DPDK; SUITE=rings for one suite, JSON=FILE for the figures
+	make bench-check  a short run that fails when a target of Benchmarks/targets.json is missed
 	make docs       the API's documentation as a web site: .build/docs
 	make format     format the sources; make lint checks them
 	EOF
@@ -106,6 +111,14 @@ sanitize:
 	swift test --no-parallel -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
 		--filter 'ApusRingsTests|ApusPortsTests|ApusRuntimeTests'
 
+bench:
+	@$(MAKE) --no-print-directory setup WITH="build bench"
+	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)")
+
+bench-check:
+	@$(MAKE) --no-print-directory setup WITH="build bench"
+	Benchmarks/run.sh --check $(SUITE)
+
 # One site for all rooms, since users import all of them as Apus.
 docs:
 	@$(MAKE) --no-print-directory setup
@@ -130,4 +143,4 @@ lint:
 	@swift format lint --strict --configuration .swift-format $(SWIFT_FILES) </dev/null
 
 clean:
-	@rm -rf .build Examples/.build Tests/Fuzz/.build
+	@rm -rf .build Examples/.build Tests/Fuzz/.build Benchmarks/.build

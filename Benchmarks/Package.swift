@@ -1,0 +1,31 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// As in the package at the root.
+let rules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+// The C twins are not compiled here but by run.sh, with the same clang at -O3 (SwiftPM's is -O2, and only an
+// unsafe flag changes that), into a library beside the products. CTwins is its header.
+let package = Package(
+    name: "Benchmarks",
+    dependencies: [.package(name: "Apus", path: "..")],
+    targets: [
+        .target(name: "CTwins", linkerSettings: [.linkedLibrary("apustwins")]),
+        .target(name: "CMeter"),
+        // Measuring, statistics, reports: knows nothing of packets.
+        .target(name: "Harness", dependencies: ["CMeter"], swiftSettings: rules),
+        // The suites.
+        .executableTarget(
+            name: "bench",
+            dependencies: ["Harness", "CTwins", "CMeter", .product(name: "Apus", package: "Apus")],
+            swiftSettings: rules),
+        .testTarget(
+            name: "HarnessTests", dependencies: ["Harness"], exclude: ["Fixtures"], swiftSettings: rules),
+    ]
+)

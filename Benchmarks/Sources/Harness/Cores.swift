@@ -1,0 +1,64 @@
+import CMeter
+import Foundation
+import Synchronization
+
+/// The cores that are measured on: one for the measuring thread, another for its partner.
+package struct Cores: Sendable {
+    /// Where the measuring thread runs: the last core, as the first has most interrupts.
+    package let own: Int
+    /// Another one; `nil` on a machine with only one.
+    package let other: Int?
+
+    /// Pins the calling thread, or says why that failed.
+    package init() throws {
+        var cores = [Int32](repeating: 0, count: 1024)
+        let count = Int(unsafe meter_cores(&cores, 1024))
+        own = count > 0 ? Int(cores[count - 1]) : 0
+        other = count > 1 ? Int(cores[count - 2]) : nil
+        let error = meter_pin(Int32(own))
+        guard error == 0 else { throw POSIXError(POSIXErrorCode(rawValue: error) ?? .EINVAL) }
+    }
+}
+
+/// A thread on the other core, which does one half of what takes two.
+package final class Partner: @unchecked Sendable {
+    // Written while `phase` is `idle`, read by the thread while it is `working`.
+    private nonisolated(unsafe) var job: () -> Void = {}
+    private let phase = Atomic<Int>(0)
+    private static var idle: Int { 0 }
+    private static var working: Int { 1 }
+
+    /// A partner that is pinned to that core.
+    package init(core: Int) {
+        let thread = Thread { [self] in
+            precondition(meter_pin(Int32(core)) == 0, "core \(core) can't be used")
+            wait()
+        }
+        thread.stackSize = 4 << 20
+        thread.start()
+    }
+
+    /// Does `job` on the other core and `body` here, and returns when both are done.
+    package func during(_ job: @escaping () -> Void, _ body: () -> Void) {
+        unsafe self.job = job
+        phase.store(Self.working, ordering: .releasing)
+        body()
+        while phase.load(ordering: .acquiring) == Self.working {}
+    }
+
+    /// Spins for some milliseconds, so that it is at once there in the next round, then looks every 100 µs.
+    private func wait() -> Never {
+        var spins = 0
+        while true {
+            if phase.load(ordering: .acquiring) == Self.working {
+                unsafe job()
+                phase.store(Self.idle, ordering: .releasing)
+                spins = 0
+            } else if spins < 10_000_000 {
+                spins += 1
+            } else {
+                usleep(100)
+            }
+        }
+    }
+}

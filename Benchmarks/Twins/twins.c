@@ -1,0 +1,3 @@
+#include "CTwins.h"
+
+const char *twins_compiler(void) { return __VERSION__ " " TWIN_FLAGS; }

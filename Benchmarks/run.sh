@@ -1,0 +1,40 @@
+#!/bin/sh
+# run.sh [SUITE...] [--quick] [--json FILE]: builds, and measures all suites or these.
+# run.sh --check [SUITE...]: the tests of the harness, then a quick run that fails when a target is missed.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+twins="$here/.build/twins"
+mkdir -p "$twins"
+
+# The clang of the Swift toolchain, for the same processors as swiftc: one LLVM compiles both, both at its
+# highest level of optimization.
+clang="$(dirname "$(readlink -f "$(command -v swift)")")/clang"
+flags=-O3
+"$clang" $flags -DTWIN_FLAGS="\"$flags\"" -std=gnu11 -Wall -Werror -fPIC -shared \
+    -I "$here/Sources/CTwins/include" -isystem /usr/include/dpdk \
+    -isystem "/usr/include/$(uname -m)-linux-gnu/dpdk" \
+    -o "$twins/libapustwins.so.new" "$here"/Twins/*.c -lrte_mbuf -lrte_mempool -lrte_ring -lrte_eal
+mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
+
+swift build --package-path "$here" -c release --build-tests -Xlinker "-L$twins" -Xlinker -rpath -Xlinker "$twins" \
+    >"$twins/build.log" 2>&1 || {
+    cat "$twins/build.log" >&2
+    exit 1
+}
+bench="$here/.build/release/bench"
+commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
+compiler=$(swift --version 2>/dev/null | sed -n 's/^Swift version //p')
+
+[ "${1:-}" = --check ] || exec "$bench" run "$@" --commit "$commit" --swift "$compiler"
+shift
+swift test --package-path "$here" -c release --skip-build >"$twins/test.log" 2>&1 || {
+    cat "$twins/test.log" >&2
+    exit 1
+}
+# That the check finds what it is for: in these results one ratio was made worse.
+if "$bench" check --results "$here/Tests/HarnessTests/Fixtures/missed.json" \
+    --targets "$here/targets.json" >/dev/null; then
+    echo "bench: the check passes results that miss a target" >&2
+    exit 1
+fi
+exec "$bench" run "$@" --quick --targets "$here/targets.json" --commit "$commit" --swift "$compiler"
