@@ -29,16 +29,30 @@ struct RingSlots<Element: ~Copyable> {
     @inlinable @inline(__always)
     func moveIn(at index: UInt, from source: UnsafeMutablePointer<Element>, count: Int) {
         let run = unsafe run(from: index, count: count)
-        unsafe moveElements(from: source, to: self[index], count: run)
-        if run < count { unsafe moveElements(from: source + run, to: first, count: count &- run) }
+        if run < count { return unsafe moveInRound(at: index, from: source, count: count, run: run) }
+        unsafe moveElements(from: source, to: self[index], count: count)
     }
 
     /// Moves `count` elements out of the filled slots from `index` on to `destination`.
     @inlinable @inline(__always)
     func moveOut(at index: UInt, to destination: UnsafeMutablePointer<Element>, count: Int) {
         let run = unsafe run(from: index, count: count)
+        if run < count { return unsafe moveOutRound(at: index, to: destination, count: count, run: run) }
+        unsafe moveElements(from: self[index], to: destination, count: count)
+    }
+
+    // Round the end of the memory: once in a ring's length, so apart, to take no registers from the rest.
+
+    @inlinable @inline(never)
+    func moveInRound(at index: UInt, from source: UnsafeMutablePointer<Element>, count: Int, run: Int) {
+        unsafe moveElements(from: source, to: self[index], count: run)
+        unsafe moveElements(from: source + run, to: first, count: count &- run)
+    }
+
+    @inlinable @inline(never)
+    func moveOutRound(at index: UInt, to destination: UnsafeMutablePointer<Element>, count: Int, run: Int) {
         unsafe moveElements(from: self[index], to: destination, count: run)
-        if run < count { unsafe moveElements(from: first, to: destination + run, count: count &- run) }
+        unsafe moveElements(from: first, to: destination + run, count: count &- run)
     }
 
     /// Drops the elements in the filled slots from `index` up to `end`.

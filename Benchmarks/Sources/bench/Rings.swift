@@ -221,11 +221,12 @@ private func loopExchange<P: Producing & ~Copyable, C: Consuming & ~Copyable>(
         return
     }
     let input = unsafe elements.input.span.extracting(first: bulk)
+    // Sound: integers need no initializing or destroying, and the memory stays.
+    var room = unsafe OutputSpan(buffer: elements.output, initializedCount: 0)
     for _ in 0..<repeats {
         while !producer.put(input) { meter_pause() }
-        // Sound: integers need no initializing or destroying, and the memory stays.
-        var room = unsafe OutputSpan(buffer: elements.output, initializedCount: 0)
         while !consumer.take(bulk, &room) { meter_pause() }
+        room.removeAll()
     }
 }
 
@@ -249,9 +250,10 @@ private func loopConsume<C: Consuming & ~Copyable>(
         for _ in 0..<repeats { while consumer.take() == nil { meter_pause() } }
         return
     }
+    // As above.
+    var room = unsafe OutputSpan(buffer: memory, initializedCount: 0)
     for _ in 0..<repeats {
-        // As above.
-        var room = unsafe OutputSpan(buffer: memory, initializedCount: 0)
         while !consumer.take(bulk, &room) { meter_pause() }
+        room.removeAll()
     }
 }

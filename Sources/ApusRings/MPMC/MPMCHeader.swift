@@ -62,13 +62,17 @@ extension RingWordPair {
                 known = peer.tail.load(ordering: .acquiring)
                 room = Int(truncatingIfNeeded: known &+ ahead &- index)
             }
-            let count = min(room, wanted)
-            if count < least || count <= 0 {
-                let now = head.load(ordering: .relaxed)
-                // Full or empty is only true of the head as it is; an outdated one was compared otherwise.
-                if now == index { return (index, 0) }
-                index = now
-                continue
+            // A branch rather than a minimum: predicted, it lets what follows go on without the loads above.
+            var count = wanted
+            if room < wanted {
+                count = room
+                if count < least || count <= 0 {
+                    let now = head.load(ordering: .relaxed)
+                    // Full or empty is only true of the head as it is; an outdated one was compared otherwise.
+                    if now == index { return (index, 0) }
+                    index = now
+                    continue
+                }
             }
             let (exchanged, original) = head.weakCompareExchange(
                 expected: index, desired: index &+ UInt(truncatingIfNeeded: count), ordering: .relaxed)
@@ -81,10 +85,14 @@ extension RingWordPair {
     @inlinable @inline(__always)
     func publish(_ index: UInt, _ count: Int) {
         // Acquiring, so that storing our tail also releases what those before us did to their slots.
-        if tail.load(ordering: .acquiring) != index {
-            var step: UInt = 0
-            repeat { waitForPeer(&step) } while tail.load(ordering: .acquiring) != index
-        }
+        if tail.load(ordering: .acquiring) != index { waitForTurn(index) }
         tail.store(index &+ UInt(truncatingIfNeeded: count), ordering: .releasing)
+    }
+    /// Waits until those who reserved before `index` have published. Apart, so that its variables take no
+    /// registers from the loop it is called in.
+    @usableFromInline @inline(never)
+    func waitForTurn(_ index: UInt) {
+        var step: UInt = 0
+        repeat { waitForPeer(&step) } while tail.load(ordering: .acquiring) != index
     }
 }
