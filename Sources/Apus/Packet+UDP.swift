@@ -6,7 +6,7 @@ extension Packet {
     ///
     /// Below ten nanoseconds. To count the others by what is wrong with them use
     /// ``FlowHeaders/init(checking:)``.
-    @inlinable
+    @inlinable @inline(__always)
     public var udp: FlowHeaders? { try? FlowHeaders(checking: bytes) }
 
     /// Turns a UDP datagram back to where it came from: link-layer addresses, IP addresses and ports change
@@ -15,7 +15,7 @@ extension Packet {
     ///
     /// - Parameter headers: what ``udp`` found in this packet.
     /// - Precondition: the packet is at least as long as it was then.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func swapEndpoints(_ headers: FlowHeaders) {
         var frame = mutableBytes
         let network = Int(headers.networkOffset)
@@ -29,19 +29,23 @@ extension Packet {
         }
         let transport = Int(headers.transportOffset)
         frame.swap(at: transport, transport &+ 2, as: UInt16.self)
-        if headers.udpChecksum == headers.pseudoHeader.folded, !isSegmented { completeChecksum(headers) }
+        let start = headers.pseudoHeader
+        if headers.udpChecksum == start.folded, !isSegmented {
+            completeChecksum(transport, Int(headers.udpLength), start)
+        }
     }
 
     /// Computes a UDP checksum of which the sender filled in the pseudo header's part only, as a kernel does
     /// before a device with checksum offload. Not every driver is told that it did.
+    ///
+    /// Numbers rather than the headers as a whole: those would have to lie in memory, for each packet.
     @usableFromInline
-    mutating func completeChecksum(_ headers: FlowHeaders) {
-        let transport = Int(headers.transportOffset)
+    mutating func completeChecksum(_ transport: Int, _ length: Int, _ pseudoHeader: InternetChecksum) {
         var frame = mutableBytes
         frame.storeBytes(of: 0, toByteOffset: transport + 6, as: UInt16.self)
         // The sum of the addresses is the same in either order.
-        var sum = headers.pseudoHeader
-        sum.add(frame.bytes.extracting(transport..<transport + Int(headers.udpLength)))
+        var sum = pseudoHeader
+        sum.add(frame.bytes.extracting(transport..<transport + length))
         frame.storeBytes(of: sum.udpValue.bigEndian, toByteOffset: transport + 6, as: UInt16.self)
         flags.remove(.checksumPartial)
     }

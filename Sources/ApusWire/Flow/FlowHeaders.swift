@@ -90,7 +90,7 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
         guard packet.protocolNumber == .udp else { throw .notUDP }
         var flags: Flags = packet.dontFragment ? .dontFragment : []
         if packet.hasOptions {
-            try packet.options.check()
+            try packet.checkOptions()
             flags.insert(.options)
         }
         let udp = try UDPView(checking: packet.payload)

@@ -83,6 +83,10 @@ public struct IPv4View: ~Escapable, BitwiseCopyable {
         @_lifetime(copy self) get { IPv4Options(optionBytes) }
     }
 
+    /// Goes through all options; apart from the data path, where there are none.
+    @usableFromInline @inline(never)
+    func checkOptions() throws(ParseFailure) { try options.check() }
+
     /// What follows header and options.
     @inlinable
     public var payload: RawSpan {

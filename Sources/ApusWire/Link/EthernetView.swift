@@ -32,8 +32,9 @@ public struct EthernetView: ~Escapable, BitwiseCopyable {
         return type.isVLAN ? try unsafe tags(bytes, first: type) : (VLANTags(), type)
     }
 
-    /// Reads the tags of a frame of at least 14 octets whose first tag is of protocol `first`.
-    @unsafe @inlinable
+    /// Reads the tags of a frame of at least 14 octets whose first tag is of protocol `first`. Not inlined, so
+    /// that a frame without tags pays for no registers.
+    @unsafe @inlinable @inline(never)
     static func tags(_ bytes: RawSpan, first: EtherType) throws(ParseFailure) -> (VLANTags, EtherType) {
         // Each load is of octets that a guard before it found.
         guard bytes.byteCount >= 18 else { throw .truncatedEthernet }
