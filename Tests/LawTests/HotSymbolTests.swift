@@ -64,7 +64,7 @@ struct HotSymbolTests {
     @Test func `A round of the forwarder, on each backend, calls nothing more either`() throws {
         let code = try Self.code.get()
         let rounds = code.functions(named: "ApusRuntime.ForwardWorker<", ".round(", "generic specialization")
-        #expect(rounds.count == 3, "XDP, packet sockets, and both: \(rounds)")
+        #expect(rounds.count == 4, "memory, XDP, packet sockets, and the last two: \(rounds)")
         for round in rounds {
             for (callee, way) in code.reached(from: round, leavingOut: Self.exceptions) {
                 #expect(

@@ -32,6 +32,7 @@ package struct Meter {
         let repeats = (calibrate(apus), calibrate(peer))
         var samples: (apus: [Sample], peer: [Sample]) = ([], [])
         var interval = 0.0...0.0
+        var nextLook = effort.minimumRounds
         for round in 1...effort.maximumRounds {
             if round % 2 == 1 {
                 samples.apus.append(sample(apus, repeats.0))
@@ -40,9 +41,8 @@ package struct Meter {
                 samples.peer.append(sample(peer, repeats.1))
                 samples.apus.append(sample(apus, repeats.0))
             }
-            guard round >= effort.minimumRounds, round % 20 == 0 || round == effort.maximumRounds else {
-                continue
-            }
+            guard round == nextLook || round == effort.maximumRounds else { continue }
+            nextLook = round * 3 / 2
             interval = Statistics.medianInterval(ratios(samples))
             let width = interval.upperBound - interval.lowerBound
             if width <= 2 * effort.precision * interval.lowerBound { break }

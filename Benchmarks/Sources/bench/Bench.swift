@@ -73,7 +73,7 @@ func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
 
 func suites(_ cores: Cores) throws -> [Comparison] {
     let partner = cores.other.map { Partner(core: $0) }
-    return rings(partner: partner)
+    return rings(partner: partner) + pool(cores, partner: partner) + wire() + echo() + forward()
 }
 
 var build: String {

@@ -16,3 +16,75 @@ void ring_free(struct rte_ring *ring);
 void ring_exchange(struct rte_ring *ring, int many, void *in, void *out, unsigned bulk, size_t repeats);
 void ring_produce(struct rte_ring *ring, int many, void *in, unsigned bulk, size_t repeats);
 void ring_consume(struct rte_ring *ring, int many, void *out, unsigned bulk, size_t repeats);
+
+// flow.h: what FlowHeaders, UDPEncapsulation and RTPHeader hold.
+struct tags {
+    uint8_t count;
+    uint16_t first_type, first, second_type, second;
+};
+
+enum { FLOW_IPV6 = 1, FLOW_DONT_FRAGMENT = 4 };
+
+struct flow {
+    uint64_t source_high, source_low, destination_high, destination_low;
+    uint16_t source_port, destination_port, network_offset, transport_offset, udp_length, udp_checksum;
+    struct tags tags;
+    uint8_t hop_limit, traffic_class, flags;
+};
+
+struct rtp {
+    uint8_t payload_type;
+    uint8_t marker;
+    uint16_t sequence;
+    uint32_t timestamp, ssrc;
+};
+
+struct encapsulation {
+    uint64_t next_hop, interface;
+    struct tags tags;
+    uint8_t is_ipv6, hop_limit, traffic_class;
+    uint16_t source_port, destination_port;
+    uint32_t flow_label;
+    uint64_t source_high, source_low, destination_high, destination_low;
+};
+
+// wire.c: parse and write the headers of `count` frames, `repeats` times; false if one is refused.
+struct frame_bytes {
+    uint8_t *bytes;
+    size_t size;
+};
+_Bool wire_parse(const struct frame_bytes *frames, size_t count, struct flow *flows, struct rtp *rtps, size_t repeats);
+_Bool wire_encode(const struct frame_bytes *frames, size_t count, const struct encapsulation *headers,
+                  const struct rtp *rtps, size_t repeats);
+
+// pool.c: rte_mempool. The first call starts DPDK on that core, where the calling thread is pinned.
+struct rte_mempool;
+struct rte_mempool *pool_make(unsigned count, unsigned size, int core);
+void pool_free(struct rte_mempool *pool);
+void pool_exchange(struct rte_mempool *pool, unsigned bulk, size_t repeats);
+void pool_take(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats);
+void pool_give(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats);
+
+// echo.c: two ports in memory, between which `packets` of these bytes go back and forth.
+struct echo;
+struct echo *echo_make(const uint8_t *bytes, size_t size, size_t packets);
+size_t echo_run(struct echo *echo, size_t bursts, size_t repeats);
+
+// forward.c: a forwarder between two ports in memory, a camera and a screen.
+struct forward_setup {
+    size_t streams, fan_out, frames, ring;
+    uint64_t macs[2], own[2];
+    // Each stream listens at this IPv4 address, at a port of its own from the first on.
+    uint64_t listen;
+    uint16_t first_port;
+    // `fan_out` for each stream.
+    const struct encapsulation *destinations;
+    // A frame of `size` octets for each stream.
+    const uint8_t *templates;
+    size_t size;
+};
+struct forward;
+struct forward *forward_make(const struct forward_setup *setup);
+size_t forward_run(struct forward *forward, size_t batch, size_t bursts, size_t repeats);
+uint64_t forward_sent(const struct forward *forward);
+size_t forward_one(struct forward *forward, uint8_t *bytes);

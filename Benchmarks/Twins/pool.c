@@ -1,0 +1,65 @@
+// The loops of Sources/bench/Pool.swift over DPDK's rte_mempool, each thread with its cache.
+#include <rte_config.h>
+#include <rte_eal.h>
+#include <rte_lcore.h>
+#include <rte_mempool.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "CTwins.h"
+
+// A pool needs the environment abstraction layer; normal pages, as Apus' pool here has them.
+struct rte_mempool *pool_make(unsigned count, unsigned size, int core) {
+    static int started = -1;
+    if (started < 0) {
+        char cores[16];
+        snprintf(cores, sizeof cores, "%d", core);
+        char *arguments[] = {"bench", "-l", cores, "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
+                             "-m", "256", "--log-level", "lib.*:error", NULL};
+        started = rte_eal_init(sizeof arguments / sizeof *arguments - 1, arguments);
+        if (started < 0) abort();
+    }
+    static int number;
+    char name[32];
+    snprintf(name, sizeof name, "twin%d", number++);
+    struct rte_mempool *pool = rte_mempool_create(name, count, size, 256, 0, NULL, NULL, NULL, NULL, 0, 0);
+    if (pool == NULL) abort();
+    return pool;
+}
+
+void pool_free(struct rte_mempool *pool) { rte_mempool_free(pool); }
+
+void pool_exchange(struct rte_mempool *pool, unsigned bulk, size_t repeats) {
+    void *objects[64];
+    if (bulk == 1) {
+        for (size_t i = 0; i < repeats; i++) {
+            if (rte_mempool_get(pool, objects) != 0) abort();
+            rte_mempool_put(pool, objects[0]);
+        }
+        return;
+    }
+    for (size_t i = 0; i < repeats; i++) {
+        if (rte_mempool_get_bulk(pool, objects, bulk) != 0) abort();
+        rte_mempool_put_bulk(pool, objects, bulk);
+    }
+}
+
+void pool_take(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats) {
+    void *objects[64];
+    for (size_t i = 0; i < repeats; i++) {
+        while (rte_mempool_get_bulk(pool, objects, bulk) != 0) rte_pause();
+        while (rte_ring_sp_enqueue_bulk(ring, objects, bulk, NULL) == 0) rte_pause();
+    }
+}
+
+void pool_give(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats) {
+    void *objects[64];
+    // Without a number of its own the thread would have no cache.
+    if (rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() != 0) abort();
+    for (size_t i = 0; i < repeats; i++) {
+        while (rte_ring_sc_dequeue_bulk(ring, objects, bulk, NULL) == 0) rte_pause();
+        rte_mempool_put_bulk(pool, objects, bulk);
+    }
+}
