@@ -49,6 +49,16 @@ extension RawSpan {
     func slice(_ start: Int, _ end: Int) -> RawSpan {
         unsafe extracting(unchecked: Range(uncheckedBounds: (start, end)))
     }
+
+    /// The same of a span that is not empty, which spares asking whether there is any memory at all: for the data
+    /// path.
+    @unsafe @inlinable @inline(__always)
+    @_lifetime(copy self)
+    func part(_ start: Int, _ end: Int) -> RawSpan {
+        let base = unsafe withUnsafeBytes { unsafe $0.baseAddress.unsafelyUnwrapped }
+        let span = unsafe RawSpan(_unsafeStart: base + start, byteCount: end &- start)
+        return unsafe _overrideLifetime(span, copying: self)
+    }
 }
 
 extension MutableRawSpan {

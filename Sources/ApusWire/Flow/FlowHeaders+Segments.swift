@@ -34,14 +34,11 @@ extension FlowHeaders {
         // Twenty octets are there.
         let total = unsafe Int(bytes.big16(2))
         let udp = try UDPHeader(firstSegment: packet.payload, of: total &- packet.headerByteCount)
-        (sourceHigh, sourceLow) = (0, UInt64(packet.source.bits))
-        (destinationHigh, destinationLow) = (0, UInt64(packet.destination.bits))
-        (sourcePort, destinationPort) = (udp.sourcePort, udp.destinationPort)
-        networkOffset = UInt16(truncatingIfNeeded: offset)
-        transportOffset = UInt16(truncatingIfNeeded: offset &+ packet.headerByteCount)
-        (udpLength, udpChecksum) = (udp.length, udp.checksum)
-        (self.tags, hopLimit, trafficClass) = (tags, packet.timeToLive, packet.trafficClass)
-        self.flags = flags
+        self.init(
+            source: IPv6Address(high: 0, low: UInt64(packet.source.bits)),
+            destination: IPv6Address(high: 0, low: UInt64(packet.destination.bits)), udp,
+            networkOffset: offset, transportOffset: offset &+ packet.headerByteCount, tags,
+            hopLimit: packet.timeToLive, trafficClass: packet.trafficClass, flags)
     }
 
     @usableFromInline
@@ -54,14 +51,11 @@ extension FlowHeaders {
         let total = unsafe Int(bytes.big16(4)) &+ 40
         let rest = unsafe packet.bytes.slice(upper.offset, packet.bytes.byteCount)
         let udp = try UDPHeader(firstSegment: rest, of: total &- upper.offset)
-        (sourceHigh, sourceLow) = (packet.source.high, packet.source.low)
-        (destinationHigh, destinationLow) = (packet.destination.high, packet.destination.low)
-        (sourcePort, destinationPort) = (udp.sourcePort, udp.destinationPort)
-        networkOffset = UInt16(truncatingIfNeeded: offset)
-        transportOffset = UInt16(truncatingIfNeeded: offset &+ upper.offset)
-        (udpLength, udpChecksum) = (udp.length, udp.checksum)
-        (self.tags, hopLimit, trafficClass) = (tags, packet.hopLimit, packet.trafficClass)
-        flags = upper.extensionCount == 0 ? [.ipv6, .dontFragment] : [.ipv6, .dontFragment, .options]
+        self.init(
+            source: packet.source, destination: packet.destination, udp, networkOffset: offset,
+            transportOffset: offset &+ upper.offset, tags, hopLimit: packet.hopLimit,
+            trafficClass: packet.trafficClass,
+            upper.extensionCount == 0 ? [.ipv6, .dontFragment] : [.ipv6, .dontFragment, .options])
     }
 }
 

@@ -13,26 +13,15 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
     public let destinationHigh: UInt64
     /// The lower half of the destination address; for IPv4 the address, in the lower 32 bits.
     public let destinationLow: UInt64
-    /// The UDP source port.
-    public let sourcePort: UInt16
-    /// The UDP destination port.
-    public let destinationPort: UInt16
-    /// Where the IP header begins in the frame, in octets.
-    public let networkOffset: UInt16
-    /// Where the UDP header begins in the frame, in octets.
-    public let transportOffset: UInt16
-    /// The octets of UDP header and payload, at least 8.
-    public let udpLength: UInt16
-    /// The UDP checksum as it stands; 0 means that there is none. It is not verified yet.
-    public let udpChecksum: UInt16
-    /// The VLAN tags in the frame.
-    public let tags: VLANTags
-    /// Time to live, or hop limit.
-    public let hopLimit: UInt8
-    /// Differentiated services code point in the upper 6 bits, ECN in the lower 2.
-    public let trafficClass: UInt8
-    /// What else is to know.
-    public let flags: Flags
+    // The rest in whole words, as it is written and copied for each packet: a copy in words of what was just
+    // written in octets waits until all of those are in the cache.
+
+    /// Source port, destination port, network offset, transport offset, from the top.
+    @usableFromInline let places: UInt64
+    /// UDP length, UDP checksum, and in octets hop limit, traffic class, flags and number of tags, from the top.
+    @usableFromInline let figures: UInt64
+    /// As in ``VLANTags``.
+    @usableFromInline let tagWord: UInt64
 
     /// Properties of a frame that carries a UDP datagram.
     @frozen
@@ -52,6 +41,23 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
         @inlinable public static var dontFragment: Flags { Flags(rawValue: 4) }
     }
 
+    @inlinable @inline(__always)
+    init(
+        source: IPv6Address, destination: IPv6Address, _ udp: UDPHeader, networkOffset: Int,
+        transportOffset: Int, _ tags: VLANTags, hopLimit: UInt8, trafficClass: UInt8, _ flags: Flags
+    ) {
+        (sourceHigh, sourceLow) = (source.high, source.low)
+        (destinationHigh, destinationLow) = (destination.high, destination.low)
+        // Offsets are below 2^16: eight extension headers of 2048 octets are the most.
+        places =
+            UInt64(udp.sourcePort) << 48 | UInt64(udp.destinationPort) << 32
+            | UInt64(truncatingIfNeeded: networkOffset) << 16 | UInt64(truncatingIfNeeded: transportOffset)
+        figures =
+            UInt64(udp.length) << 48 | UInt64(udp.checksum) << 32 | UInt64(hopLimit) << 24
+            | UInt64(trafficClass) << 16 | UInt64(flags.rawValue) << 8 | UInt64(tags.count)
+        tagWord = tags.word
+    }
+
     /// Finds the datagram of an Ethernet frame.
     ///
     /// The IPv4 header checksum is verified, the UDP checksum is not. Padding behind the packet is ignored.
@@ -62,7 +68,7 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
         let (tags, type) = try EthernetView.tagsAndType(frame)
         let offset = 14 &+ tags.byteCount
         // The tags were found there, so the frame is at least `offset` long.
-        let packet = unsafe frame.slice(offset, frame.byteCount)
+        let packet = unsafe frame.part(offset, frame.byteCount)
         switch type {
         case .ipv4: try self.init(ipv4: packet, offset, tags)
         case .ipv6: try self.init(ipv6: packet, offset, tags)
@@ -94,14 +100,11 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
             flags.insert(.options)
         }
         let udp = try UDPView(checking: packet.payload)
-        (sourceHigh, sourceLow) = (0, UInt64(packet.source.bits))
-        (destinationHigh, destinationLow) = (0, UInt64(packet.destination.bits))
-        (sourcePort, destinationPort) = (udp.sourcePort, udp.destinationPort)
-        networkOffset = UInt16(truncatingIfNeeded: offset)
-        transportOffset = UInt16(truncatingIfNeeded: offset &+ packet.headerByteCount)
-        (udpLength, udpChecksum) = (UInt16(truncatingIfNeeded: udp.length), udp.checksum)
-        (self.tags, hopLimit, trafficClass) = (tags, packet.timeToLive, packet.trafficClass)
-        self.flags = flags
+        self.init(
+            source: IPv6Address(high: 0, low: UInt64(packet.source.bits)),
+            destination: IPv6Address(high: 0, low: UInt64(packet.destination.bits)), UDPHeader(udp),
+            networkOffset: offset, transportOffset: offset &+ packet.headerByteCount, tags,
+            hopLimit: packet.timeToLive, trafficClass: packet.trafficClass, flags)
     }
 
     @inlinable @inline(__always)
@@ -111,15 +114,11 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
         if upper.isFragment { throw upper.fragmentOffset == 0 ? .firstFragment : .laterFragment }
         guard upper.protocolNumber == .udp else { throw .notUDP }
         // The walk never goes beyond the packet's end.
-        let udp = try UDPView(checking: unsafe packet.bytes.slice(upper.offset, packet.bytes.byteCount))
-        (sourceHigh, sourceLow) = (packet.source.high, packet.source.low)
-        (destinationHigh, destinationLow) = (packet.destination.high, packet.destination.low)
-        (sourcePort, destinationPort) = (udp.sourcePort, udp.destinationPort)
-        networkOffset = UInt16(truncatingIfNeeded: offset)
-        // Eight extension headers of 2048 octets are the most, so this fits.
-        transportOffset = UInt16(truncatingIfNeeded: offset &+ upper.offset)
-        (udpLength, udpChecksum) = (UInt16(truncatingIfNeeded: udp.length), udp.checksum)
-        (self.tags, hopLimit, trafficClass) = (tags, packet.hopLimit, packet.trafficClass)
-        flags = upper.extensionCount == 0 ? [.ipv6, .dontFragment] : [.ipv6, .dontFragment, .options]
+        let udp = try UDPView(checking: unsafe packet.bytes.part(upper.offset, packet.bytes.byteCount))
+        self.init(
+            source: packet.source, destination: packet.destination, UDPHeader(udp), networkOffset: offset,
+            transportOffset: offset &+ upper.offset, tags, hopLimit: packet.hopLimit,
+            trafficClass: packet.trafficClass,
+            upper.extensionCount == 0 ? [.ipv6, .dontFragment] : [.ipv6, .dontFragment, .options])
     }
 }

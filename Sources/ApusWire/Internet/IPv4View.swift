@@ -25,7 +25,7 @@ public struct IPv4View: ~Escapable, BitwiseCopyable {
         guard headerByteCount >= 20 else { throw .badIPHeaderLength }
         guard total >= headerByteCount else { throw .badIPTotalLength }
         guard total <= bytes.byteCount else { throw .truncatedIP }
-        self.bytes = unsafe bytes.slice(0, total)
+        self.bytes = unsafe bytes.part(0, total)
     }
 
     // The accessors are sound because 20 <= headerByteCount <= bytes.byteCount.
@@ -90,7 +90,7 @@ public struct IPv4View: ~Escapable, BitwiseCopyable {
     /// What follows header and options.
     @inlinable
     public var payload: RawSpan {
-        @_lifetime(copy self) get { unsafe bytes.slice(headerByteCount, bytes.byteCount) }
+        @_lifetime(copy self) get { unsafe bytes.part(headerByteCount, bytes.byteCount) }
     }
 
     /// The pseudo header that the checksum of a payload of that protocol begins with.

@@ -22,7 +22,7 @@ public struct IPv6View: ~Escapable, BitwiseCopyable {
             guard unsafe bytes.octet(6) != IPProtocol.hopByHop.rawValue else { throw .jumbogram }
         }
         guard length <= bytes.byteCount &- 40 else { throw .truncatedIP }
-        self.bytes = unsafe bytes.slice(0, 40 &+ length)
+        self.bytes = unsafe bytes.part(0, 40 &+ length)
     }
 
     // The accessors are sound because a view has at least 40 octets.

@@ -18,7 +18,7 @@ public struct UDPView: ~Escapable, BitwiseCopyable {
         // The load is inside the 8 octets that are there.
         let length = unsafe Int(bytes.big16(4))
         guard length >= 8, length <= bytes.byteCount else { throw .badUDPLength }
-        self.bytes = unsafe bytes.slice(0, length)
+        self.bytes = unsafe bytes.part(0, length)
     }
 
     // The accessors are sound because a view has at least 8 octets.
@@ -96,7 +96,7 @@ public struct UDPHeader: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// The values a datagram has.
-    @inlinable
+    @inlinable @inline(__always)
     public init(_ view: UDPView) {
         self.init(
             sourcePort: view.sourcePort, destinationPort: view.destinationPort,
