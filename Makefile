@@ -7,9 +7,10 @@ SHELL := /bin/bash
 
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
-# The suites that make bench measures; none for all. JSON: a file for the figures.
+# The suites that make bench measures, none for all; and files for the figures and for a page with plots.
 SUITE ?=
 JSON ?=
+HTML ?=
 # Packages are installed with these words of debian-packages.txt's first column.
 WITH ?= build
 SWIFT_FILES = $$(git ls-files '*.swift')
@@ -23,7 +24,7 @@ help:
 	make setup      only install the Debian packages that are missing
 	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
 	make sanitize   the tests under the address and the thread sanitizer
-	make bench      measure beside C and DPDK; SUITE=rings for one suite, JSON=FILE for the figures
+	make bench      measure beside C and DPDK; SUITE=rings for one suite, JSON=FILE HTML=FILE for the figures
 	make bench-check  a short run that fails when a target of Benchmarks/targets.json is missed
 	make docs       the API's documentation as a web site: .build/docs
 	make format     format the sources; make lint checks them
@@ -113,7 +114,7 @@ sanitize:
 
 bench:
 	@$(MAKE) --no-print-directory setup WITH="build bench"
-	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)")
+	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
 bench-check:
 	@$(MAKE) --no-print-directory setup WITH="build bench"

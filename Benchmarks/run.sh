@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [SUITE...] [--quick] [--json FILE]: builds, and measures all suites or these.
+# run.sh [SUITE...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these.
 # run.sh --check [SUITE...]: the tests of the harness, then a quick run that fails when a target is missed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,14 +19,18 @@ done
 "$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_mempool -lrte_ring -lrte_eal
 mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
-# An incremental build does not see that inlinable code of Apus changed.
-touch "$here/Sources/bench/Bench.swift"
+# An incremental build does not see all that has changed of another package's inlinable code, and then gives a
+# program that is wrong. So Apus is built anew when it has changed.
+bench="$here/.build/release/bench"
+if [ -e "$bench" ] && [ -n "$(find "$here/../Sources" "$here/../CModules" "$here/../BPF" "$here/../Package.swift" \
+    -newer "$bench" -type f | head -1)" ]; then
+    rm -rf "$(readlink -f "$here/.build/release")"
+fi
 swift build --package-path "$here" -c release --build-tests -Xlinker "-L$twins" -Xlinker -rpath -Xlinker "$twins" \
     >"$twins/build.log" 2>&1 || {
     cat "$twins/build.log" >&2
     exit 1
 }
-bench="$here/.build/release/bench"
 commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
 compiler=$(swift --version 2>/dev/null | sed -n 's/^Swift version //p')
 

@@ -5,7 +5,7 @@ struct Arguments {
         init(_ description: String) { self.description = description }
     }
 
-    private static let valued: Set<String> = ["json", "targets", "commit", "swift", "results"]
+    private static let valued: Set<String> = ["json", "html", "targets", "commit", "swift", "results"]
     private static let flags: Set<String> = ["quick"]
 
     let verb: String

@@ -2,7 +2,8 @@ import CTwins
 import Foundation
 import Harness
 
-// bench run [SUITE...] [--quick] [--json FILE] [--targets FILE] [--commit ID] [--swift VERSION]
+// bench run [SUITE...] [--quick] [--json FILE] [--html FILE] [--targets FILE] [--commit ID] [--swift VERSION]
+// bench page --results FILE --html FILE
 // bench check --results FILE --targets FILE
 // Exits with 1 when a target is missed or it can't go on, with 64 for wrong usage.
 
@@ -13,8 +14,11 @@ enum Bench {
             let command = try Arguments(CommandLine.arguments.dropFirst())
             switch command.verb {
             case "run": exit(try run(command))
+            case "page":
+                let page = page(try Report(readingFrom: command.required("results")))
+                try Data(page.utf8).write(to: URL(filePath: command.required("html")))
             case "check": exit(try check(Report(readingFrom: command.required("results")), command))
-            default: throw Arguments.Wrong("there is no \(command.verb); there are: run, check")
+            default: throw Arguments.Wrong("there is no \(command.verb); there are: run, page, check")
             }
         } catch {
             FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
@@ -57,6 +61,9 @@ func run(_ arguments: Arguments) throws -> Int32 {
     for warning in report.warnings { print("warning: \(warning)") }
     if cores.other == nil { print("warning: one core only: nothing between cores was measured") }
     if let path = arguments.value("json") { try report.json().write(to: URL(filePath: path)) }
+    if let path = arguments.value("html") {
+        try Data(page(report).utf8).write(to: URL(filePath: path))
+    }
     return arguments.value("targets") == nil ? 0 : try check(report, arguments)
 }
 
