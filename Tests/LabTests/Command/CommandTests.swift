@@ -43,7 +43,7 @@ extension Lab {
             let (host, _) = try host()
             let socket = try UDPSocket(in: host, "192.0.2.2", 5004)
             let refused = try refusal(backend.options + one, in: host)
-            #expect(refused.code == 64)
+            #expect(refused.code == 69)
             #expect(
                 refused.text.contains("192.0.2.2:5004") && refused.text.contains("(pid \(getpid()))"),
                 "\(refused.text)")
@@ -57,7 +57,7 @@ extension Lab {
             let (host, neighbor) = try host()
             let first = try ApusForward(in: host, backend.options + one)
             let refused = try refusal(backend.options + one, in: host)
-            #expect(refused.code == 64)
+            #expect(refused.code == 69)
             #expect(refused.text.contains("apus (pid \(first.process.pid))"), "\(refused.text)")
             let sink = try Sink(in: neighbor, "192.0.2.1", 6004)
             try UDPSocket(in: neighbor, "192.0.2.1").send([1], to: SocketAddress("192.0.2.2", 5004))
