@@ -66,8 +66,8 @@ struct ConfigurationReference {
             keys: [
                 (
                     "socket",
-                    "Its absolute path, in a folder that not everybody may write to. The folder is made if only it is "
-                        + "missing and the one above is root's, such as /run."
+                    "Its absolute path, in a folder that not everybody may write to. A folder in /run is made if it is "
+                        + "missing."
                 ),
                 ("mode", "Its permissions in octal digits and quotes. Default: \"0600\"."),
                 ("group", "The group that owns it. Default: the process's own."),

@@ -2,8 +2,8 @@ public import ApusWire
 
 /// The UNIX socket through which a running forwarder is asked and reloaded.
 public struct ControlConfiguration: Hashable, Sendable {
-    /// The absolute path of the socket, at most 107 bytes (unix(7)), in a folder that not everybody may write to. The
-    /// folder is made, with mode 0755, where the one it is in exists and is root's alone, such as /run; it stays.
+    /// The absolute path of the socket, at most 107 bytes (unix(7)), in a folder that not everybody may write to. A
+    /// folder in /run, which is empty after each boot, is made if it is missing, with mode 0755; it stays.
     public var socket: String
     /// The permissions of the socket, as for chmod(1).
     public var mode: FileMode

@@ -10,7 +10,7 @@ public enum ServiceError: Error, Sendable, Equatable {
     case notASocket(path: String)
     /// Somebody has put another file in the place of the control socket.
     case socketReplaced(path: String)
-    /// The folder of the control socket does not exist, and is not made: the one it would be in is not root's alone.
+    /// The folder of the control socket does not exist, and is not one in /run, which would be made.
     case noFolder(path: String, folder: String)
     /// Anybody may write to the folder of the control socket.
     case openFolder(path: String, folder: String)

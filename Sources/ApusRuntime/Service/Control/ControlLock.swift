@@ -46,8 +46,9 @@ struct ControlLock: ~Copyable {
         let folder = Self.folder(of: socket)
         var facts = stat()
         var code: Int32 = unsafe stat(folder, &facts) == 0 ? 0 : errno
-        if code == ENOENT, isRootsAlone(Self.folder(of: folder)) {
-            // As systemd's RuntimeDirectory= does. Another one that starts at this moment may have been first.
+        if code == ENOENT, Self.folder(of: folder) == "/run" {
+            // As systemd's RuntimeDirectory= does: /run is empty after each boot. Elsewhere a folder that is missing
+            // is a mistake. Another one that starts at this moment may have been first.
             code = unsafe mkdir(folder, 0o755) == 0 || errno == EEXIST ? 0 : errno
             if code == 0, unsafe stat(folder, &facts) != 0 { code = errno }
         }
@@ -60,14 +61,6 @@ struct ControlLock: ~Copyable {
             throw .noFolder(path: socket, folder: folder)
         }
         guard facts.st_mode & S_IWOTH == 0 else { throw .openFolder(path: socket, folder: folder) }
-    }
-
-    /// Whether nobody but root can have put something into a folder, such as /run.
-    private static func isRootsAlone(_ folder: String) -> Bool {
-        var facts = stat()
-        guard unsafe lstat(folder, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else { return false }
-        return facts.st_uid == 0 && facts.st_mode & S_IWOTH == 0
-            && (facts.st_gid == 0 || facts.st_mode & S_IWGRP == 0)
     }
 
     private static func folder(of path: String) -> String {
