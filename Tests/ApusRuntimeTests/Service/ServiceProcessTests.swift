@@ -180,7 +180,7 @@ struct ServiceProcessTests {
                 """
             try Data(text.utf8).write(to: URL(fileURLWithPath: service.file))
         }
-        try write("/no-such-folder/control.sock", "127.0.0.1:9470")
+        try write(service.folder.path + "/none/control.sock", "127.0.0.1:9470")
         #expect(throws: LabError.self) { try service.control("reload") }
         #expect(throws: LabError.self) {
             try service.relay.run("curl", "-sS", "http://127.0.0.1:9470/health")
