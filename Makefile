@@ -50,8 +50,9 @@ setup:
 		}
 	fi
 
-# With Swift's libraries inside, so that it runs where the toolchain is not.
-RELEASE = swift build -c release --product apus --static-swift-stdlib
+# With Swift's libraries inside, so that it runs where the toolchain is not. The linker is the toolchain's own: the default
+# one warns of a function that Foundation has in it.
+RELEASE = swift build -c release --product apus --static-swift-stdlib -Xswiftc -use-ld=lld
 
 build: setup
 	@$(RELEASE)
