@@ -10,9 +10,9 @@ let rules: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
-// The rooms under test are symbolic links into Sources/ at the root, so that what has parsers is built with
-// libFuzzer's instrumentation and nothing else is. The sanitizers themselves come from run.sh: a manifest
-// can't name them without unsafe flags.
+// The rooms under test are symbolic links to those at the root, so that what has parsers is built with
+// libFuzzer's instrumentation and nothing else is. run.sh makes them, and gives the sanitizers: a manifest
+// can't name those without unsafe flags.
 let package = Package(
     name: "Fuzz",
     targets: [

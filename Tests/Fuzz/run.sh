@@ -36,6 +36,10 @@ shift
 cd "$here"
 [ $# -gt 0 ] || set -- $(basename -s .swift Sources/Fuzz/Targets/*.swift)
 
+# The rooms under test, which lie outside this package.
+for room in ApusWire ApusRings ApusRTP ApusConfig ApusPorts; do ln -sfn "../../../Sources/$room" "Sources/$room"; done
+for module in CLinux CNUMA CPcap; do ln -sfn "../../../CModules/$module" "Sources/$module"; done
+
 # The sanitizers are the command line's: a manifest can't name them without unsafe flags. Exported symbols
 # are how targets are found; gold can't link this.
 mkdir -p .build/logs .build/findings
