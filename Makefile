@@ -110,7 +110,8 @@ sanitize:
 	@$(MAKE) --no-print-directory setup WITH="build demo test"
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0 \
 		swift test --no-parallel --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests'
-	swift test --no-parallel -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/races.txt \
+		swift test --no-parallel -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
 		--filter 'ApusRingsTests|ApusPortsTests|ApusRuntimeTests'
 
 bench:

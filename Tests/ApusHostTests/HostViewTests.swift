@@ -115,7 +115,15 @@ struct HostViewTests {
         try view.changes { _ in view.neighbors[key]?.macAddress == MACAddress("02:00:00:00:00:78") }
         #expect(view.neighbors[key]?.state == .stale)
         try neighbor("del")
-        try view.changes { _ in view.neighbors[key].map { !$0.isUsable } ?? true }
+        let deleted = try view.changes { _ in view.neighbors[key].map { !$0.isUsable } ?? true }
+        #expect(deleted.neighbors == [key] && deleted.readdressed == [key])
+        // Of those that go with their link only that is told: no state comes before.
+        try neighbor("replace", "lladdr", "02:00:00:00:00:79", "nud", "stale")
+        try view.changes { _ in view.neighbors[key]?.isUsable == true }
+        try view.settle()
+        try pair.a.run("ip", "link", "set", "va", "down")
+        let gone = try view.changes { _ in view.neighbors[key] == nil }
+        #expect(gone.neighbors.contains(key) && gone.readdressed.contains(key))
     }
 
     @Test("links that go down, lose their carrier, are renamed, made and removed are told")

@@ -126,6 +126,14 @@ import Testing
         #expect(try six == FlowHeaders(checking: tagged.raw))
     }
 
+    @Test func `a damaged IPv4 header is refused in a first segment too`() {
+        var frame = Traffic.frame(Traffic.rtp(9, body: Self.jumbo))
+        frame[14 + 8] ^= 1
+        #expect(throws: ParseFailure.badIPHeaderChecksum) {
+            _ = try FlowHeaders(checkingFirstSegment: Array(frame[..<200]).raw, byteCount: frame.count)
+        }
+    }
+
     @Test(arguments: [Traffic.v4, Traffic.v6]) func `headers beyond the first segment are refused`(
         _ destination: Endpoint
     ) {

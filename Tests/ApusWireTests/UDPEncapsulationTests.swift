@@ -136,6 +136,17 @@ import Testing
             #expect(flow.udpChecksumState(in: octets.raw) == .valid)
             #expect(outgoing.checksum(replacing: flow) == outgoing.checksum(of: payload.raw))
         }
+        // And so that it does behind the new headers: a zero would say that there is no checksum.
+        for _ in 0..<200 {
+            let (incoming, outgoing) = (Self.random(&random), Self.random(&random))
+            var payload = random.octets(10)
+            payload += [0, 0]
+            let rest = outgoing.checksum(of: payload.raw)
+            guard rest != 0xffff else { continue }
+            payload.replaceSubrange(10..<12, with: big(rest))
+            let octets = try Self.frame(incoming, payload, checksum: incoming.checksum(of: payload.raw))
+            #expect(outgoing.checksum(replacing: try FlowHeaders(checking: octets.raw)) == 0xffff)
+        }
     }
 
     @Test func `no room and too long payloads are refused, and nothing is written`() throws {

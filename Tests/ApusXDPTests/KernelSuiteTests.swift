@@ -82,10 +82,12 @@ struct KernelSuiteTests {
 
     @Test(arguments: modes)
     func POLL_RXQ_FULL(_ mode: XDPMode) throws {
-        // Nobody reads: poll says readable at once, and the port survives to be read later.
         try withEnds("pollrxfull", mode, receiver: { $0.receiveRing = 64 }) { sender, receiver in
-            sender.send((0..<256).map { Numbered.frame($0) })
+            // Nobody sends: poll comes back when its time is over.
             var ready = pollfd(fd: receiver.driver.readyDescriptor, events: Int16(POLLIN), revents: 0)
+            #expect(unsafe poll(&ready, 1, 100) == 0)
+            // Nobody reads: poll says readable at once, and the port survives to be read later.
+            sender.send((0..<256).map { Numbered.frame($0) })
             #expect(unsafe poll(&ready, 1, 2000) == 1)
             expectEqual(receiver.receive(64), (0..<64).map { Numbered.frame($0) })
             sender.send([Numbered.frame(1000)])

@@ -85,8 +85,22 @@ struct SteeringTests {
             try expectOne(\.passedNoSocket, six.frame)
             six.extensions = [(0, [200, 1, 4, 0, 0, 0, 0])]
             try expectOne(\.passedMalformed, six.frame)
+            // Six are looked through.
+            let one: (type: UInt8, body: [UInt8]) = (60, [0, 1, 4, 0, 0, 0, 0])
+            six.extensions = Array(repeating: one, count: 6)
+            try expectOne(\.passedNoSocket, six.frame)
+            six.extensions = Array(repeating: one, count: 7)
+            try expectOne(\.passedMalformed, six.frame)
             six.extensions = []
-            six.destination.port = 5004
+            // An address counts in each of its halves.
+            try steering.add(Endpoint("[2001:db8::99]:7000")!)
+            six.destination.port = 7000
+            try expectOne(\.passedNoSocket, six.frame)
+            for other in ["[2001:db8::9900]:7000", "[2001:db9::99]:7000"] {
+                six.destination = Endpoint(other)!
+                try expectOne(\.passedNoPort, six.frame)
+            }
+            six.destination = Endpoint("[2001:db8::99]:5004")!
             try expectOne(\.passedNoPort, six.frame)
 
             try steering.remove(Endpoint("192.0.2.2:5004")!)

@@ -21,13 +21,13 @@ extension XDPDriver {
         return count
     }
 
-    /// Takes back what waits in the TX ring.
+    /// Takes back what waits in the TX ring, and counts it as dropped for that reason.
     ///
     /// Entries can't be taken out of the ring, but they can be made void: the kernel passes over an address that
     /// lies outside the memory. That is safe in copy mode, where the kernel looks at the ring in our system calls
     /// only, and they come to nothing now. The device of a zero-copy port may look at any time.
     @inline(never)
-    mutating func withdraw() {
+    mutating func withdraw(_ reason: PortDrop) {
         reclaim()
         if isZeroCopy { return }
         var (packets, octets): (UInt64, UInt64) = (0, 0)
@@ -53,6 +53,6 @@ extension XDPDriver {
         }
         counters.sent &-= packets
         counters.sentBytes &-= octets
-        counters.drops[.linkDown] &+= packets
+        counters.drops[reason] &+= packets
     }
 }

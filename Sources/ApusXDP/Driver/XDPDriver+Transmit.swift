@@ -173,10 +173,10 @@ extension XDPDriver {
                     counters.sent &-= 1
                 case ENETDOWN:
                     isDown = true
-                    return withdraw()
+                    return withdraw(.linkDown)
                 case ENXIO, ENODEV:
                     isGone = true
-                    return
+                    return withdraw(.sendRefused)
                 default:
                     return
                 }
