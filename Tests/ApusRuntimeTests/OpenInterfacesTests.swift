@@ -8,19 +8,26 @@ import Testing
 
 @Suite("Interfaces of a forwarder", .requires(.root))
 struct OpenInterfacesTests {
-    @Test("endpoints that could not all be taken are given back: the kernel has their packets as before")
-    func rollBack() throws {
-        let lab = NetworkLab("rollback")
-        defer { lab.close() }
-        let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
-        try lab.link(a, "va", ["192.0.2.1/24"], b, "vb", ["192.0.2.2/24"])
-        try b.enter {
+    /// The interface of one of two linked hosts, open for one stream over AF_XDP.
+    private func withInterfaces(
+        _ purpose: String, _ body: (OpenInterfaces, StreamConfiguration) throws -> Void
+    ) throws {
+        let net = try Pair(purpose)
+        defer { net.close() }
+        try net.b.enter {
             let stream = StreamConfiguration(
                 listen: Endpoint("192.0.2.2:5004")!, to: [Endpoint("192.0.2.1:5004")!])
             let configuration = ForwarderConfiguration(
                 streams: [stream], defaults: PortConfiguration(backend: .xdp, mode: .generic))
             let interfaces = try OpenInterfaces(["vb"], configuration: configuration, host: HostView())
             defer { interfaces.close() }
+            try body(interfaces, stream)
+        }
+    }
+
+    @Test("endpoints that could not all be taken are given back: the kernel has their packets as before")
+    func rollBack() throws {
+        try withInterfaces("rollback") { interfaces, _ in
             // One more than the program's map has room for.
             #expect(throws: ForwarderError.self) { try interfaces.serve(endpoints(10, 65_537)) }
             // As many as there is room for: nothing of the others is left.
@@ -30,17 +37,7 @@ struct OpenInterfacesTests {
 
     @Test("as many endpoints as there is room for can be exchanged for others, one or all of them")
     func exchange() throws {
-        let lab = NetworkLab("exchange")
-        defer { lab.close() }
-        let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
-        try lab.link(a, "va", ["192.0.2.1/24"], b, "vb", ["192.0.2.2/24"])
-        try b.enter {
-            let stream = StreamConfiguration(
-                listen: Endpoint("192.0.2.2:5004")!, to: [Endpoint("192.0.2.1:5004")!])
-            let configuration = ForwarderConfiguration(
-                streams: [stream], defaults: PortConfiguration(backend: .xdp, mode: .generic))
-            let interfaces = try OpenInterfaces(["vb"], configuration: configuration, host: HostView())
-            defer { interfaces.close() }
+        try withInterfaces("exchange") { interfaces, stream in
             let all = endpoints(10, 65_536)
             try interfaces.serve(all)
             try interfaces.serve(all.dropFirst() + [stream.listen])

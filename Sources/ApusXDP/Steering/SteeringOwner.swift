@@ -94,9 +94,9 @@ struct SteeringOwner {
             unsafe object = LivenessProgram.object.withUnsafeBytes { bytes in
                 unsafe apus_xdp_open(bytes.baseAddress, bytes.count, "apus_liveness")
             }
-            guard let placeholder = unsafe bpf_object__find_map_by_name(object, "apus_xsks")
+            guard let declared = unsafe bpf_object__find_map_by_name(object, "apus_xsks")
             else { return -ENOENT }
-            let reused = unsafe bpf_map__reuse_fd(placeholder, map)
+            let reused = unsafe bpf_map__reuse_fd(declared, map)
             return reused == 0 ? unsafe bpf_object__load(object) : reused
         }
         // A program that can't be run is no reason to end one that may be in use.
