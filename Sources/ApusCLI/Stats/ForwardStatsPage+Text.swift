@@ -66,14 +66,12 @@ enum ForwardSummary {
         // At the end none is left: those that still waited were dropped as unresolved.
         if status.waiting > 0 { lines.append("waiting for their next hop \(packets(status.waiting))") }
         for port in status.ports where !port.drops.isEmpty {
-            let list = port.drops.sorted { $0.key < $1.key }.map { "\($0.key) \(count($0.value))" }
-            lines.append(
-                "port \(port.interface):\(port.queue) dropped \(list.joined(separator: ", "))".printable)
+            let reasons = ForwardStatsPage.byReason(port.drops)
+            lines.append("port \(port.interface):\(port.queue) dropped \(reasons)".printable)
         }
         for steering in status.steering {
-            let list = steering.passed.filter { $0.value > 0 }.sorted { $0.key < $1.key }
-            guard !list.isEmpty else { continue }
-            let reasons = list.map { "\($0.key) \(count($0.value))" }.joined(separator: ", ")
+            let reasons = ForwardStatsPage.byReason(steering.passed)
+            guard !reasons.isEmpty else { continue }
             lines.append("interface \(steering.interface) left to the kernel \(reasons)".printable)
         }
         let unreachable = status.unreachable.sorted { $0.key < $1.key }

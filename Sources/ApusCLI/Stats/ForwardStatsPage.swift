@@ -161,13 +161,18 @@ struct ForwardStatsPage {
             .init(title: "left to the kernel"),
         ])
         for steering in status.steering.prefix(rows) {
-            let list = steering.passed.filter { $0.value > 0 }.sorted { $0.key < $1.key }
             table.add([
                 steering.interface, Units.count(Int(clamping: steering.steered)),
-                list.map { "\($0.key) \(Units.count(Int(clamping: $0.value)))" }.joined(separator: ", "),
+                Self.byReason(steering.passed),
             ])
         }
         return drawn(table) + more(status.steering.count - rows)
+    }
+
+    /// Those of some counts that are not zero, by name: `no_port 3, not_ip 12`.
+    static func byReason(_ counts: [String: UInt64]) -> String {
+        counts.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+            .map { "\($0.key) \(Units.count(Int(clamping: $0.value)))" }.joined(separator: ", ")
     }
 
     private func unreachable(rows: Int) -> [String] {
