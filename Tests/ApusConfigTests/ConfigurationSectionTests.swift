@@ -112,6 +112,10 @@ import Testing
             "2:20: port 0 cannot be listened on; take one from 1 to 65535"
         ),
         ("metrics: { listen: '239.0.0.1:80' }", "2:20: 239.0.0.1 is no address that a server can listen on"),
+        (
+            "metrics: { listen: '[fe80::1]:80' }",
+            "2:20: fe80::1 is an address on each link, and a server can't be told which; take another"
+        ),
         ("workers: { count: 0 }", "2:19: expected a number of workers from 1 to 256, found 0"),
         ("workers: { cpus: [] }", "2:18: no core is named; leave \"cpus\" out to use any"),
         (

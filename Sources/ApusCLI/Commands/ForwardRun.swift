@@ -47,6 +47,7 @@ func runForwarder(
 extension ExitFailure {
     init(_ error: ServiceError) {
         switch error {
+        case .configuration(let errors): self.init(errors)
         case .notPermitted: self.init(.notPermitted, "\(error)")
         default: self.init(.unavailable, "\(error)")
         }

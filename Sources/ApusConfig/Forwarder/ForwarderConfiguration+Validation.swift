@@ -133,6 +133,11 @@ extension MetricsConfiguration {
         if listen.address.isMulticast || listen.address == .v4(.broadcast) {
             report.add("\(listen.address) is no address that a server can listen on", at: map["listen"])
         }
+        if case .v6(let address) = listen.address, address.isLinkLocal {
+            report.add(
+                "\(address) is an address on each link, and a server can't be told which; take another",
+                at: map["listen"])
+        }
     }
 }
 

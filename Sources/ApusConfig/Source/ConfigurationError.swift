@@ -7,7 +7,7 @@
 ///   7 |     { listen: "192.0.2.1" },
 ///     |               ^
 /// ```
-public struct ConfigurationError: Error, Sendable {
+public struct ConfigurationError: Error, Hashable, Sendable {
     /// What is wrong and how it would be right, in one sentence without a full stop.
     public let message: String
     /// Where it was written.
@@ -73,11 +73,14 @@ extension ConfigurationError: CustomStringConvertible {
 }
 
 /// All that is wrong with a configuration, in the order of the text.
-public struct ConfigurationErrors: Error, Sendable, CustomStringConvertible {
+public struct ConfigurationErrors: Error, Hashable, Sendable, CustomStringConvertible {
     /// The errors; never empty, and never more than ``ConfigurationReport/limit``.
     public let errors: [ConfigurationError]
     /// How many more there were.
     public let omitted: Int
+
+    /// The one thing that is wrong.
+    public init(_ error: ConfigurationError) { self.init([error]) }
 
     init(_ errors: [ConfigurationError], omitted: Int = 0) { (self.errors, self.omitted) = (errors, omitted) }
 

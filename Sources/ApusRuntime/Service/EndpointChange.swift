@@ -35,7 +35,7 @@ struct EndpointChange: ~Copyable {
             metrics = nil
         }
         do throws(ServiceError) {
-            server = try MetricsServer(new.listen) { cache.snapshot }
+            server = try MetricsServer(for: wanted) { cache.snapshot }
         } catch {
             try undo(&metrics)
             throw error

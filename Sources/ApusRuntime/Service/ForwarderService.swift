@@ -37,10 +37,9 @@ public final class ForwarderService {
     /// They answer when ``run(_:reloadFrom:onTick:onEvent:)`` is called.
     public init(_ configuration: ForwarderConfiguration) throws(ServiceError) {
         signals = try SignalDescriptor()
+        // First, as the control socket makes a file, and an address that is not this host's makes none.
+        metrics = try MetricsServer(for: configuration) { [cache] in cache.snapshot }
         if let wanted = configuration.control { control = try ControlSocket(wanted) }
-        if let wanted = configuration.metrics {
-            metrics = try MetricsServer(wanted.listen) { [cache] in cache.snapshot }
-        }
     }
 
     /// Where the metrics server listens, if there is one.

@@ -1,9 +1,11 @@
-import ApusConfig
+public import ApusConfig
 public import ApusWire
 import Glibc
 
 /// Why the control socket, the metrics server or the signals of a service can't be had.
 public enum ServiceError: Error, Sendable, Equatable {
+    /// The configuration makes no sense on this host, with the place of each error.
+    case configuration(ConfigurationErrors)
     /// A running process serves the control socket; its id, if the kernel tells.
     case socketInUse(path: String, process: Int32?)
     /// Something else than a socket is there.
@@ -34,6 +36,7 @@ extension ServiceError: CustomStringConvertible {
     /// The thing, the cause and the way out, in one line.
     public var description: String {
         switch self {
+        case .configuration(let errors): return "\(errors)"
         case .socketInUse(let path, let process):
             let user = process.map { "process \($0)" } ?? "another process"
             return

@@ -188,6 +188,14 @@ struct ServiceProcessTests {
         _ = try service.relay.run("curl", "-sSf", "http://127.0.0.1:9469/health")
 
         let other = service.folder.path + "/other.sock"
+        try write(other, "192.0.2.77:9470")
+        let foreign = #expect(throws: LabError.self) { try service.control("reload") }
+        #expect(
+            foreign?.description.contains("forward.json5:3:") == true
+                && foreign?.description.contains("no interface has the address 192.0.2.77") == true,
+            "\(foreign as Any)")
+        #expect(unsafe access(other, F_OK) != 0)
+
         try write(other, "127.0.0.1:9470")
         #expect(try service.control("reload") == "{\"ok\":true,\"streams\":1}\n")
         #expect(unsafe access(service.socket, F_OK) != 0)

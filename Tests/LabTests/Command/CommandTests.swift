@@ -80,6 +80,35 @@ extension Lab {
                 refused.text.contains("192.0.2.77") && refused.text.contains("192.0.2.2"), "\(refused.text)")
         }
 
+        @Test func `metrics at an address of another host are refused with the place, and nothing is made`()
+            throws
+        {
+            let (host, _) = try host()
+            let scratch = try Scratch()
+            let socket = scratch("control.sock")
+            let option = try refusal(one + ["--metrics", "192.0.2.77:9469", "--control", socket], in: host)
+            #expect(option.code == 64)
+            #expect(
+                option.text.hasPrefix("apus forward: --metrics: ")
+                    && option.text.contains("no interface has the address 192.0.2.77; `ip address` lists"),
+                "\(option.text)")
+            let file = try scratch.write(
+                "forward.json5",
+                """
+                {
+                  streams: [{ listen: "192.0.2.2:5004", to: ["192.0.2.1:6004"] }],
+                  control: { socket: "\(socket)" },
+                  metrics: { listen: "[2001:db8:1::77]:9469" },
+                }
+                """)
+            let place = try refusal(["--config", file], in: host)
+            #expect(place.code == 78)
+            #expect(
+                place.text.contains("\(file):4:22: ") && place.text.contains("the address 2001:db8:1::77;"),
+                "\(place.text)")
+            #expect(!FileManager.default.fileExists(atPath: socket))
+        }
+
         @Test(arguments: ["192.0.2.2:5004", "192.0.2.2:6004", "127.0.0.1:6004", "[2001:db8:1::2]:6004"])
         func `a destination that is this host itself is refused`(destination: String) throws {
             let (host, _) = try host()

@@ -1,3 +1,4 @@
+import ApusConfig
 import ApusWire
 import CLinux
 import CMicrohttpd
@@ -32,6 +33,21 @@ final class MetricsServer {
         _ endpoint: Endpoint, limit: UInt64 = 30_000, snapshot: @escaping () -> StatusSnapshot
     ) throws(ServiceError) {
         try self.init(ListeningSocket(endpoint), endpoint, limit: limit, snapshot: snapshot)
+    }
+
+    /// The server that a configuration asks for; nil without one. An address that is not this host's is an error of
+    /// the configuration, with its place.
+    convenience init?(
+        for configuration: ForwarderConfiguration, snapshot: @escaping () -> StatusSnapshot
+    ) throws(ServiceError) {
+        guard let wanted = configuration.metrics else { return nil }
+        do throws(ServiceError) {
+            try self.init(wanted.listen, snapshot: snapshot)
+        } catch {
+            guard case .addressNotOnHost = error else { throw error }
+            throw .configuration(
+                ConfigurationErrors(configuration.error("\(error)", at: wanted.map["listen"])))
+        }
     }
 
     private init(
