@@ -103,7 +103,11 @@ struct DoctorLabTests {
         #expect(leftovers(living).isEmpty)
         let held = try interface(living, "vb")
         #expect((held["programs"] as? [[String: Any]])?.first?["pid"] as? Int == Int(holder.pid))
-        #expect(verdicts(held)["xdp-native"] == "impossible" && holder.isRunning)
+        #expect(verdicts(held)["xdp-native"] == "in-use" && holder.isRunning)
+        let busy = try runApus(in: net.b, ["doctor", "vb"])
+        #expect(
+            busy.code == .exited(0) && busy.output.contains("in use: by the Apus process \(holder.pid);"),
+            "\(busy.output)")
 
         holder.send(signal)
         #expect(holder.waitForExit() == .signaled(signal))

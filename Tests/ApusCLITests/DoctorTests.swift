@@ -47,9 +47,16 @@ import Testing
         return InterfaceDiagnosis(interface, on: host)
     }
 
-    /// The verdicts on zero-copy, native, generic and packet, as letters.
+    /// The verdicts on zero-copy, native, generic and packet, as letters: ok, in use, degraded, impossible.
     private func verdicts(_ diagnosis: InterfaceDiagnosis) -> String {
-        diagnosis.backends.map { $0.verdict == .ok ? "o" : $0.verdict == .degraded ? "d" : "i" }.joined()
+        diagnosis.backends.map {
+            switch $0.verdict {
+            case .ok: "o"
+            case .inUse: "u"
+            case .degraded: "d"
+            case .impossible: "i"
+            }
+        }.joined()
     }
 
     private func remedies(_ diagnosis: InterfaceDiagnosis, _ backend: String) -> [String] {
@@ -162,11 +169,6 @@ import Testing
         let alone = diagnosis(try interface(programs: [program("filter", dispatched: false)]))
         #expect(
             verdicts(alone) == "iiio" && remedies(alone, "xdp-native") == ["ip link set dev eth7 xdpdrv off"])
-        let held = diagnosis(try interface(programs: [program("apus_steer", pid: 4711)]))
-        #expect(verdicts(held) == "iiio" && remedies(held, "xdp-native").isEmpty)
-        #expect(
-            held.backends[1].reasons[0].text.hasPrefix(
-                "the Apus process 4711 is running on it, which is no fault"))
         let left = diagnosis(try interface(programs: [program("apus_steer", pid: 4711, left: true)]))
         #expect(verdicts(left) == "dddo" && remedies(left, "xdp-native") == ["apus doctor eth7 --clean"])
         let unseen = diagnosis(try interface(programs: nil, program: .init(mode: .native, id: 3)))
@@ -177,6 +179,30 @@ import Testing
         let foreign = diagnosis(try interface(programs: [program("filter")])) { $0.host.bpfFileSystems = [] }
         #expect(verdicts(foreign) == "iiio")
         #expect(remedies(foreign, "xdp-native") == ["mount -t bpf bpf /sys/fs/bpf"])
+    }
+
+    @Test func `an interface that a running process has is in use, which is no fault and hides none`() throws
+    {
+        let held = [program("apus_steer", pid: 4711)]
+        let report = diagnosis(try interface(programs: held))
+        #expect(verdicts(report) == "uuuo" && remedies(report, "xdp-native").isEmpty)
+        #expect(report.backends[1].reasons.count == 1)
+        let text = DoctorText(
+            DoctorReport(host: HostDiagnosis(host), interfaces: [report], leftovers: []), width: 100,
+            style: Style(isOn: false)
+        ).lines
+        #expect(
+            text.contains(
+                "  ✓ xdp native              in use: by the Apus process 4711; another can use it when that has ended"
+            ))
+        let json = String(decoding: try JSONEncoder().encode(report.backends[1]), as: UTF8.self)
+        #expect(json.contains("\"verdict\":\"in-use\""))
+        // What is worse for the one that runs is said beside it, what is impossible is so all the same.
+        let worse = diagnosis(
+            try interface(features: [.native, .redirect], programs: held, "\"receiveVLANStripping\":true"))
+        #expect(verdicts(worse) == "iuuo")
+        #expect(worse.backends[1].reasons[0].text.hasPrefix("by the Apus process 4711"))
+        #expect(remedies(worse, "xdp-native") == ["ethtool -K eth7 rxvlan off"])
     }
 
     @Test func `what keeps the dispatcher away is found, with the command that mends it`() throws {

@@ -8,7 +8,8 @@ enum Doctor {
         discussion: [
             "Looks at the kernel, this process's privileges, memory, and each interface's driver, and says of "
                 + "each way to move packets whether it works (✓), works with less (!) or is impossible (✗), why, "
-                + "and which command mends it. It only reads: no packet is sent and nothing attached.",
+                + "and which command mends it. One that a running process of Apus has is named \"in use\" (✓). "
+                + "It only reads: no packet is sent and nothing attached.",
             "A process of Apus that was killed leaves its XDP program on the interface, where it lets all traffic "
                 + "through. These leftovers are listed, and --clean removes them; the next start on the interface "
                 + "does so too. To see and remove them takes CAP_SYS_ADMIN and CAP_NET_ADMIN.",

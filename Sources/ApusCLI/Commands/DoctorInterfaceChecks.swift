@@ -241,10 +241,7 @@ extension InterfaceDiagnosis {
                     remedy: "apus doctor \(name) --clean")
             } else if let pid = program.pid {
                 // No remedy, as nothing is wrong.
-                verdict.add(
-                    .impossible,
-                    "the Apus process \(pid) is running on it, which is no fault; another can when that has ended"
-                )
+                verdict.add(.inUse, "by the Apus process \(pid); another can use it when that has ended")
             } else if program.mode != mode {
                 verdict.add(
                     .impossible,

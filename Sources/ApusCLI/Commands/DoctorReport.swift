@@ -10,6 +10,8 @@ struct DoctorReport: Encodable, Equatable {
 /// How good something is.
 enum DoctorLevel: String, Encodable {
     case ok
+    /// A running process of Apus has it, which is no fault; another can't until that has ended.
+    case inUse = "in-use"
     /// It works, but not as well as it could.
     case degraded
     /// It does not work.
@@ -72,15 +74,17 @@ struct BackendDiagnosis: Encodable, Equatable {
 
     init(_ backend: String) { self.backend = backend }
 
-    /// Adds a reason for which it is less than fine. What makes it impossible comes first.
+    /// Adds a reason for which it is less than fine or not to be had now. What makes it impossible leaves no other
+    /// standing; who uses it comes before what degrades it for that one too.
     mutating func add(_ level: DoctorLevel, _ text: String, remedy: String? = nil) {
         let reason = Reason(text: text, remedy: remedy)
-        if level == .impossible, verdict != .impossible {
-            // What else degrades it does not matter any more.
-            (verdict, reasons) = (.impossible, [reason])
-        } else if level == verdict || verdict == .ok {
-            verdict = level
+        switch (level, verdict) {
+        case (.impossible, .impossible), (_, .ok), (.degraded, .degraded), (.degraded, .inUse):
+            if verdict == .ok { verdict = level }
             reasons.append(reason)
+        case (.impossible, _): (verdict, reasons) = (.impossible, [reason])
+        case (.inUse, .degraded): (verdict, reasons) = (.inUse, [reason] + reasons)
+        default: break
         }
     }
 }

@@ -48,8 +48,14 @@ struct DoctorText {
     private mutating func add(_ backend: BackendDiagnosis) {
         let name = backend.backend.replacing("-", with: " ").replacing("zero copy", with: "zero-copy")
         guard let first = backend.reasons.first else { return item(.ok, name, "ok") }
-        let verdict = backend.verdict == .impossible ? "impossible: " : "degraded: "
-        item(backend.verdict, name, verdict + first.text, remedy: first.remedy)
+        let verdict =
+            switch backend.verdict {
+            case .ok: "ok"
+            case .inUse: "in use"
+            case .degraded: "degraded"
+            case .impossible: "impossible"
+            }
+        item(backend.verdict, name, "\(verdict): \(first.text)", remedy: first.remedy)
         for reason in backend.reasons.dropFirst() {
             item(nil, "", "and " + reason.text, remedy: reason.remedy)
         }
@@ -76,7 +82,7 @@ struct DoctorText {
     private mutating func item(_ level: DoctorLevel?, _ name: String, _ text: String, remedy: String? = nil) {
         let mark: String =
             switch level {
-            case .ok: style.green("✓")
+            case .ok, .inUse: style.green("✓")
             case .degraded: style.yellow("!")
             case .impossible: style.red("✗")
             case nil: " "
