@@ -90,26 +90,24 @@ func wire() -> [Comparison] {
     // No deinit: a handful of these are made in a run.
 
     func parse(_ repeats: Int) -> Int {
-        let isRight = unsafe parseFrames(frames, Self.count, flows, rtps, repeats)
-        precondition(isRight, "Apus refuses a frame")
-        return repeats * Self.count
+        count(repeats, unsafe parseFrames(frames, Self.count, flows, rtps, repeats))
     }
 
     func twinParse(_ repeats: Int) -> Int {
-        let isRight = unsafe wire_parse(frames, Self.count, twinFlows, twinRTPs, repeats)
-        precondition(isRight, "the twin refuses a frame")
-        return repeats * Self.count
+        count(repeats, unsafe wire_parse(frames, Self.count, twinFlows, twinRTPs, repeats))
     }
 
     func encode(_ repeats: Int) -> Int {
-        let isRight = unsafe encodeFrames(frames, Self.count, headers, rtps, repeats)
-        precondition(isRight, "Apus has no room")
-        return repeats * Self.count
+        count(repeats, unsafe encodeFrames(frames, Self.count, headers, rtps, repeats))
     }
 
     func twinEncode(_ repeats: Int) -> Int {
-        let isRight = unsafe wire_encode(frames, Self.count, twinHeaders, twinRTPs, repeats)
-        precondition(isRight, "the twin has no room")
+        count(repeats, unsafe wire_encode(frames, Self.count, twinHeaders, twinRTPs, repeats))
+    }
+
+    /// The packets of so many repeats, all of which must have gone well: frames refused cost less.
+    private func count(_ repeats: Int, _ isRight: Bool, of competitor: String = #function) -> Int {
+        precondition(isRight, "\(competitor) refuses a frame")
         return repeats * Self.count
     }
 

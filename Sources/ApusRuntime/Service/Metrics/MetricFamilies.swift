@@ -52,35 +52,18 @@ extension MetricFamily {
     ]
 
     private static let ports: [MetricFamily] = [
-        MetricFamily(
-            name: "apus_port_feature_info", kind: .gauge,
-            help: "What was asked of a port and what was granted; always 1.",
-            items: { $0.ports.count },
-            write: { status, index, samples in
-                let port = status.ports[index]
-                for feature in port.features {
-                    samples.add(
-                        1 as UInt64, ("interface", port.interface), ("queue", "\(port.queue)"),
-                        ("backend", port.backend), ("feature", feature.name),
-                        ("requested", feature.requested), ("granted", feature.granted))
-                }
-            }),
+        eachPort("feature_info", .gauge, "What was asked of a port and what was granted; always 1.") { port in
+            port.features.map {
+                (1, [("feature", $0.name), ("requested", $0.requested), ("granted", $0.granted)])
+            }
+        },
         eachPort("received_packets_total", "Packets that the port handed to the forwarder.", \.received),
         eachPort("received_bytes_total", "Bytes in them, with link-layer header.", \.receivedBytes),
         eachPort("sent_packets_total", "Packets that the port gave to the kernel or the device.", \.sent),
         eachPort("sent_bytes_total", "Bytes in them, with link-layer header.", \.sentBytes),
-        MetricFamily(
-            name: "apus_port_dropped_packets_total", kind: .counter,
-            help: "Packets dropped by the port, by reason.",
-            items: { $0.ports.count },
-            write: { status, index, samples in
-                let port = status.ports[index]
-                for (reason, count) in allReasons(PortDrop.allCases.map(\.label), port.drops) {
-                    samples.add(
-                        count, ("interface", port.interface), ("queue", "\(port.queue)"),
-                        ("backend", port.backend), ("reason", reason))
-                }
-            }),
+        eachPort("dropped_packets_total", .counter, "Packets dropped by the port, by reason.") { port in
+            allReasons(PortDrop.allCases.map(\.label), port.drops).map { ($1, [("reason", $0)]) }
+        },
     ]
 
     private static let steering: [MetricFamily] = [
@@ -180,13 +163,22 @@ extension MetricFamily {
         _ name: String, _ help: String,
         _ value: @escaping @Sendable (ForwarderStatus.Port) -> UInt64
     ) -> MetricFamily {
+        eachPort(name, .counter, help) { [(value($0), [])] }
+    }
+
+    /// Several samples of each port, which differ in further labels.
+    private static func eachPort(
+        _ name: String, _ kind: Kind, _ help: String,
+        _ values: @escaping @Sendable (ForwarderStatus.Port) -> [(UInt64, labels: [(String, String)])]
+    ) -> MetricFamily {
         MetricFamily(
-            name: "apus_port_\(name)", kind: .counter, help: help, items: { $0.ports.count },
+            name: "apus_port_\(name)", kind: kind, help: help, items: { $0.ports.count },
             write: { status, index, samples in
                 let port = status.ports[index]
-                samples.add(
-                    value(port), ("interface", port.interface), ("queue", "\(port.queue)"),
-                    ("backend", port.backend))
+                let labels = [
+                    ("interface", port.interface), ("queue", "\(port.queue)"), ("backend", port.backend),
+                ]
+                for (value, more) in values(port) { samples.add(value, labels + more) }
             })
     }
 

@@ -62,6 +62,9 @@ struct MetricSamples {
     mutating func add(_ value: UInt64, _ labels: (String, String)...) { line("\(value)", labels) }
 
     /// Adds a sample.
+    mutating func add(_ value: UInt64, _ labels: [(String, String)]) { line("\(value)", labels) }
+
+    /// Adds a sample.
     mutating func add(_ value: Double, _ labels: (String, String)...) { line(value.description, labels) }
 
     private mutating func line(_ value: String, _ labels: [(String, String)]) {
