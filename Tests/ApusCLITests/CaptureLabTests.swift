@@ -46,7 +46,11 @@ struct CaptureLabTests {
         #expect(running.errors.contains(warning) == (backend == "xdp"), "\(running.errors)")
         try send(net, 3000)
         try send(net, 10, to: "192.0.2.2:5006")
-        usleep(300_000)
+        try eventually("all are in the file") {
+            // Of a file that is still written it may say that it is cut off.
+            let read = try? NetworkLab.run(["tcpdump", "-r", own.path, "--count"]).standardOutput
+            return read == "3000 packets\n"
+        }
         #expect(running.stop(SIGTERM) == .exited(0), "\(running.errors)")
         if let twin { try net.finish(twin, theirs) }
 
@@ -107,7 +111,7 @@ struct CaptureLabTests {
         let running = try net.b.start([apusPath, "capture", "vb", "--write", file.path])
         try running.waitForLine(containing: "ready", timeout: .seconds(30))
         try net.a.run("ping", "-c", "3", "-i", "0.2", "192.0.2.2")
-        usleep(300_000)
+        // What has come before the signal is written all the same.
         #expect(running.stop(SIGINT) == .exited(0))
         let rows = try fields(of: file, "icmp.type").filter { $0 == ["8"] }
         #expect(rows.count == 3)
@@ -124,7 +128,7 @@ struct CaptureLabTests {
             [apusPath, "capture", "vb", "--write", file.path, "--direction", way])
         try running.waitForLine(containing: "ready", timeout: .seconds(30))
         try net.a.run("ping", "-c", "1", "192.0.2.2")
-        usleep(300_000)
+        // What has come, or left, before the signal is written all the same.
         #expect(running.stop(SIGINT) == .exited(0))
         let rows = try fields(of: file, "icmp.type", "frame.packet_flags_direction").filter { $0[0] != "" }
         #expect(rows.map { $0[0] } == types)
@@ -134,7 +138,7 @@ struct CaptureLabTests {
         }
     }
 
-    @Test(.requires(.root, .program("tshark")))
+    @Test(.requires(.root, .program("tcpdump")))
     func `it says beforehand that an XDP program is on the interface, and may take packets`() throws {
         let net = try Pair("capture-xdp")
         defer { net.close() }
@@ -148,8 +152,11 @@ struct CaptureLabTests {
         let file = try ScratchFile(suffix: "pcap")
         let tap = try net.b.start([apusPath, "capture", "vb", "--write", file.path, "--port", "5004"])
         try tap.waitForLine(containing: "ready", timeout: .seconds(30))
+        let sink = try net.a.start(["tcpdump", "-i", "va", "-c", "10", "udp", "and", "dst", "port", "5006"])
+        try sink.waitForLine(containing: "listening on")
         try send(net, 10)
-        usleep(300_000)
+        // All have passed the tap's interface, both ways.
+        #expect(sink.waitForExit() == .exited(0), "\(sink.errors)")
         #expect(tap.stop(SIGINT) == .exited(0))
         #expect(tap.output.hasPrefix("wrote 0 packets"), "\(tap.output)")
         #expect(tap.errors.contains("warning: an XDP program (native, id "), "\(tap.errors)")

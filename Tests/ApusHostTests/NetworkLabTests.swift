@@ -94,8 +94,8 @@ struct NetworkLabTests {
         #expect(try namespaces().contains(inode))
         lab.close()
         #expect(kill(process.pid, 0) != 0)
-        try eventually { kill(grandchild, 0) != 0 }
-        try eventually { try !namespaces().contains(inode) }
+        try eventually("the grandchild is gone") { kill(grandchild, 0) != 0 }
+        try eventually("the namespace is gone") { try !namespaces().contains(inode) }
     }
 
     @Test("when the process that made a lab is killed, its namespaces and processes go with it")
@@ -107,19 +107,11 @@ struct NetworkLabTests {
         let process = try a.start(["sleep", "62"])
         a.abandon()
         #expect(process.waitForExit() == .signaled(SIGKILL))
-        try eventually { unsafe access("/proc/\(a.pid)/ns/net", F_OK) != 0 }
+        try eventually("its holder is gone") { unsafe access("/proc/\(a.pid)/ns/net", F_OK) != 0 }
     }
 
     /// The network namespaces of this machine that a process is in, as `lsns` lists them.
     private func namespaces() throws -> String {
         try NetworkLab.run(["lsns", "-n", "-t", "net", "-o", "NS"]).standardOutput
-    }
-
-    private func eventually(_ condition: () throws -> Bool) throws {
-        for _ in 0..<500 {
-            if try condition() { return }
-            usleep(10_000)
-        }
-        Issue.record("it did not become true in five seconds")
     }
 }

@@ -21,7 +21,7 @@ struct PortGuardTests {
             #expect(guardian.endpoint == endpoint)
             #expect(throws: HostError.self) { _ = try pair.a.enter { try PortGuard(endpoint) } }
         }
-        try eventually { try pair.b.enter { try isRefused(endpoint, wait: 500) } }
+        try eventually("the port is given back") { try pair.b.enter { try isRefused(endpoint, wait: 500) } }
     }
 
     @Test("a guarded socket takes nothing in, however much is sent")
@@ -148,7 +148,9 @@ struct PortGuardTests {
         }
         // One line is the heading.
         #expect(opened == "10001\n")
-        try eventually { try space.run("sh", "-c", "wc -l </proc/net/udp").standardOutput == "1\n" }
+        try eventually("the ports are given back") {
+            try space.run("sh", "-c", "wc -l </proc/net/udp").standardOutput == "1\n"
+        }
     }
 
     /// A list of what can't be copied.
@@ -165,16 +167,6 @@ struct PortGuardTests {
         mutating func add(_ value: consuming PortGuard) { head = Node(value, head) }
         // One by one: ten thousand nested deinits would be a deep stack.
         mutating func clear() { while let node = head { head = node.next } }
-    }
-
-    /// Waits for what the drop of a guard brings about: when another test starts a program at this moment, its
-    /// process has a copy of the socket until it is the program.
-    private func eventually(_ condition: () throws -> Bool) throws {
-        for _ in 0..<20 {
-            if try condition() { return }
-            usleep(100_000)
-        }
-        Issue.record("the port was not given back")
     }
 
     /// Sends a datagram and tells whether an ICMP error comes back for it.
