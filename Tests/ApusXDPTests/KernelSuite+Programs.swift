@@ -49,7 +49,7 @@ extension KernelSuiteTests {
     @Test(arguments: modes)
     func XDP_METADATA_COPY_MULTI_BUFF(_ mode: XDPMode) throws {
         try withProgram("metamb", MetadataProgram.object, mode, mtu: 9000) { port, wire in
-            if port.lacksMultiBuffer() { return }
+            if try port.lacksMultiBuffer() { return }
             try expectMetadata(&port, wire, lengths: (0..<50).map { 3000 + $0 * 100 })
         }
     }

@@ -95,7 +95,7 @@ struct LinkTests {
 
     @Test func `Of a packet in several frames, all are taken back while the link is down`() throws {
         try withPort("stalejumbo", options(.native), mtu: 9000) { port, wire, _, net in
-            if port.lacksMultiBuffer() { return }
+            if try port.lacksMultiBuffer() { return }
             let inside = port.driver.framesInside
             var burst = Burst()
             for number in 0..<4 { try wire.send(Numbered.frame(number, length: 8000)) }
@@ -124,7 +124,7 @@ struct LinkTests {
         try withPort("mtu", options(mode)) { port, wire, _, net in
             let inside = port.driver.framesInside
             #expect(port.driver.maximumPacketSize == 1518)
-            if port.lacksMultiBuffer() { return }
+            if try port.lacksMultiBuffer() { return }
             for (space, name) in [(net.a, "va"), (net.b, "vb")] {
                 try space.run("ip", "link", "set", name, "mtu", "9000")
             }

@@ -45,6 +45,16 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
+/// Says aloud that what is left of a test can't run here, for what was only found while it ran; the caller returns.
+///
+/// - Throws: `LabError` with `CI=true` in the environment, as ``Trait/requires(_:sourceLocation:)`` does.
+public func skipRest(of test: String, _ shortcoming: String) throws {
+    guard !mustRun else {
+        throw LabError("\(shortcoming); with CI=true in the environment this is a failure")
+    }
+    print("➜ \(test) skipped: \(shortcoming)")
+}
+
 private var mustRun: Bool {
     guard let value = unsafe getenv("CI") else { return false }
     return unsafe String(cString: value) == "true"

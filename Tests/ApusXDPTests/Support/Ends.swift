@@ -48,12 +48,12 @@ extension Packet {
 }
 
 extension Port<XDPDriver> {
-    /// Whether this kernel has no multi-buffer AF_XDP (Linux 6.6), which is then printed with its reason.
-    borrowing func lacksMultiBuffer(_ test: String = #function) -> Bool {
+    /// Whether this kernel has no multi-buffer AF_XDP (Linux 6.6); the rest of the test is skipped aloud then.
+    borrowing func lacksMultiBuffer(_ test: String = #function) throws -> Bool {
         guard let feature = grant.features.first(where: { $0.name == "multi-buffer" }),
             feature.granted == "no"
         else { return false }
-        print("\(test): not on this kernel: \(feature.reason ?? "")")
+        try skipRest(of: test, "needs multi-buffer AF_XDP, which was not granted: \(feature.reason ?? "")")
         return true
     }
 
