@@ -52,8 +52,10 @@ extension Lab {
             #expect(summary.lost + 2 == Int(figures.lost) || summary.lost == Int(figures.lost), "\(summary)")
             #expect(figures.lost == 10 && figures.duplicates == 2 && figures.reordered == 3, "\(figures)")
             let jitter = try #require(figures.jitter)
-            // Two clocks, a relay apart.
-            #expect(abs(jitter - summary.jitter) < 5, "\(jitter) ms, \(summary.jitter) ms")
+            // The packets say 20 ms apart and come 1 ms apart, so that both find a jitter near 19 ms; what they differ
+            // by is how evenly each saw them come.
+            #expect((18...21).contains(jitter), "\(jitter) ms")
+            #expect(abs(jitter - summary.jitter) < 1, "\(jitter) ms, \(summary.jitter) ms")
         }
 
         private struct Packet {
