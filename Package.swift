@@ -91,7 +91,7 @@ let package = Package(
             "ApusXDPTests",
             on: ["ApusXDP", "ApusPorts", "ApusRings", "ApusWire", "CXDP", "NetworkLab", "XDPHolder"],
             plugins: ["EmbedBPF"]),
-        tests("ApusRTPTests", on: ["ApusRTP", "ApusWire", "ApusRings"]),
+        tests("ApusRTPTests", on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings"]),
         tests("ApusConfigTests", on: ["ApusConfig"]),
         tests(
             "ApusRuntimeTests",

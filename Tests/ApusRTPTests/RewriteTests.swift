@@ -1,6 +1,9 @@
+import ApusPorts
 import ApusRTP
 import ApusWire
 import Testing
+
+@testable import ApusRuntime
 
 @Suite("What goes on behind new headers") struct RewriteTests {
     private static let out4 = UDPEncapsulation(
@@ -12,27 +15,27 @@ import Testing
 
     /// The frame that a relay sends for one it accepted.
     private static func forwarded(
-        _ frame: [UInt8], _ accepted: Relay.Accepted, _ headers: UDPEncapsulation
+        _ frame: [UInt8], _ accepted: Relay.Accepted, _ headers: UDPEncapsulation,
+        by port: inout Port<MemoryDriver>
     ) throws -> [UInt8] {
-        let payload = array(accepted.headers.payload(of: frame.raw))
-        var headers = headers
-        headers.hopLimit = accepted.hopLimit
-        headers.trafficClass = accepted.headers.trafficClass
-        let carried = accepted.needsChecksum ? nil : headers.checksum(replacing: accepted.headers)
-        let isIPv6 = headers.maximumPayloadLength == 65_527
-        let checksum =
-            carried ?? (isIPv6 || accepted.needsChecksum ? headers.checksum(of: payload.raw) : 0)
-        var octets = [UInt8](repeating: 0, count: headers.byteCount)
-        try write(&octets) {
-            try headers.encode(into: &$0, payloadLength: payload.count, udpChecksum: checksum)
+        var packet = port.makePacket()!
+        let fits = packet.append(frame.count)
+        #expect(fits)
+        var bytes = packet.mutableBytes
+        for (offset, octet) in frame.enumerated() {
+            bytes.storeBytes(of: octet, toByteOffset: offset, as: UInt8.self)
         }
-        return octets + payload
+        let isReaddressed = packet.readdress(accepted, behind: headers)
+        #expect(isReaddressed)
+        return array(packet.bytes)
     }
 
     @Test(arguments: [(false, false), (false, true), (true, false), (true, true)])
     func `it parses with a valid checksum and the same payload, across families too`(
         _ from6: Bool, _ to6: Bool
     ) throws {
+        let pair = try MemoryPair(frames: 2, hugePages: .never)
+        var port = pair.first
         for seed in 0..<300 {
             var random = Seeded(UInt64(seed))
             var engine = Engine(.listening(Traffic.v4, Traffic.v6))
@@ -45,7 +48,7 @@ import Testing
             if !from6, seed % 5 == 1 { frame = Traffic.withOptions([1, 1, 1, 0], frame) }
             let accepted = try present(engine.accept(frame))
             let headers = to6 ? Self.out6 : Self.out4
-            let sent = try Self.forwarded(frame, accepted, headers)
+            let sent = try Self.forwarded(frame, accepted, headers, by: &port)
             let parsed = try FlowHeaders(checking: sent.raw)
             #expect(
                 parsed.destination
@@ -64,7 +67,9 @@ import Testing
         var frame = Traffic.frame(Traffic.rtp(1))
         frame[frame.count - 1] ^= 0x40
         let accepted = try present(engine.accept(frame, verified: true))
-        let sent = try Self.forwarded(frame, accepted, Self.out6)
+        let pair = try MemoryPair(frames: 2, hugePages: .never)
+        var port = pair.first
+        let sent = try Self.forwarded(frame, accepted, Self.out6, by: &port)
         #expect(try FlowHeaders(checking: sent.raw).udpChecksumState(in: sent.raw) == .wrong)
     }
 }
