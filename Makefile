@@ -104,15 +104,31 @@ fuzz:
 	@$(MAKE) --no-print-directory setup
 	Tests/Fuzz/run.sh $(SECONDS_PER_TARGET)
 
+# A run in which no test matched the filter passes for swift test.
+define tests-ran
+	grep -qE 'Test run with [1-9][0-9]* test' $(1) || { echo "apus: no test ran; see $(1)" >&2; exit 1; }
+endef
+
 # Each in a build folder of its own, since the flags differ. The thread sanitizer needs the release build: a debug
 # build is too slow to show a race of two loads.
+RACING = ApusRingsTests ApusPortsTests ApusRuntimeTests
+empty :=
+SPACE = $(empty) $(empty)
+
 sanitize:
 	@$(MAKE) --no-print-directory setup WITH="build demo test"
+	for target in $(RACING); do
+		[[ -d Tests/$$target ]] || { echo "apus: there is no Tests/$$target any more: see make sanitize" >&2; exit 1; }
+	done
+	mkdir -p .build
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0 \
-		swift test --no-parallel --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests'
+		swift test --no-parallel --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests' \
+		2>&1 | tee .build/address.log
+	$(call tests-ran,.build/address.log)
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/races.txt \
 		swift test --no-parallel -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
-		--filter 'ApusRingsTests|ApusPortsTests|ApusRuntimeTests'
+		--filter '$(subst $(SPACE),|,$(RACING))' 2>&1 | tee .build/thread.log
+	$(call tests-ran,.build/thread.log)
 
 bench:
 	@$(MAKE) --no-print-directory setup WITH="build bench"
