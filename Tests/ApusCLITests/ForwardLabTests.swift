@@ -44,11 +44,11 @@ struct ForwardLabTests {
             import os, pty, signal, sys, time
             pid, terminal = pty.fork()
             if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+            shows = "--stats" in sys.argv
             text = b""
-            while b"ready" not in text: text += os.read(terminal, 4096)
-            time.sleep(1.5)
+            while b"ready" not in text or shows and b"packets/s" not in text: text += os.read(terminal, 4096)
             os.close(terminal)
-            for _ in range(60 if "--stats" in sys.argv else 20):
+            for _ in range(60 if shows else 10):
                 time.sleep(0.1)
                 done, status = os.waitpid(pid, os.WNOHANG)
                 if done: break

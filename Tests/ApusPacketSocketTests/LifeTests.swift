@@ -104,7 +104,7 @@ struct LifeTests {
         var port = try scene.port { $0.receiveRing = ring }
         try scene.send([Datagram(payload: [1]).frame])
         #expect(port.frames(1).count == 1)
-        for round in 1...3 {
+        for round in 1...2 {
             try scene.b.run("ip", "link", "set", "vb", "down")
             #expect(spins(&port) < 600)
             #expect(port.driver.timesDown == UInt64(round))

@@ -3,6 +3,7 @@ import Foundation
 /// A Python program that runs beside the test, as a client of the service. It is ended with the test.
 final class Script {
     private let process = Process()
+    private let input = Pipe()
     private let output = Pipe()
     private var unread: [UInt8] = []
 
@@ -10,9 +11,12 @@ final class Script {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
         process.arguments = ["-u", "-c", text]
         process.standardOutput = output
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input
         try process.run()
     }
+
+    /// Lets it go on from an `input()`.
+    func goOn() { input.fileHandleForWriting.write(Data("\n".utf8)) }
 
     /// The next line that it prints, or what there is at its end or after half a minute.
     func line() -> String {

@@ -143,10 +143,10 @@ struct ServiceMetricsTests {
         defer { pump.end() }
         let port = url.split(separator: ":").last!
         let script = """
-            import socket, time
+            import socket
             s = [socket.create_connection(("127.0.0.1", \(port))) for _ in range(24)]
             print("connected", flush=True)
-            time.sleep(6)
+            input()
             for c in s: c.sendall(b"GET /health HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
             n = 0
             for c in s:
@@ -157,6 +157,7 @@ struct ServiceMetricsTests {
         let crowd = try Script(script)
         #expect(crowd.line() == "connected")
         #expect(pump.isResting(within: 3))
+        crowd.goOn()
         #expect(crowd.line() == "served 24")
     }
 

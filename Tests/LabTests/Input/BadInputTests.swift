@@ -58,12 +58,9 @@ extension Lab {
             let others = try [scene.sink(6004), scene.sink(6004, .v6)]
             let source = try scene.source()
             let target = try SocketAddress("192.0.2.2", 5006)
-            let sending = Background {
-                try paced(2000, perSecond: 500) { try source.send(Numbered.packet($0), to: target) }
-            }
+            let stream = SteadyStream(from: source, to: target, perSecond: 500)
             try Scapy.send(scene, Self.named)
-            _ = try sending.wait()
-            expectNumbers(good, Array(0..<2000), "the good stream")
+            expectNumbers(good, Array(0..<(try stream.finish())), "the good stream")
             #expect(others.map(\.count) == [0, 0], "nothing bad goes on")
             let status = try forward.finish()
             // On AF_PACKET what is not for us passes by as well; on AF_XDP the kernel may get some of it.
@@ -122,9 +119,7 @@ extension Lab {
             let good = try scene.sink(6006)
             let source = try scene.source()
             let target = try SocketAddress("192.0.2.2", 5006)
-            let sending = Background {
-                try paced(1500, perSecond: 500) { try source.send(Numbered.packet($0), to: target) }
-            }
+            let stream = SteadyStream(from: source, to: target, perSecond: 500)
             try Scapy.send(
                 scene,
                 """
@@ -148,8 +143,7 @@ extension Lab {
                         frames.append(whole[:14] + random.randbytes(random.randint(0, 200)))
                 frames.append(four[:42] + bytes(1400))
                 """)
-            _ = try sending.wait()
-            expectNumbers(good, Array(0..<1500), "the good stream")
+            expectNumbers(good, Array(0..<(try stream.finish())), "the good stream")
             let status = try forward.finish()
             #expect(status.refusals > 50 && status.drops.count > 5, "\(status.drops)")
             print("\(backend.rawValue): \(status.drops)")

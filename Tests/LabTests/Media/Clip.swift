@@ -1,14 +1,16 @@
 import Foundation
 import NetworkLab
 
-/// Three seconds of picture or sound, encoded once; the same octets in each run of the tests.
+/// Two seconds of picture or sound, encoded once; the same octets in each run of the tests.
 enum Clip: String, CaseIterable, Sendable {
     case h264 = "H.264"
     case vp8 = "VP8"
     case opus = "Opus"
 
     /// The frames of picture in it.
-    static let pictures = 75
+    static let pictures = 2 * 25
+    /// The seconds of sound.
+    static let seconds = 2
 
     /// The Matroska file, of one encoder thread and without the encoder's version in it.
     static let files: [Clip: [UInt8]] = {
@@ -23,7 +25,8 @@ enum Clip: String, CaseIterable, Sendable {
         switch self {
         case .opus:
             source = [
-                "sine=frequency=440:sample_rate=48000", "-t", "3", "-ac", "2", "-c:a", "libopus", "-b:a",
+                "sine=frequency=440:sample_rate=48000", "-t", "\(Self.seconds)", "-ac", "2", "-c:a",
+                "libopus", "-b:a",
                 "96k",
             ]
         case .h264:
