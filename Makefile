@@ -89,9 +89,18 @@ demo:
 test:
 	@$(MAKE) --no-print-directory setup WITH="build demo test"
 	$(MAKE) --no-print-directory lint
+	# What the tests build of other packages, beside the builds of this one: those of whole modules leave cores free.
+	mkdir -p .build
+	set -m
+	{ swift build -c release --package-path Examples && Tests/Fuzz/run.sh build; } >.build/beside.log 2>&1 &
+	beside=$$!
+	set +m
+	trap 'kill -- -$$beside 2>/dev/null || true' EXIT
 	$(RELEASE)
 	! ldd .build/release/apus | grep swift || { echo "apus: the release build leans on the toolchain's libraries" >&2; exit 1; }
 	swift build --build-tests
+	wait $$beside || { cat .build/beside.log >&2; exit 1; }
+	trap - EXIT
 	# One at a time: many watch real time, and two cores carry a test's senders and receivers already.
 	swift test --skip-build --no-parallel 2>&1 | tee .build/test.log || {
 		echo "apus: these tests failed (all that was printed is in .build/test.log):"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh SECONDS [TARGET...]: fuzzes each target (by default all) for that long, as many at a time as there
 # are cores. Prints a line a target; exits with 1 if there was a finding, which stays under .build/findings.
+# run.sh build: only builds.
 #
 # A target is a file Sources/Fuzz/Targets/NAME.swift with a function exported as fuzz_NAME; its seeds, if it
 # has any, are the lines of Corpus/NAME.hex. What the fuzzer learns is kept under .build/corpus. Captures in
@@ -31,7 +32,7 @@ if [ "${1:-}" = --one ]; then
     exit 1
 fi
 
-seconds=${1:?usage: run.sh SECONDS [TARGET...]}
+seconds=${1:?usage: run.sh SECONDS [TARGET...] | run.sh build}
 shift
 cd "$here"
 [ $# -gt 0 ] || set -- $(basename -s .swift Sources/Fuzz/Targets/*.swift)
@@ -48,6 +49,7 @@ swift build -c release --product Fuzz -Xswiftc -sanitize=fuzzer,address \
     cat .build/logs/build.log
     exit 1
 }
+[ "$seconds" != build ] || exit 0
 
 for target in "$@"; do
     mkdir -p ".build/corpus/$target"
