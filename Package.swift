@@ -74,15 +74,19 @@ let package = Package(
         .executableTarget(name: "ApusCLI", dependencies: ["Apus", "CLinux"], swiftSettings: rules),
         .plugin(name: "EmbedBPF", capability: .buildTool(), path: "BPF/EmbedBPF"),
 
+        .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: rules),
         .target(
             name: "NetworkLab", dependencies: ["CLinux"], path: "Tests/NetworkLab", swiftSettings: rules),
-        tests("ApusWireTests", on: ["ApusWire", "NetworkLab"]),
-        tests("ApusRingsTests", on: ["ApusRings"]),
+        tests("ApusWireTests", on: ["ApusWire", "NetworkLab", "Seeds"]),
+        tests("ApusRingsTests", on: ["ApusRings", "Seeds"]),
         tests("ApusPortsTests", on: ["ApusPorts", "ApusWire"]),
         tests("ApusHostTests", on: ["ApusHost", "ApusWire", "CCapNG", "CLinux", "CMNL", "NetworkLab"]),
         tests(
             "ApusPacketSocketTests",
-            on: ["ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "CCapNG", "CLinux", "NetworkLab"]),
+            on: [
+                "ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "CCapNG", "CLinux", "NetworkLab",
+                "Seeds",
+            ]),
         .executableTarget(
             name: "XDPHolder", dependencies: ["ApusXDP", "ApusPorts", "ApusRings", "ApusWire"],
             path: "Tests/XDPHolder",
@@ -91,13 +95,13 @@ let package = Package(
             "ApusXDPTests",
             on: ["ApusXDP", "ApusPorts", "ApusRings", "ApusWire", "CXDP", "NetworkLab", "XDPHolder"],
             plugins: ["EmbedBPF"]),
-        tests("ApusRTPTests", on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings"]),
-        tests("ApusConfigTests", on: ["ApusConfig"]),
+        tests("ApusRTPTests", on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Seeds"]),
+        tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),
         tests(
             "ApusRuntimeTests",
             on: ["ApusRuntime", "ApusConfig", "ApusPorts", "ApusRings", "ApusRTP", "ApusWire", "NetworkLab"]),
         tests("ApusCLITests", on: ["ApusCLI", "NetworkLab"]),
-        tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab"]),
+        tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab", "Seeds"]),
         tests("LabTests", on: ["ApusRTP", "NetworkLab"]),
     ]
 )

@@ -1,6 +1,7 @@
 import ApusConfig
 import ApusWire
 import Glibc
+import Seeds
 import Testing
 
 @Suite struct HostileConfigurationTests {
@@ -68,7 +69,7 @@ import Testing
     /// One byte or piece changed, left out, doubled or moved, again and again: whatever comes of it is read or
     /// refused at a place inside the text.
     @Test(arguments: 0..<8) func `a damaged configuration never crashes the reader`(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = Seeded(seed)
         for round in 0..<400 {
             var bytes = Array(completeConfiguration.utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) { mutate(&bytes, &random) }
@@ -87,7 +88,7 @@ import Testing
         }
     }
 
-    private func mutate(_ bytes: inout [UInt8], _ random: inout SplitMix) {
+    private func mutate(_ bytes: inout [UInt8], _ random: inout Seeded) {
         guard !bytes.isEmpty else { return }
         let at = Int.random(in: 0..<bytes.count, using: &random)
         let end = min(bytes.count, at + Int.random(in: 1...20, using: &random))
@@ -154,17 +155,4 @@ func processorTime(_ body: () throws -> Void) rethrows -> Duration {
     let start = now()
     try body()
     return now() - start
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same seed gives the same run everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
 }

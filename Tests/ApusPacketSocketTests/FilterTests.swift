@@ -2,6 +2,7 @@ import ApusPacketSocket
 import ApusPorts
 import ApusRings
 import NetworkLab
+import Seeds
 import Testing
 
 @Suite("The filter in the kernel", .requires(.root, .program("python3")), .timeLimit(.minutes(5)))
@@ -107,7 +108,7 @@ struct FilterTests {
 
     @Test("hundreds and thousands of ports pass, and none beside them", arguments: PortSet.allCases)
     func many(set: PortSet) throws {
-        var random = SeededGenerator(seed: 4)
+        var random = Seeded(4)
         let ports: Set<UInt16> =
             switch set {
             case .scattered: Set((0..<300).map { _ in UInt16.random(in: .min ... .max, using: &random) })

@@ -3,6 +3,7 @@ import ApusPorts
 import ApusRings
 import Glibc
 import NetworkLab
+import Seeds
 import Testing
 
 /// Both layouts of the receive ring, to be tried by each test.
@@ -18,7 +19,7 @@ struct ReceiveTests {
         let scene = try Scene("bytes")
         defer { scene.close() }
         var port = try scene.port { $0.receiveRing = ring }
-        var random = SeededGenerator(seed: 1)
+        var random = Seeded(1)
         // From a bare Ethernet header to the MTU; the type is one that nobody answers.
         let sent =
             ([14, 15, 16, 17, 60, 61, 1513, 1514]

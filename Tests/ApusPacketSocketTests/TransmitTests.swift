@@ -3,13 +3,14 @@ import ApusPorts
 import ApusRings
 import Glibc
 import NetworkLab
+import Seeds
 import Testing
 
 @Suite("Transmitting", .requires(.root, .program("tcpdump")), .timeLimit(.minutes(5)))
 struct TransmitTests {
     /// Frames of a type that nobody answers, with octets by seed.
     private func frames(_ lengths: [Int], seed: UInt64 = 2) -> [[UInt8]] {
-        var random = SeededGenerator(seed: seed)
+        var random = Seeded(seed)
         return lengths.map { length in
             [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 9, 0x88, 0xb5]
                 + (14..<max(14, length)).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -22,7 +23,7 @@ struct TransmitTests {
         defer { scene.close() }
         let capture = try Capture(on: "va", in: scene.a)
         var port = try scene.port { $0.bypassesQueueing = bypass }
-        var random = SeededGenerator(seed: 3)
+        var random = Seeded(3)
         let sent = frames(
             [14, 15, 60, 1513, 1514] + (0..<3000).map { _ in Int.random(in: 14...1514, using: &random) })
         port.send(sent)

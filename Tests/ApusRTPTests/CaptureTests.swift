@@ -2,6 +2,7 @@ import ApusRTP
 import ApusRings
 import ApusWire
 import Foundation
+import Seeds
 import Testing
 
 /// Captures of real RTP, and tshark's opinion of them.

@@ -1,4 +1,5 @@
 import ApusRTP
+import Seeds
 import Testing
 
 /// RFC 3550 appendix A.1 with a set of all numbers received: slow, and exact.

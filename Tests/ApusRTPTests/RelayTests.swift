@@ -1,6 +1,7 @@
 import ApusRTP
 import ApusRings
 import ApusWire
+import Seeds
 import Testing
 
 @Suite("The relay") struct RelayTests {

@@ -1,6 +1,7 @@
 import ApusPorts
 import ApusRTP
 import ApusWire
+import Seeds
 import Testing
 
 @testable import ApusRuntime

@@ -1,6 +1,7 @@
 import ApusRTP
 import ApusRings
 import ApusWire
+import Seeds
 import Testing
 
 @Suite("Figures of streams") struct StreamTests {

@@ -26,19 +26,6 @@ final class Running<State: ~Copyable & Sendable, Result: ~Copyable & Sendable>: 
     }
 }
 
-/// A generator whose whole future is its seed (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
-
 /// What a thread does that found nothing to do. It yields, as tests run on fewer cores than threads.
 func pause() { _ = sched_yield() }
 

@@ -1,5 +1,6 @@
 import ApusWire
 import NetworkLab
+import Seeds
 import Testing
 
 /// Real RTP, beside tshark.

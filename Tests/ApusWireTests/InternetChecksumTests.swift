@@ -1,4 +1,5 @@
 import ApusWire
+import Seeds
 import Testing
 
 @Suite struct InternetChecksumTests {

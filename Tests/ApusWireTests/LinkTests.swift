@@ -1,4 +1,5 @@
 import ApusWire
+import Seeds
 import Testing
 
 /// Vectors in these tests that are marked so were made by Scapy 2.5.

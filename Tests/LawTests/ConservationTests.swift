@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusRings
+import Seeds
 import Testing
 
 /// Law: frames are conserved. A frame is in exactly one place: pool, driver, ring, burst or packet.
@@ -55,7 +56,7 @@ struct ConservationTests {
             #expect(free == 64)
         }
         for seed in 0..<200 as Range<UInt64> {
-            var random = SplitMix(seed: seed)
+            var random = Seeded(seed)
             let path = seed % 2 == 0 ? good : folder.damaged(good, using: &random)
             guard let driver = try? CaptureDriver(reading: path, writing: written, rounds: 2, frames: 40)
             else { continue }

@@ -1,4 +1,5 @@
 import Foundation
+import Seeds
 
 /// A folder of its own that goes when this object does.
 final class TemporaryFolder: Sendable {
@@ -14,7 +15,7 @@ final class TemporaryFolder: Sendable {
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
     /// A copy of a file with some bytes changed.
-    func damaged(_ original: String, using random: inout SplitMix) -> String {
+    func damaged(_ original: String, using random: inout Seeded) -> String {
         var bytes = [UInt8](FileManager.default.contents(atPath: original)!)
         for _ in 0..<8 {
             bytes[Int.random(in: 24..<bytes.count, using: &random)] = .random(in: 0...255, using: &random)

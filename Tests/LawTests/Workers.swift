@@ -1,6 +1,7 @@
 import ApusPorts
 import ApusRings
 import Glibc
+import Seeds
 
 /// A thread's share of a ring of workers: a pool, a ring to take packets from and one to put them in.
 struct Worker: ~Copyable, Sendable {
@@ -19,7 +20,7 @@ struct Worker: ~Copyable, Sendable {
 
     /// Takes frames and drops packets by seed, and passes on what it has.
     mutating func work(rounds: Int, seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = Seeded(seed)
         var burst = Burst()
         for round in 0..<rounds {
             _ = incoming.dequeue(burst: min(burst.room, 16)) { burst.append($0) }

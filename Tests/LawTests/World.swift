@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusRings
+import Seeds
 
 /// Two faulty ports joined in memory, a ring between them and some packets in hand: everything that can
 /// happen to a frame on one thread, by seed.
@@ -12,10 +13,10 @@ struct World: ~Copyable {
     var shared = MPMCRing<Packet>(minimumCapacity: 4)
     var hand = Burst()
     var other = Burst()
-    var random: SplitMix
+    var random: Seeded
 
     init(memory: FrameMemory, seed: UInt64) throws {
-        random = SplitMix(seed: seed)
+        random = Seeded(seed)
         let pair = try MemoryPair(
             first: memory.makePool(frames: Self.framesEach), second: memory.makePool(frames: Self.framesEach),
             ringCapacity: 1 << Int.random(in: 0...4, using: &random))
@@ -118,7 +119,7 @@ struct World: ~Copyable {
 }
 
 extension Faults {
-    static func random(using random: inout SplitMix) -> Faults {
+    static func random(using random: inout Seeded) -> Faults {
         func chance() -> Double {
             Bool.random(using: &random) ? Double.random(in: 0...0.4, using: &random) : 0
         }
@@ -127,18 +128,5 @@ extension Faults {
             packetDelay: 0...Int.random(in: 0...3, using: &random),
             delay: 0...UInt64.random(in: 0...60, using: &random),
             maximumHeld: Int.random(in: 1...12, using: &random))
-    }
-}
-
-/// A generator whose whole future is its seed (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

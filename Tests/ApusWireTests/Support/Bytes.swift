@@ -1,4 +1,5 @@
 import ApusWire
+import Seeds
 
 /// Octets from hexadecimal digits; blanks and line ends between them are skipped.
 func hex(_ text: String) -> [UInt8] {
@@ -40,20 +41,7 @@ func referenceChecksum(_ octets: [UInt8], onto initial: UInt32 = 0) -> UInt16 {
     return ~UInt16(sum)
 }
 
-/// SplitMix64: the same numbers for the same seed.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-        return word ^ word >> 31
-    }
-
+extension Seeded {
     /// Octets where zeros and ones are far more frequent than chance has them.
     mutating func octets(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in

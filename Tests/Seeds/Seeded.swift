@@ -1,0 +1,17 @@
+/// A generator whose whole future is its seed, the same everywhere (SplitMix64: Steele, Lea and Flood, "Fast
+/// splittable pseudorandom number generators", OOPSLA 2014).
+public struct Seeded: RandomNumberGenerator {
+    private var state: UInt64
+
+    /// Begins at a seed; any will do.
+    public init(_ seed: UInt64) { state = seed }
+
+    /// The next number, any of them equally likely.
+    public mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ mixed >> 31
+    }
+}
