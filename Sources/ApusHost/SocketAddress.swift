@@ -37,3 +37,12 @@ func withSocketAddress<R>(
         }
     }
 }
+
+/// Binds a socket to an address and a port; 0, or -1 with the reason in errno, as bind(2).
+///
+/// - Parameter scope: the index of the interface, which only IPv6 link-local addresses need.
+package func bindSocket(_ descriptor: Int32, to endpoint: Endpoint, scope: Int32 = 0) -> Int32 {
+    unsafe withSocketAddress(endpoint.address, port: endpoint.port, scope: scope) {
+        unsafe bind(descriptor, $0, $1)
+    }
+}

@@ -95,10 +95,7 @@ public struct PortGuard: ~Copyable, Sendable {
 
     private static func bind(_ descriptor: Int32, _ endpoint: Endpoint, _ interface: Int32) throws(HostError)
     {
-        let result = unsafe withSocketAddress(endpoint.address, port: endpoint.port, scope: interface) {
-            unsafe Glibc.bind(descriptor, $0, $1)
-        }
-        guard result != 0 else { return }
+        guard bindSocket(descriptor, to: endpoint, scope: interface) != 0 else { return }
         switch errno {
         case EADDRINUSE: throw .portInUse(endpoint, holder: PortHolder.find(endpoint))
         case EADDRNOTAVAIL:

@@ -1,3 +1,4 @@
+import ApusHost
 import ApusWire
 import CLinux
 import Glibc
@@ -21,7 +22,7 @@ struct ListeningSocket: ~Copyable {
         // `[::]` is IPv6 alone, as it is for streams.
         if family == AF_INET6 { set(APUS_IPPROTO_IPV6, IPV6_V6ONLY) }
         // listen(2) too says EADDRINUSE, when another socket with SO_REUSEADDR was faster.
-        guard bind(to: endpoint) == 0, listen(descriptor, 16) == 0 else {
+        guard bindSocket(descriptor, to: endpoint) == 0, listen(descriptor, 16) == 0 else {
             switch errno {
             case EADDRINUSE: throw .addressInUse(endpoint)
             case EADDRNOTAVAIL: throw .addressNotOnHost(endpoint)
@@ -47,34 +48,5 @@ struct ListeningSocket: ~Copyable {
         var on: CInt = 1
         // Sound: the value is copied before the call returns.
         _ = unsafe setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<CInt>.size))
-    }
-
-    private func bind(to endpoint: Endpoint) -> Int32 {
-        // Sound: the address outlives the call, whose length is its own.
-        switch endpoint.address {
-        case .v4(let address):
-            var form = sockaddr_in()
-            form.sin_family = sa_family_t(AF_INET)
-            form.sin_port = endpoint.port.bigEndian
-            form.sin_addr.s_addr = address.bits.bigEndian
-            return unsafe withUnsafeBytes(of: &form) { bytes in
-                unsafe Glibc.bind(
-                    descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
-                    socklen_t(bytes.count))
-            }
-        case .v6(let address):
-            var form = sockaddr_in6()
-            form.sin6_family = sa_family_t(AF_INET6)
-            form.sin6_port = endpoint.port.bigEndian
-            unsafe withUnsafeMutableBytes(of: &form.sin6_addr) { octets in
-                unsafe octets.storeBytes(of: address.high.bigEndian, as: UInt64.self)
-                unsafe octets.storeBytes(of: address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
-            }
-            return unsafe withUnsafeBytes(of: &form) { bytes in
-                unsafe Glibc.bind(
-                    descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
-                    socklen_t(bytes.count))
-            }
-        }
     }
 }
