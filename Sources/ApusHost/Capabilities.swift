@@ -9,18 +9,14 @@ public enum Capability: String, Hashable, Sendable, CaseIterable {
     case netAdmin = "net_admin"
     /// Loading BPF programs (Linux 5.8).
     case bpf
-    /// Loading BPF programs that read kernel types; before Linux 5.8, and as a stand-in, nearly everything.
+    /// Seeing the XDP programs of others; before Linux 5.8, and as a stand-in, BPF and PERFMON too.
     case sysAdmin = "sys_admin"
     /// BPF programs with access to what tracing may see (Linux 5.8).
     case perfmon
     /// Locking memory beyond the limit, and hugepages.
     case ipcLock = "ipc_lock"
-    /// Real-time scheduling and pinning of others' threads.
-    case sysNice = "sys_nice"
     /// Ports below 1024.
     case netBindService = "net_bind_service"
-    /// Raising hard limits.
-    case sysResource = "sys_resource"
 
     /// The name in the manuals: `CAP_NET_RAW`.
     public var name: String { "CAP_" + rawValue.uppercased() }

@@ -36,8 +36,8 @@ let sample = Command(
             run: { _ in }),
         Command(
             name: "nest", summary: "stay on the ground",
-            subcommands: [Command(name: "build", summary: "begin one", run: { _ in })]),
-    ])
+            subcommands: [Command(name: "build", summary: "begin one", run: { _ in })], run: { _ in }),
+    ], run: { _ in })
 
 /// What a command line comes to, or what is said about it.
 private func parse(_ words: String...) -> String {

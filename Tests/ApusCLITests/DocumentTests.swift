@@ -90,8 +90,7 @@ struct DocumentTests {
                 if words.first == "sudo" { words.removeFirst() }
                 guard words.first == "apus" else { continue }
                 var path: [String] = []
-                let request = try ArgumentParser.parse(Array(words.dropFirst()), root: .apus, path: &path)
-                if case .run(let command, _, _) = request { #expect(command.run != nil, "\(part)") }
+                _ = try ArgumentParser.parse(Array(words.dropFirst()), root: .apus, path: &path)
             }
         }
     }

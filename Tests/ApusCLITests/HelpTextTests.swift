@@ -117,7 +117,6 @@ import Testing
             for text in command.discussion + command.arguments.map(\.help) + command.allOptions.map(\.help) {
                 #expect(text.last == "." && text.first?.isLowercase == false, "\(path): \(text)")
             }
-            #expect(command.run != nil || !command.subcommands.isEmpty, "\(path) does nothing")
             #expect(
                 command.name == "help" || command.subcommands.isEmpty == false || !command.examples.isEmpty,
                 "\(path)")

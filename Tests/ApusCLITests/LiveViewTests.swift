@@ -67,14 +67,15 @@ private func text(from descriptor: Int32) -> String {
         var ends: [Int32] = [0, 0]
         try #require(unsafe pipe(&ends) == 0)
         signal(SIGPIPE, SIG_IGN)
-        var view = LiveView(on: Output(descriptor: ends[1]))
+        let output = Output(descriptor: ends[1])
+        var view = LiveView(on: output)
         view.show(["one", "two"], plain: "1 and 2")
         view.show(["three"], plain: "3")
         #expect(text(from: ends[0]) == "1 and 2\n3\n")
-        #expect(!view.isClosed)
+        #expect(!output.isClosed)
         close(ends[0])
         view.show(["four"], plain: "4")
-        #expect(view.isClosed)
+        #expect(output.isClosed)
         close(ends[1])
     }
 

@@ -15,8 +15,8 @@ struct Command: Sendable {
     var arguments: [Argument] = []
     var examples: [Example] = []
     var subcommands: [Command] = []
-    /// What it does when it is called; nil if only its subcommands can be called.
-    var run: (@Sendable (Invocation) throws(ExitFailure) -> Void)?
+    /// What it does when it is called, without a subcommand if it has some.
+    var run: @Sendable (Invocation) throws(ExitFailure) -> Void
 
     /// Its own options and those that each command has.
     var allOptions: [Option] { options + [.help] }

@@ -14,11 +14,7 @@ enum Program {
                 output.write(HelpText.text(of: command, path: names.joined(separator: " "), for: output))
             case .run(let command, let values, let arguments):
                 let path = names.joined(separator: " ")
-                guard let run = command.run else {
-                    errorOutput.write(HelpText.text(of: command, path: path, for: errorOutput))
-                    return .usage
-                }
-                try run(
+                try command.run(
                     Invocation(
                         path: path, command: command, root: root, output: output, errorOutput: errorOutput,
                         values: values, arguments: arguments))

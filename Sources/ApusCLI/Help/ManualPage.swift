@@ -13,7 +13,7 @@ func manualPage(_ root: Command, date: String) -> String {
         for line in HelpText.usageLines(of: command, path: path.joined(separator: " ")) {
             page.macro("Nm")
             page.text(String(line.dropFirst(root.name.count + 1)))
-            page.macro("br", if: line != "")
+            page.macro("br")
         }
     }
     page.macro("Sh DESCRIPTION")
@@ -51,9 +51,7 @@ func manualPage(_ root: Command, date: String) -> String {
 private struct Mdoc {
     private(set) var lines: [String] = []
 
-    mutating func macro(_ text: String, if isWanted: Bool = true) {
-        if isWanted { lines.append("." + text) }
-    }
+    mutating func macro(_ text: String) { lines.append("." + text) }
 
     mutating func dropLast(_ macro: String) {
         if lines.last == "." + macro { lines.removeLast() }

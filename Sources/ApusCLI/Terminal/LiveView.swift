@@ -5,9 +5,6 @@ struct LiveView {
 
     init(on output: Output) { self.output = output }
 
-    /// Whether nobody reads any more.
-    var isClosed: Bool { output.isClosed }
-
     /// Shows `lines` in place of those before, cut to the size of the terminal; or writes `plain`, if the
     /// output is no terminal.
     mutating func show(_ lines: [String], plain: @autoclosure () -> String) {

@@ -22,7 +22,7 @@ struct Table {
     /// The heading and the rows, at most `width` columns of the terminal each, two spaces between the cells.
     ///
     /// If it does not fit, the widest column of texts is shortened, to eight columns at least.
-    func lines(width: Int = .max, style: Style = Style(isOn: false)) -> [String] {
+    func lines(width: Int = .max) -> [String] {
         var widths = columns.indices.map { i in
             rows.map { displayWidth($0[i]) }.reduce(displayWidth(columns[i].title), max)
         }
@@ -33,7 +33,7 @@ struct Table {
         {
             widths[widest] = max(min(8, widths[widest]), widths[widest] - excess)
         }
-        return [style.bold(line(columns.map(\.title), widths))] + rows.map { line($0, widths) }
+        return [line(columns.map(\.title), widths)] + rows.map { line($0, widths) }
     }
 
     private func line(_ cells: [String], _ widths: [Int]) -> String {

@@ -12,8 +12,8 @@ public struct HostFacts: Sendable, Equatable, Codable {
     public var hugepageMounts: [HugepageMount]
     /// Where a BPF file system is mounted; libxdp wants one at /sys/fs/bpf.
     public var bpfFileSystems: [String]
-    /// Whether BPF programs are compiled to machine code; nil where the kernel does not say (it then may
-    /// have no BPF, or /proc is not there).
+    /// Whether BPF programs are compiled to machine code; nil where the kernel does not say: in a network namespace
+    /// other than the first, or when it was built without that compiler.
     public var hasBPFJIT: Bool?
     /// Whether the kernel carries its own type information (/sys/kernel/btf/vmlinux).
     public var hasBTF: Bool
@@ -111,7 +111,7 @@ extension HostFacts {
             HugepageMount(path: mount.path, pageSize: mount.option("pagesize").flatMap(Self.bytes))
         }
         bpfFileSystems = mounts.filter { $0.type == "bpf" }.map(\.path)
-        // Without the file the compiler is always on (CONFIG_BPF_JIT_ALWAYS_ON hides nothing) or not built.
+        // The kernel registers net_core_table (net/core/sysctl_net_core.c) for its first network namespace alone.
         hasBPFJIT = number(of: "\(root)/proc/sys/net/core/bpf_jit_enable").map { $0 != 0 }
         hasBTF = unsafe access("\(sys)/kernel/btf/vmlinux", F_OK) == 0
         lockedMemoryLimit = Self.limit(__RLIMIT_MEMLOCK)

@@ -52,7 +52,7 @@ extension HostView {
     private func probeByDatagram(_ key: Neighbor.Key) throws(HostError) {
         let socket = Glibc.socket(
             key.address.family, CInt(APUS_SOCK_DGRAM | APUS_SOCK_CLOEXEC | APUS_SOCK_NONBLOCK), 0)
-        guard socket >= 0 else { throw .systemCall("socket(AF_INET)", errno) }
+        guard socket >= 0 else { throw .systemCall("socket for \(key.address)", errno) }
         defer { close(socket) }
         // Binding to the interface is free since Linux 5.7; before it, the route to a neighbor leads there anyway.
         if let link = links[key.interface] {

@@ -58,8 +58,7 @@ public final class HostView {
     /// Throws `HostError.noSuchInterface`, which lists those there are.
     public func link(named name: String) throws(HostError) -> Link {
         if let link = links.values.first(where: { $0.name == name }) { return link }
-        let existing = links.values.sorted { $0.index < $1.index }.map(\.name)
-        throw .noSuchInterface(name, existing: existing)
+        throw .noSuchInterface(name, existing: linksByIndex.map(\.name))
     }
 
     /// The interfaces in the order of their index.
