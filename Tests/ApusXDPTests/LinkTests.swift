@@ -93,6 +93,58 @@ struct LinkTests {
         }
     }
 
+    @Test(arguments: [XDPMode.native, .generic])
+    func `What the device drops as it has no carrier is not among what was sent, packets or octets`(
+        _ mode: XDPMode
+    ) throws {
+        try withPort("nocarrier", options(mode), mtu: 9000) { port, wire, _, net in
+            let inside = port.driver.framesInside
+            port.send((0..<8).map { Numbered.frame($0, length: 100) })
+            expectEqual(wire.receiveAll(), (0..<8).map { Numbered.frame($0, length: 100) })
+            port.settle(inside: inside)
+            // The other end goes down: this one is up, but has no carrier, and sendto(2) says EBUSY.
+            try net.a.run("ip", "link", "set", "va", "down")
+            port.send((0..<64).map { Numbered.frame($0, length: 64 + $0) })
+            port.settle(inside: inside)
+            let dark = port.statistics()
+            #expect(dark.sent == 8 && dark.sentBytes == 800, "\(dark)")
+            #expect(dark.drops[.sendRefused] == 64 && dark.drops.total == 64)
+
+            try net.a.run("ip", "link", "set", "va", "up")
+            for number in 0..<100 {
+                port.send([Numbered.frame(number, length: 100)])
+                if wire.receiveOurs(within: 50) != nil { break }
+            }
+            port.settle(inside: inside)
+            let lit = port.statistics()
+            #expect(lit.sent > 8 && lit.sentBytes == lit.sent * 100)
+            #expect(port.driver.framesInside == inside && port.driver.pool.free == 8192 - inside)
+        }
+    }
+
+    @Test func `Of a packet in several frames that the device drops, all octets are taken back`() throws {
+        try withPort("nocarrierjumbo", options(.native), mtu: 9000) { port, wire, _, net in
+            if port.lacksMultiBuffer() { return }
+            let inside = port.driver.framesInside
+            var burst = Burst()
+            for number in 0..<4 { try wire.send(Numbered.frame(number, length: 8000)) }
+            for _ in 0..<100 where burst.count < 4 {
+                if port.receive(into: &burst) == 0 { port.wait(milliseconds: 100) }
+            }
+            let came = burst.count
+            try #require(came == 4)
+            try net.a.run("ip", "link", "set", "va", "down")
+            #expect(port.transmit(&burst) == 4)
+            port.flush()
+            port.send([Numbered.frame(4, length: 200)])
+            port.settle(inside: inside)
+            let dark = port.statistics()
+            #expect(dark.sent == 0 && dark.sentBytes == 0 && dark.drops[.sendRefused] == 5, "\(dark)")
+            _ = port.receive(into: &burst)
+            #expect(port.driver.framesInside == inside && port.driver.pool.free == 8192 - inside)
+        }
+    }
+
     @Test func `Of a packet in several frames, all are taken back while the link is down`() throws {
         try withPort("stalejumbo", options(.native), mtu: 9000) { port, wire, _, net in
             if try port.lacksMultiBuffer() { return }

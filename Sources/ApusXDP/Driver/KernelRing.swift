@@ -73,6 +73,12 @@ struct KernelProducer<Entry: BitwiseCopyable>: ~Copyable {
         }
     }
 
+    /// The entry `distance` places in front of the next one to write: 1 is the newest. It stays readable after the
+    /// kernel has consumed it, until as many others as the ring has places were written.
+    subscript(newest distance: UInt32) -> Entry {
+        unsafe entries[Int(truncatingIfNeeded: (next &- distance) & (size &- 1))]
+    }
+
     /// Whether the kernel waits to be woken before it looks at the ring.
     ///
     /// It sets the flag and then looks at the ring once more; we have submitted and then look at the flag.

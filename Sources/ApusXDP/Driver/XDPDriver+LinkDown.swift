@@ -55,4 +55,35 @@ extension XDPDriver {
         counters.sentBytes &-= octets
         counters.drops[reason] &+= packets
     }
+
+    /// Counts the packet that the device dropped in the last sendto(2), which said EBUSY, as refused, and no more as
+    /// sent: there was no carrier, or the driver had no room (NET_XMIT_DROP, `__xsk_generic_xmit` of net/xdp/xsk.c).
+    ///
+    /// It was completed all the same, before the call returned, and the kernel took nothing from the TX ring after
+    /// it. So it is the newest that is not being sent any more, once what has completed was reclaimed. How far the
+    /// kernel says that it came is no help: it may say so with a later call only.
+    ///
+    /// Cost: a look at each packet behind it in the TX ring.
+    @inline(never)
+    mutating func takeBackDropped() {
+        var distance: UInt32 = 1
+        while unsafe distance <= transmitRing.size {
+            let slot = unsafe transmitRing[newest: distance].address >> shift
+            guard slot < slotCount, unsafe places[Int(slot)] == XDPQueue.Place.sending.rawValue else { break }
+            distance &+= 1
+        }
+        // Its last segment, and those in front of that.
+        var octets: UInt64 = 0
+        var isLast = true
+        while unsafe distance <= transmitRing.size {
+            let entry = unsafe transmitRing[newest: distance]
+            guard isLast || entry.options & XDPDescriptor.continued != 0 else { break }
+            octets &+= UInt64(entry.length)
+            distance &+= 1
+            isLast = false
+        }
+        counters.sent &-= 1
+        counters.sentBytes &-= octets
+        counters.drops[.sendRefused] &+= 1
+    }
 }

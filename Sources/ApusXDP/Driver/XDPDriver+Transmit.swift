@@ -167,10 +167,9 @@ extension XDPDriver {
                 switch errno {
                 case EAGAIN, ENOBUFS:
                     break
-                case EBUSY:
-                    // The device dropped the packet: it completes, but was not sent (NET_XMIT_DROP).
-                    counters.drops[.sendRefused] &+= 1
-                    counters.sent &-= 1
+                case EBUSY where !isZeroCopy:
+                    reclaim()
+                    takeBackDropped()
                 case ENETDOWN:
                     isDown = true
                     return withdraw(.linkDown)
