@@ -38,6 +38,21 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
         unsafe elements.deallocate()
     }
 
+    /// Makes an array of the same length of what `transform` makes of each element and its position.
+    @inlinable
+    public consuming func map<Other: ~Copyable>(
+        _ transform: (Int, consuming Element) -> Other
+    ) -> FixedArray<Other> {
+        let (elements, count) = unsafe (elements, count)
+        discard self
+        let made = FixedArray<Other>(count: count) { position in
+            // Sound: each of them is moved out once, and nobody else has them any more.
+            transform(position, unsafe (elements + position).move())
+        }
+        unsafe elements.deallocate()
+        return made
+    }
+
     /// The positions of its elements.
     @inlinable
     public var indices: Range<Int> { unsafe Range(uncheckedBounds: (0, count)) }

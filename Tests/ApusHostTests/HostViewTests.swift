@@ -152,7 +152,7 @@ struct HostViewTests {
         try view.changes { _ in view.links[index]?.controller != nil }
         #expect(view.links[index]?.controller == (try view.link(named: "br0").index))
         try pair.a.run("ip", "link", "del", "renamed")
-        try view.changes { _ in view.links[index] == nil }
+        #expect(try view.changes { _ in view.links[index] == nil }.deletedLinks == [index])
         try view.changes { _ in
             !view.addresses.contains { $0.interface == index }
                 && !view.neighbors.contains { $0.key.interface == index && $0.value.isUsable }

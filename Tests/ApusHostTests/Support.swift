@@ -26,6 +26,7 @@ extension HostView {
         while ContinuousClock.now < deadline {
             let changes = try process()
             all.links.formUnion(changes.links)
+            all.deletedLinks.formUnion(changes.deletedLinks)
             all.addresses.formUnion(changes.addresses)
             all.neighbors.formUnion(changes.neighbors)
             all.readdressed.formUnion(changes.readdressed)

@@ -25,4 +25,26 @@ struct FixedArrayTests {
         }
         #expect(counter.value == 9)
     }
+
+    @Test func `Elements go over to another array, and are dropped once each`() {
+        struct Counted: ~Copyable {
+            let drops: Counter
+            let number: Int
+            deinit { drops.value += 1 }
+        }
+        final class Counter { var value = 0 }
+        let counter = Counter()
+        do {
+            let array = FixedArray<Counted>(count: 5) { Counted(drops: counter, number: $0) }
+            let mapped = array.map { position, element in
+                Optional(Counted(drops: counter, number: 10 * element.number + position))
+            }
+            #expect(counter.value == 5 && mapped.count == 5)
+            for position in mapped.indices {
+                let number = mapped[position]!.number
+                #expect(number == 11 * position)
+            }
+        }
+        #expect(counter.value == 10)
+    }
 }

@@ -66,6 +66,39 @@ struct LifeTests {
         }
     }
 
+    @Test func `An interface that was deleted and made again is opened with the frames of the one before`()
+        throws
+    {
+        let net = try Pair("again")
+        defer { net.close() }
+        try net.b.enter {
+            let former = try XDPInterface("vb", options(.native) { $0.framesPerQueue = 1024 })
+            func open() throws {
+                let port = try former.open(queue: 0)
+                // The frames are in use.
+                let busy = #expect(throws: XDPError.self) { _ = try XDPInterface(again: former) }
+                #expect(busy?.cause == .queueBusy(0))
+                _ = consume port
+            }
+            try open()
+            try net.b.run("ip", "link", "delete", "dev", "vb")
+            former.steering?.detach()
+            #expect(throws: XDPError.self) { _ = try XDPInterface(again: former) }
+            #expect(former.knownQueues == 1)
+            try net.lab.link(net.a, "va", ["192.0.2.1/24"], net.b, "vb", ["192.0.2.2/24"])
+            let again = try XDPInterface(again: former)
+            #expect(again.memory === former.memory && again.knownQueues == 1 && former.knownQueues == 0)
+            try again.add(Endpoint("192.0.2.2:5004")!)
+            var port = try again.open(queue: 0)
+            #expect(port.driver.pool.free + port.driver.framesInside == 1024)
+            // There are no others.
+            #expect(throws: XDPError.self) { _ = try former.open(queue: 0) }
+            let wire = try net.a.enter { try Wire("va") }
+            try wire.send(Numbered.frame(1))
+            expectEqual(port.receive(1), [Numbered.frame(1)])
+        }
+    }
+
     @Test func `Packets kept beyond the life of port and interface stay valid, and go home when dropped`()
         throws
     {

@@ -2,6 +2,8 @@
 public struct HostChanges: Sendable, Equatable {
     /// The interfaces that came, went or changed (also: were renamed, went up or down, lost carrier).
     public var links: Set<Int32> = []
+    /// Those of `links` that were deleted, or went to another namespace; one of that index may be there again.
+    public var deletedLinks: Set<Int32> = []
     /// The interfaces whose addresses changed.
     public var addresses: Set<Int32> = []
     /// The neighbors that came, went or changed their state or Ethernet address.

@@ -85,6 +85,7 @@ extension HostView {
             guard let link = Link(message), links.removeValue(forKey: link.index) != nil else { return }
             // Its addresses and neighbors have messages of their own.
             changes.links.insert(link.index)
+            changes.deletedLinks.insert(link.index)
         case Int(RTM_NEWADDR):
             guard let address = InterfaceAddress(message), !addresses.contains(address) else { return }
             // The same address with other flags takes the place of the old one.

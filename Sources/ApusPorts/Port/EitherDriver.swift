@@ -28,6 +28,15 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
         self.choice = choice
     }
 
+    /// Whether the driver that is there is of the first kind.
+    public var isFirst: Bool { first != nil }
+
+    /// Takes out the driver, which must be of the first kind; see ``isFirst``.
+    public consuming func intoFirst() -> First { first.take()! }
+
+    /// Takes out the driver, which must be of the second kind; see ``isFirst``.
+    public consuming func intoSecond() -> Second { second.take()! }
+
     /// Receives by the driver that is there. See ``PortDriver/receive(into:)``.
     @inlinable
     public mutating func receive(into burst: inout Burst) -> Int {

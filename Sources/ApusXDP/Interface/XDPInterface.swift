@@ -35,7 +35,8 @@ public final class XDPInterface: Sendable {
     /// Why a better mode was not granted.
     private let modeReasons: [String]
 
-    @safe private struct Queue {
+    // The pointers are only used under the lock, but for the pool of an open queue, which is its port's.
+    @safe private struct Queue: @unchecked Sendable {
         let pool: UnsafeMutablePointer<FramePool>
         var isOpen = false
     }
@@ -51,6 +52,24 @@ public final class XDPInterface: Sendable {
         _ name: String, _ options: XDPOptions = XDPOptions(), memory: XDPMemory? = nil
     ) throws(XDPError) {
         try self.init(name, options, memory: memory, kind: try interfaceKind(name))
+    }
+
+    /// Opens an interface that was deleted and made again under its name: with the same options, and with the frames
+    /// that its queues had, which makes the memory it may share with others last.
+    ///
+    /// - Parameter former: the one before, whose ports must be closed. It keeps its frames when this throws, and has
+    ///   none to open a queue with when it does not.
+    public convenience init(again former: XDPInterface) throws(XDPError) {
+        if let open = former.queues.withLock({ $0.first { $0.value.isOpen }?.key }) {
+            throw XDPError(former.name, .queueBusy(open))
+        }
+        try self.init(former.name, former.options, memory: former.memory)
+        let pools = former.queues.withLock { pools in
+            let all = pools
+            pools = [:]
+            return all
+        }
+        queues.withLock { $0 = pools }
     }
 
     /// The same, with the kind of the interface as rtnetlink(7) tells it.
@@ -110,6 +129,9 @@ public final class XDPInterface: Sendable {
     public static func queueCount(of name: String) -> Int {
         unsafe Int(apus_xdp_queues(name) & 0xffff_ffff)
     }
+
+    /// Queues that have had a port, and frames therefore.
+    public var knownQueues: Int { queues.withLock { $0.count } }
 
     /// Queues that have a port at the moment.
     public var openQueues: Int { queues.withLock { $0.values.count(where: \.isOpen) } }

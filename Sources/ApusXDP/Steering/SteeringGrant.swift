@@ -29,6 +29,9 @@ public struct SteeringCounters: Sendable, Hashable {
     /// Left to the kernel: headers cut short, or more of them than are looked at.
     public var passedMalformed: UInt64 = 0
 
+    /// Nothing seen yet.
+    public init() {}
+
     /// What was left to the kernel, each with its name in statistics, as the label of a metric: `no_port`.
     public var passed: [(reason: String, count: UInt64)] {
         [
