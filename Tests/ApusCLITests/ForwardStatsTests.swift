@@ -7,7 +7,7 @@ import Testing
 /// Statuses as a forwarder would give them, by way of the JSON that it gives to others.
 private func status(
     uptime: Double, packets: [UInt64], drops: [String: Int] = [:], names: [String]? = nil,
-    unreachable: [String: String] = [:], rtp: Bool = true, jitter: Double? = 1.25
+    unreachable: [String: String] = [:], rtp: Bool = true, jitter: Double? = 1.25, isOpen: Bool = true
 ) throws -> ForwarderStatus {
     let total = packets.reduce(0, +)
     let streams = packets.enumerated().map { index, count -> [String: Any] in
@@ -26,9 +26,13 @@ private func status(
         "received": total, "receivedBytes": total * 1042, "accepted": total, "copies": total, "sent": total,
         "sentBytes": total * 1042, "waiting": 0, "completedChecksums": 0, "unverifiedChecksums": 0,
         "drops": drops, "streams": streams,
+        "interfaces": [
+            ["name": "eth0", "isOpen": isOpen, "isListening": true, "reason": isOpen ? nil : "it went"]
+                as [String: Any?]
+        ].map { $0.compactMapValues(\.self) },
         "ports": [
             [
-                "interface": "eth0", "queue": 0, "backend": "xdp",
+                "interface": "eth0", "queue": 0, "backend": "xdp", "isOpen": isOpen,
                 "features": [
                     ["name": "backend", "requested": "auto", "granted": "xdp"],
                     ["name": "XDP mode", "requested": "auto", "granted": "native"],
@@ -97,6 +101,17 @@ private func page(
             row.split(separator: " ") == [
                 "stream0", "192.0.2.1:5004", "0", "0", "-", "-", "-", "-", "-", "5", "s",
             ])
+    }
+
+    @Test func `an interface that is gone is told of on the page, the line and the summary`() throws {
+        let gone = try status(uptime: 1, packets: [7], isOpen: false)
+        let text = "interface eth0 is not open: it went"
+        #expect(page(nil, gone).contains(text))
+        let port = try #require(page(nil, gone).first { $0.hasPrefix("eth0:0") })
+        #expect(port.split(separator: " ") == ["eth0:0", "xdp", "closed", "0", "0", "0"])
+        #expect(ForwardSummary.lines(gone, isRunning: true).contains(text))
+        #expect(ForwardStatsLine.text(gone, ForwarderRates(from: nil, to: gone)).contains(text))
+        #expect(!page(nil, try status(uptime: 1, packets: [7])).contains { $0.contains("not open") })
     }
 
     @Test func `jitter that can't be measured is said to be unknown`() throws {

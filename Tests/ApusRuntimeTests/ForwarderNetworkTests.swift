@@ -219,23 +219,6 @@ struct ForwarderNetworkTests {
         }
     }
 
-    @Test(arguments: [BackendChoice.packet, .xdp])
-    func `An interface that was deleted is told of, one of the same name or not`(_ backend: BackendChoice)
-        throws
-    {
-        let line = try Line("deleted")
-        defer { line.lab.close() }
-        try line.relay.enter {
-            let forwarder = try Forwarder(
-                Self.configuration(backend, listen: "10.1.0.2:5004", to: ["10.2.0.1:5006"]))
-            try forwarder.attend()
-            try line.relay.run("ip", "link", "delete", "dev", "near")
-            try line.lab.link(line.camera, "cam0", ["10.1.0.1/24"], line.relay, "near", ["10.1.0.2/24"])
-            let told = Self.trouble(forwarder)
-            #expect(told.hasPrefix("near is gone"), "\(told)")
-        }
-    }
-
     @Test(arguments: ["239.1.2.3", "ff15::7"])
     func `A group is joined anew on an interface that was deleted and made again`(_ group: String) throws {
         let line = try Line("remade")
@@ -253,23 +236,11 @@ struct ForwarderNetworkTests {
                 try line.lab.link(
                     line.camera, "cam0", ["10.1.0.1/24", "2001:db8:1::1/64"], line.relay, "near",
                     ["10.1.0.2/24", "2001:db8:1::2/64"])
-                try Self.attendInTrouble(forwarder) {
+                try Self.attend(forwarder) {
                     try line.relay.run("ip", "maddress", "show", "dev", "near").standardOutput.contains(group)
                 }
             }
-            #expect(Self.trouble(forwarder).hasPrefix("near is gone"))
         }
-    }
-
-    /// Attends to a forwarder that complains until a condition holds, for five seconds at most.
-    static func attendInTrouble(_ forwarder: Forwarder, until condition: () throws -> Bool) throws {
-        let deadline = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < deadline {
-            try? forwarder.attend()
-            if try condition() { return }
-            usleep(20_000)
-        }
-        throw LabError("what was waited for did not come about")
     }
 
     /// What a forwarder says when it attends, within five seconds.

@@ -28,6 +28,15 @@ extension ForwardStatsPage {
     }
 }
 
+extension ForwarderStatus {
+    /// A line for each interface that is gone.
+    var closedInterfaceLines: [String] {
+        interfaces.filter { !$0.isOpen }.map {
+            "interface \($0.name) is not open: \($0.reason ?? "gone")".printable
+        }
+    }
+}
+
 /// One line about a forwarder, for where there is no terminal.
 enum ForwardStatsLine {
     static func text(_ status: ForwarderStatus, _ rates: ForwarderRates) -> String {
@@ -40,6 +49,7 @@ enum ForwardStatsLine {
                 + "\(Units.count(Int(clamping: status.sent))) sent, \(Units.count(Int(clamping: drops))) dropped"
                 + (status.waiting > 0 ? ", \(Units.count(Int(clamping: status.waiting))) waiting" : ""),
         ]
+        parts += status.closedInterfaceLines
         if !status.unreachable.isEmpty {
             parts.append("\(Units.count(status.unreachable.count)) destinations can't be reached")
         }
@@ -74,6 +84,7 @@ enum ForwardSummary {
             guard !reasons.isEmpty else { continue }
             lines.append("interface \(steering.interface) left to the kernel \(reasons)".printable)
         }
+        lines += status.closedInterfaceLines
         let unreachable = status.unreachable.sorted { $0.key < $1.key }
         for (destination, reason) in unreachable.prefix(mostStreams) {
             lines.append("\(destination) can't be reached: \(reason)".printable)

@@ -22,6 +22,9 @@ struct ForwardStatsPage {
         if !status.drops.isEmpty { rest.append(drops(rows: min(8, max(1, room / 4)))) }
         if !status.ports.isEmpty { rest.append(ports(rows: min(8, max(1, room / 5)))) }
         if !status.steering.isEmpty { rest.append(steering(rows: min(4, max(1, room / 6)))) }
+        if status.interfaces.contains(where: { !$0.isOpen }) {
+            rest.append(closedInterfaces(rows: min(4, max(1, room / 6))))
+        }
         if !status.unreachable.isEmpty { rest.append(unreachable(rows: min(4, max(1, room / 6)))) }
         let below = rest.reduce(0) { $0 + $1.count + 1 }
         if !status.streams.isEmpty {
@@ -147,7 +150,7 @@ struct ForwardStatsPage {
         for (port, rate) in zip(status.ports, rates.ports).prefix(rows) {
             table.add([
                 "\(port.interface):\(port.queue)", port.backend,
-                GrantText.short(port.features.map { ($0.name, $0.granted) }),
+                !port.isOpen ? "closed" : GrantText.short(port.features.map { ($0.name, $0.granted) }),
                 Units.perSecond(rate.received.packets), Units.perSecond(rate.sent.packets),
                 Units.count(Int(clamping: port.drops.values.reduce(0, +))),
             ])
@@ -173,6 +176,11 @@ struct ForwardStatsPage {
     static func byReason(_ counts: [String: UInt64]) -> String {
         counts.filter { $0.value > 0 }.sorted { $0.key < $1.key }
             .map { "\($0.key) \(Units.count(Int(clamping: $0.value)))" }.joined(separator: ", ")
+    }
+
+    private func closedInterfaces(rows: Int) -> [String] {
+        let closed = status.closedInterfaceLines
+        return closed.prefix(rows).map { style.red(truncated($0, to: width)) } + more(closed.count - rows)
     }
 
     private func unreachable(rows: Int) -> [String] {

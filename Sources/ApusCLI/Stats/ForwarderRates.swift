@@ -47,7 +47,9 @@ struct ForwarderRates {
         }
         for (index, port) in new.ports.enumerated() where index < old.ports.count {
             let before = old.ports[index]
-            guard before.interface == port.interface, before.queue == port.queue else { continue }
+            guard before.interface == port.interface, before.queue == port.queue,
+                before.backend == port.backend
+            else { continue }
             ports[index] = (
                 rate(before.received, port.received, before.receivedBytes, port.receivedBytes),
                 rate(before.sent, port.sent, before.sentBytes, port.sentBytes)

@@ -2,21 +2,9 @@ import ApusPorts
 import ApusRTP
 import ApusRings
 import ApusWire
-import Synchronization
 
 /// The workers of a forwarder, whatever their driver: what the control thread keeps of them.
 struct Crew: ~Copyable {
-    /// One worker, as the control thread sees it.
-    struct Member: ~Copyable {
-        let board: WorkerBoard
-        let thread: WorkerThread
-        let grants: [PortGrant]
-        var orders: SPSCProducer<Orders>
-        var retired: SPSCConsumer<Orders>
-        /// Orders that did not fit into the ring; the newest only, since it has all that the older had.
-        var late: Orders?
-    }
-
     var members: FixedArray<Member>
 
     /// Starts one worker on each set of ports.
@@ -24,19 +12,28 @@ struct Crew: ~Copyable {
     /// - Parameters:
     ///   - cpus: the cores to pin them to, one after the other; `nil` leaves that to the scheduler.
     ///   - choices: by interface, what was granted beside what its driver says.
-    ///   - ports: makes the ports of a worker, with the number of its interface for each.
-    init<Driver: PortDriver & ~Copyable, Failure: Error>(
+    ///   - make: makes the ports of a worker.
+    init<Failure: Error>(
         workers: Int, interfaces: Int, slots: Int, waiting: Int, idle: IdlePolicy, cpus: [Int]?,
         copiesBetweenPorts: Bool, choices: [[PortGrant.Feature]],
-        ports make: (_ worker: Int) throws(Failure) -> WorkerPorts<Driver>
+        ports make: (_ worker: Int) throws(Failure) -> FixedArray<RestingWorker.Seat>
     ) throws(Failure) {
         members = try FixedArray(count: workers) { (number) throws(Failure) in
-            let ports = try make(number)
-            return Member(
-                ports, number: number, interfaces: interfaces, slots: slots, waiting: waiting, idle: idle,
-                cpu: cpus.map { $0[number % $0.count] }, copiesBetweenPorts: copiesBetweenPorts,
-                choices: choices)
+            var member = Member(
+                try make(number), number: number, interfaces: interfaces, slots: slots, waiting: waiting,
+                idle: idle, cpu: cpus.map { $0[number % $0.count] }, choices: choices)
+            member.run(copiesBetweenPorts: copiesBetweenPorts)
+            return member
         }
+    }
+
+    /// What each port was granted.
+    var grants: [PortGrant] {
+        var grants: [PortGrant] = []
+        for number in members.indices {
+            grants += members[number].queues.map { members[number].grant(of: $0) }
+        }
+        return grants
     }
 
     /// Sends every worker its own table of a plan.
@@ -56,64 +53,41 @@ struct Crew: ~Copyable {
         }
     }
 
+    /// Has all workers rest for as long as their ports are changed, which is milliseconds. What comes in by other
+    /// ports meanwhile stays in the rings.
+    private mutating func whileResting(copiesBetweenPorts: Bool, _ change: (inout Member) -> Void) {
+        for number in members.indices { members[number].askToRest() }
+        for number in members.indices { members[number].awaitRest() }
+        for number in members.indices { change(&members[number]) }
+        for number in members.indices { members[number].run(copiesBetweenPorts: copiesBetweenPorts) }
+    }
+
+    /// Closes the ports of an interface. Their figures stay.
+    mutating func close(_ interface: Int, copiesBetweenPorts: Bool) {
+        whileResting(copiesBetweenPorts: copiesBetweenPorts) { $0.remove(interface) }
+        // Closing takes its time, so it is done when the others are at work again.
+        for number in members.indices { members[number].close() }
+    }
+
+    /// Adds ports of an interface that is open again.
+    ///
+    /// - Parameters:
+    ///   - workers: by port, whose it is to be.
+    ///   - choices: by interface, what was granted beside what its driver says.
+    mutating func add(
+        _ ports: consuming FixedArray<RestingWorker.Seat>, workers: [Int], choices: [[PortGrant.Feature]],
+        copiesBetweenPorts: Bool
+    ) {
+        var ports = ports
+        whileResting(copiesBetweenPorts: copiesBetweenPorts) { member in
+            let own = workers.indices.filter { workers[$0] == member.number }
+            member.add(FixedArray(count: own.count) { ports[own[$0]].take() }, choices: choices)
+        }
+    }
+
     /// Ends all workers and waits for them.
     mutating func stop() {
         for number in members.indices { members[number].board.stop.store(true, ordering: .relaxed) }
-        for number in members.indices { members[number].thread.join() }
-    }
-}
-
-/// The ports of one worker, and what belongs to them.
-struct WorkerPorts<Driver: PortDriver & ~Copyable>: ~Copyable {
-    var ports: FixedArray<Port<Driver>>
-    /// By port: the number of its interface.
-    var interfaceOfPort: [Int]
-}
-
-extension Crew.Member {
-    init<Driver: PortDriver & ~Copyable>(
-        _ workerPorts: consuming WorkerPorts<Driver>, number: Int, interfaces: Int, slots: Int, waiting: Int,
-        idle: IdlePolicy, cpu: Int?, copiesBetweenPorts: Bool, choices: [[PortGrant.Feature]]
-    ) {
-        let inbox = SPSCRing<Orders>(minimumCapacity: 4)
-        let outbox = SPSCRing<Orders>(minimumCapacity: 8)
-        orders = inbox.producer
-        retired = outbox.consumer
-        late = nil
-        let interfaceOfPort = workerPorts.interfaceOfPort
-        let count = interfaceOfPort.count
-        board = WorkerBoard(slots: slots, ports: count)
-        var granted: [PortGrant] = []
-        for port in 0..<count { granted.append(workerPorts.ports[port].grant) }
-        var portOfInterface = [Int](repeating: -1, count: interfaces)
-        for (port, interface) in interfaceOfPort.enumerated().reversed() { portOfInterface[interface] = port }
-        let worker = ForwardWorker(
-            ports: workerPorts.ports, interfaceOfPort: FixedArray(count: count) { interfaceOfPort[$0] },
-            portOfInterface: FixedArray(count: interfaces) { portOfInterface[$0] },
-            outgoing: FixedArray(count: count) { _ in Burst() }, copiesBetweenPorts: copiesBetweenPorts,
-            relay: Relay(slots: slots),
-            macAddresses: FixedArray(repeating: MACAddress.zero, count: interfaces),
-            waiting: WaitingQueue(capacity: waiting), inbox: inbox.consumer, outbox: outbox.producer,
-            idle: idle)
-        let handoff = Handoff(worker)
-        thread = WorkerThread(name: "apus-forward-\(number)", cpu: cpu) { [board] in
-            var worker = handoff.take()
-            worker.run(board)
-        }
-        let refused = thread.pinFailure
-        let core = cpu.map { [PortGrant.Feature(core: $0, refused: refused)] }
-        grants = granted.enumerated().map { port, grant in
-            PortGrant(
-                backend: grant.backend, interface: grant.interface, queue: grant.queue,
-                features: choices[interfaceOfPort[port]] + grant.features + (core ?? []))
-        }
-    }
-}
-
-extension PortGrant.Feature {
-    fileprivate init(core: Int, refused code: Int32?) {
-        self.init(
-            "core", requested: "\(core)", granted: code == nil ? "\(core)" : "any",
-            reason: code.map { "the kernel refused it: \(ServiceError.text(of: $0))" })
+        for number in members.indices { members[number].join() }
     }
 }

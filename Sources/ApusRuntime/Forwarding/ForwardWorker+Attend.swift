@@ -27,6 +27,7 @@ extension ForwardWorker where Driver: ~Copyable {
     @inline(never)
     private mutating func take(_ new: consuming Orders, _ counters: borrowing RelayCounters) {
         var orders = new
+        hasOrders = true
         orders.table = relay.adopt(orders.table.take()!, counters: counters)
         swap(&orders.interfaces, &macAddresses)
         // Back to the control thread, which frees it; should it not keep up, that is done here.
@@ -72,6 +73,13 @@ extension ForwardWorker where Driver: ~Copyable {
         dispatch(entry.packet, accepted, to: destination, counters)
     }
 
+    /// The rounds before a rest: takes what an interface that is gone has left in its rings, and is bounded where
+    /// packets go on coming in by others.
+    mutating func drain(_ counters: borrowing RelayCounters) {
+        var rounds = 0
+        while rounds < 1024, round(counters) > 0 { rounds += 1 }
+    }
+
     /// The last round: sends what is left, for a bounded time, and drops what can't be sent.
     mutating func finish(_ counters: borrowing RelayCounters) {
         for port in ports.indices {
@@ -80,7 +88,7 @@ extension ForwardWorker where Driver: ~Copyable {
                 send(by: port, counters)
                 tries += 1
             }
-            while let packet = outgoing[port].popFirst() { loseUnsent(packet, counters) }
+            while let packet = outgoing[port].popFirst() { relay.loseUnsent(packet, counters) }
             ports[port].flush()
         }
         while let entry = waiting.popFirst() {
@@ -89,9 +97,11 @@ extension ForwardWorker where Driver: ~Copyable {
         }
         counters.waiting.set(0)
     }
+}
 
+extension Relay {
     /// Drops a packet that was counted as sent when it was queued.
-    private func loseUnsent(_ packet: consuming Packet, _ counters: borrowing RelayCounters) {
+    func loseUnsent(_ packet: consuming Packet, _ counters: borrowing RelayCounters) {
         counters.sent.set(counters.sent.value &- 1)
         counters.sentBytes.set(counters.sentBytes.value &- UInt64(truncatingIfNeeded: packet.totalCount))
         counters.count(.transmitRingFull)
@@ -100,7 +110,7 @@ extension ForwardWorker where Driver: ~Copyable {
         guard let headers = try? FlowHeaders(checking: packet.bytes) else { return }
         let (source, destination) = (headers.source.port, headers.destination)
         for slot in counters.streams.indices {
-            guard case .ready(_, let own, _)? = relay.table.destination(to: destination, ofSlot: slot)?.path,
+            guard case .ready(_, let own, _)? = table.destination(to: destination, ofSlot: slot)?.path,
                 own.sourcePort == source
             else { continue }
             counters.streams[slot].sent.set(counters.streams[slot].sent.value &- 1)

@@ -33,11 +33,15 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// What arrived last; kept here so that it is made once.
     var incoming = Burst()
 
+    /// Whether it was told what to forward.
+    var hasOrders = false
+
     /// Forwards until the board says to stop.
-    mutating func run(_ board: WorkerBoard) {
-        loop(board.counters, board.ports, board.stop)
-        finish(board.counters)
-        report(to: board.ports)
+    mutating func run(_ board: WorkerBoard, _ figures: PortBoard) {
+        loop(board.counters, figures.ports, board.stop)
+        atomicMemoryFence(ordering: .acquiring)
+        if board.rests.load(ordering: .relaxed) { drain(board.counters) } else { finish(board.counters) }
+        report(to: figures.ports)
     }
 
     /// The loop, apart from the board, so that no reference to it is counted in here.
@@ -45,7 +49,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         _ counters: borrowing RelayCounters, _ figures: borrowing FixedArray<PortCounters>,
         _ stop: borrowing Atomic<Bool>
     ) {
-        awaitOrders(counters, stop)
+        if !hasOrders { awaitOrders(counters, stop) }
         var idler = Idler(idle, watching: ports)
         var rounds: UInt32 = 0
         var nextReport: UInt64 = 0

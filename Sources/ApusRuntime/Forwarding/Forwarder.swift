@@ -19,17 +19,17 @@ import Glibc
 ///
 /// It belongs to one thread, the control thread; packets move on the workers' own.
 public final class Forwarder {
-    private var configuration: ForwarderConfiguration
-    private let host: HostView
+    var configuration: ForwarderConfiguration
+    let host: HostView
     private var directory: StreamDirectory
     private var places: [StreamDirectory.Place]
     private var guards: PortGuards
-    private let interfaces: OpenInterfaces
-    private var crew: Crew
+    let interfaces: OpenInterfaces
+    var crew: Crew
     private var neighbors = NeighborKeeper()
     private var paths = PathWatch()
     private var unreachable: [(destination: Endpoint, reason: String)] = []
-    private var isPlanStale = false
+    var isPlanStale = false
     /// Whether interfaces came or went since the ports were held on them.
     private var areGuardsStale = false
     /// When the last plan was made, and how long that took, in nanoseconds.
@@ -42,6 +42,10 @@ public final class Forwarder {
     private var lastSteering: [ForwarderStatus.Steering] = []
     /// What is legal in the configuration, and may not be what was meant on this host, with its place.
     public private(set) var warnings: [ConfigurationError] = []
+    /// The interfaces on which streams listen.
+    private var listening: Set<String> = []
+    /// What ``takeNews()`` gives.
+    var news: [InterfaceNews] = []
 
     /// Checks the configuration against the host, opens the interfaces and starts the workers.
     ///
@@ -51,7 +55,7 @@ public final class Forwarder {
         let host = try ForwarderError.lift { () throws(HostError) in try HostView() }
         self.host = host
         let needed = try Self.check(configuration, on: host)
-        warnings = needed.warnings
+        (warnings, listening) = (needed.warnings, needed.listening)
         directory = StreamDirectory(slots: configuration.limits.streams)
         places = directory.assign(configuration.streams)!
         var guards = PortGuards()
@@ -78,11 +82,7 @@ public final class Forwarder {
     }
 
     /// What each port was granted.
-    public var grants: [PortGrant] {
-        var grants: [PortGrant] = []
-        for number in crew.members.indices { grants += crew.members[number].grants }
-        return grants
-    }
+    public var grants: [PortGrant] { crew.grants }
 
     /// Readable when ``attend()`` has news of the host's network to work on.
     public var descriptor: Int32 { host.descriptor }
@@ -97,6 +97,8 @@ public final class Forwarder {
         let changes = try ForwarderError.lift { () throws(HostError) in try host.process() }
         if changes.concernsForwarding(of: neighbors.inUse) { isPlanStale = true }
         if !changes.links.isEmpty || changes.isResynchronized { areGuardsStale = true }
+        closeDeletedInterfaces(changes)
+        openReturnedInterfaces()
         if isPlanStale, hasPlanInterval() { try replan() }
         if neighbors.attend(host) { isPlanStale = true }
         if paths.attend(host) { isPlanStale = true }
@@ -104,7 +106,7 @@ public final class Forwarder {
             lastCheck = Clock.monotonic
             let failure = areGuardsStale ? guards.follow(configuration, on: host) : nil
             areGuardsStale = failure != nil
-            try interfaces.check(on: host)
+            try interfaces.check()
             if let failure { throw .host(failure) }
         }
     }
@@ -146,13 +148,13 @@ public final class Forwarder {
         try guards.update(to: new, host: host)
         try interfaces.serve(OpenInterfaces.endpoints(of: new, on: host))
         (self.directory, self.places, self.guards, configuration) = (directory, places, guards, new)
-        warnings = needed.warnings
+        (warnings, listening) = (needed.warnings, needed.listening)
         // Should the host not answer now, `attend` asks it again.
         isPlanStale = true
         try replan()
     }
 
-    private func replan() throws(ForwarderError) {
+    func replan() throws(ForwarderError) {
         let begin = Clock.monotonic
         var builder = PlanBuilder(
             configuration, places: places, host: host, interfaceNumbers: interfaces.numbers(on: host),
@@ -179,8 +181,11 @@ public final class Forwarder {
         for number in crew.members.indices {
             let board = crew.members[number].board
             status.add(board.counters)
-            for (port, grant) in crew.members[number].grants.enumerated() {
-                status.ports.append(ForwarderStatus.Port(grant, board.ports[port].statistics))
+            for queue in crew.members[number].queues {
+                status.ports.append(
+                    ForwarderStatus.Port(
+                        crew.members[number].grant(of: queue), crew.members[number].statistics(of: queue),
+                        isOpen: queue.port != nil))
             }
             for (position, place) in places.enumerated() {
                 let counters = StreamFigures(
@@ -192,6 +197,11 @@ public final class Forwarder {
             ForwarderStatus.Stream(
                 name: stream.name, listen: "\(stream.listen)", destinations: stream.to.map(\.description),
                 figures: figures)
+        }
+        status.interfaces = interfaces.names.enumerated().map { number, name in
+            ForwarderStatus.Interface(
+                name: name, isOpen: interfaces.absences[number] == nil, isListening: listening.contains(name),
+                reason: interfaces.absences[number]?.reason)
         }
         status.steering = isStopped ? lastSteering : interfaces.steering
         for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }

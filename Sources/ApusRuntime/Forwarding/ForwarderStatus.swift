@@ -16,14 +16,16 @@ public struct ForwarderStatus: Sendable, Codable {
         public var figures: StreamFigures
     }
 
-    /// One queue of one interface.
+    /// One queue of one interface, over all the times that it was opened.
     public struct Port: Sendable, Codable {
         /// The interface's name.
         public var interface: String
         /// The queue of the interface, from 0.
         public var queue: Int
-        /// What moves its packets: `xdp`, `packet`.
+        /// What moves its packets: `xdp`, `packet`. A queue that was opened again by another backend is another one.
         public var backend: String
+        /// Whether it is open now; its figures are those of before where it is not.
+        public var isOpen: Bool
         /// What was granted, and why it is less than asked for where it is.
         public var features: [Feature]
         /// Packets received.
@@ -36,6 +38,18 @@ public struct ForwarderStatus: Sendable, Codable {
         public var sentBytes: UInt64
         /// Packets dropped, by reason; those with a count only.
         public var drops: [String: UInt64]
+    }
+
+    /// One interface that the forwarder has open, or had.
+    public struct Interface: Sendable, Codable {
+        /// Its name.
+        public var name: String
+        /// Whether it is open: `false` from when it is deleted until one of its name was opened again.
+        public var isOpen: Bool
+        /// Whether streams listen on it.
+        public var isListening: Bool
+        /// Why it is not open.
+        public var reason: String?
     }
 
     /// What the XDP program of one interface did with the frames that arrived there.
@@ -83,7 +97,9 @@ public struct ForwarderStatus: Sendable, Codable {
     public var drops: [String: UInt64] = [:]
     /// The streams, in the order of the configuration.
     public var streams: [Stream] = []
-    /// The queues, by worker.
+    /// The interfaces, in the order in which they were opened.
+    public var interfaces: [Interface] = []
+    /// The queues, by worker; those of interfaces that are gone among them, with the figures they ended with.
     public var ports: [Port] = []
     /// The XDP programs, one for each interface that AF_XDP was granted on.
     public var steering: [Steering] = []
@@ -105,7 +121,8 @@ extension ForwarderStatus.Steering {
 }
 
 extension ForwarderStatus.Port {
-    init(_ grant: PortGrant, _ statistics: PortStatistics) {
+    init(_ grant: PortGrant, _ statistics: PortStatistics, isOpen: Bool) {
+        self.isOpen = isOpen
         interface = grant.interface
         queue = grant.queue
         backend = grant.backend.rawValue

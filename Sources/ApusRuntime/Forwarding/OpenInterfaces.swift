@@ -16,14 +16,23 @@ final class OpenInterfaces {
 
     /// Their names; the position is the interface's number.
     let names: [String]
-    private(set) var opened: [Opened] = []
+    /// By number: `nil` while it is gone.
+    var opened: [Opened?] = []
     /// By number: what became of the backend, the queues and the workers that were asked for.
-    private(set) var choices: [[PortGrant.Feature]] = []
+    var choices: [[PortGrant.Feature]] = []
     /// How many workers there are to be.
     let workers: Int
     /// By number: the index it had when it was opened, and has for life. A name may go over to another.
-    private let indices: [Int32]
-    private var served: Set<Endpoint> = []
+    var indices: [Int32]
+    private(set) var served: Set<Endpoint> = []
+    /// Those that are gone, by number.
+    var absences: [Int: Absence] = [:]
+    /// By number: what was open over AF_XDP when it went, and has the frames.
+    var former: [Int: XDPInterface] = [:]
+    /// By number: what the XDP programs have counted that were there before.
+    var pastSteering: [Int: SteeringCounters] = [:]
+    /// What all interfaces that may get AF_XDP share.
+    let memory: XDPMemory?
 
     /// Opens all of them. Throws when one can't be had as the configuration requires; none stays open then.
     init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
@@ -31,7 +40,7 @@ final class OpenInterfaces {
         indices = names.map { (try? host.link(named: $0).index) ?? 0 }
         let endpoints = Self.endpoints(of: configuration, on: host)
         workers = Self.workerCount(names, configuration, host)
-        let memory = try Self.sharedMemory(names, configuration, host)
+        memory = try Self.sharedMemory(names, configuration, host)
         for name in names {
             let options = configuration.port(on: name)
             let (interface, choice) = try Self.open(
@@ -75,15 +84,23 @@ final class OpenInterfaces {
             memory, fillRing: options.xdpOptions.fillRing, completionRing: options.xdpOptions.completionRing)
     }
 
-    private static func open(
+    /// Opens one with the best backend that can be had.
+    ///
+    /// - Parameter former: the one of that name before it, if it was open over AF_XDP.
+    static func open(
         _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int,
-        sharing memory: XDPMemory?
+        sharing memory: XDPMemory?, again former: XDPInterface? = nil
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let requested = options.backend.rawValue
         var reason: String?
         if options.backend != .packet {
             do throws(XDPError) {
-                let interface = try XDPInterface(name, options.xdpOptions, memory: memory)
+                let interface =
+                    if let former {
+                        try XDPInterface(again: former)
+                    } else {
+                        try XDPInterface(name, options.xdpOptions, memory: memory)
+                    }
                 return (.xdp(interface), PortGrant.Feature("backend", requested: requested, granted: "xdp"))
             } catch {
                 if options.backend == .xdp { throw .xdp(error) }
@@ -151,7 +168,7 @@ final class OpenInterfaces {
         from old: Set<Endpoint>, to new: Set<Endpoint>, removingFirst early: Int
     ) throws(ForwarderError) {
         let (added, removed) = (new.subtracting(old), old.subtracting(new))
-        for interface in opened {
+        for interface in opened.compactMap(\.self) {
             switch interface {
             case .xdp(let interface):
                 try ForwarderError.lift { () throws(XDPError) in
@@ -170,7 +187,9 @@ final class OpenInterfaces {
     /// The number of each interface that is still there, by its index.
     func numbers(on host: HostView) -> [Int32: Int] {
         var numbers: [Int32: Int] = [:]
-        for (number, index) in indices.enumerated() where host.links[index] != nil { numbers[index] = number }
+        for (number, index) in indices.enumerated() where opened[number] != nil && host.links[index] != nil {
+            numbers[index] = number
+        }
         return numbers
     }
 
@@ -179,21 +198,10 @@ final class OpenInterfaces {
         indices.map { host.links[$0]?.macAddress ?? .zero }
     }
 
-    /// What the XDP programs did with the frames they saw; a few system calls for each.
-    var steering: [ForwarderStatus.Steering] {
-        opened.compactMap { interface in
-            guard case .xdp(let interface) = interface, let steering = interface.steering else { return nil }
-            return ForwarderStatus.Steering(interface.name, steering.counters)
-        }
-    }
-
     /// Finds what someone else did to the interfaces so that packets pass the workers by.
-    func check(on host: HostView) throws(ForwarderError) {
-        for (number, opened) in opened.enumerated() {
-            if host.links[indices[number]] == nil {
-                throw .needsRestart("\(names[number]) is gone; one of that name that comes needs a restart")
-            }
-            guard case .xdp(let interface) = opened else { continue }
+    func check() throws(ForwarderError) {
+        for opened in opened {
+            guard case .xdp(let interface)? = opened else { continue }
             if interface.steering?.isAttached == false {
                 throw .needsRestart(
                     "\(interface.name): another program took our XDP program off, so no packets come; restart"
@@ -224,51 +232,5 @@ final class OpenInterfaces {
     }
 
     /// Gives the interfaces back. The ports must be gone.
-    func close() { opened = [] }
-}
-
-extension PortConfiguration {
-    fileprivate var xdpOptions: XDPOptions {
-        var options = XDPOptions()
-        options.mode =
-            switch mode {
-            case .auto: .best
-            case .native: .native
-            case .generic: .generic
-            }
-        options.zeroCopy =
-            switch zeroCopy {
-            case .auto: .preferred
-            case .require: .required
-            case .never: .never
-            }
-        options.receiveRing = ringSize
-        options.transmitRing = ringSize
-        options.fillRing = 2 * ringSize
-        options.completionRing = ringSize
-        options.framesPerQueue = framesPerQueue
-        options.frameSize = size
-        options.hugePages = pages
-        options.busyPoll = busyPoll.map { .init(microseconds: $0.microseconds, budget: $0.budget) }
-        return options
-    }
-
-    fileprivate func packetOptions(workers: Int, endpoints: [Endpoint]) -> PacketSocketOptions {
-        var options = PacketSocketOptions()
-        options.workers = workers
-        options.receiveRing = .slots(count: ringSize)
-        options.transmitSlots = ringSize
-        options.filter = .udpPorts(Set(endpoints.map(\.port)).sorted())
-        return options
-    }
-
-    fileprivate var size: FrameSize { FrameSize(rawValue: frameSize) ?? .bytes2048 }
-
-    fileprivate var pages: HugePages {
-        switch hugepages {
-        case .auto: .preferred
-        case .require: .required
-        case .never: .never
-        }
-    }
+    func close() { (opened, former) = (opened.map { _ in nil }, [:]) }
 }

@@ -4,16 +4,21 @@ import ApusRings
 import Synchronization
 
 /// What a worker and the control thread share: counters that one writes and the other reads, and
-/// the word that ends it.
+/// the words that end it.
 final class WorkerBoard: Sendable {
     let counters: RelayCounters
-    let ports: FixedArray<PortCounters>
     let stop = Atomic<Bool>(false)
+    /// Whether it stops to rest only, while its ports change: what waits goes on waiting then.
+    let rests = Atomic<Bool>(false)
 
-    init(slots: Int, ports count: Int) {
-        counters = RelayCounters(slots: slots)
-        ports = FixedArray(count: count) { _ in PortCounters() }
-    }
+    init(slots: Int) { counters = RelayCounters(slots: slots) }
+}
+
+/// The figures of the ports that a worker has between two rests.
+final class PortBoard: Sendable {
+    let ports: FixedArray<PortCounters>
+
+    init(ports count: Int) { ports = FixedArray(count: count) { _ in PortCounters() } }
 }
 
 /// ``PortStatistics`` that another thread can read.

@@ -12,6 +12,8 @@ extension ForwarderService {
         case reloaded(ForwarderConfiguration)
         /// It is not, and the one before goes on.
         case reloadFailed(String)
+        /// An interface went or came back.
+        case interface(InterfaceNews)
         /// Something did not work, and the forwarder goes on; told once in ten seconds.
         case trouble(String)
         /// Something in the configuration is legal, and may not be what was meant on this host.
@@ -28,6 +30,7 @@ extension ForwarderService {
                 "the configuration is in force: \(configuration.streams.count) "
                     + "stream\(configuration.streams.count == 1 ? "" : "s")"
             case .reloadFailed(let reason): "the configuration stays as it was: \(reason)"
+            case .interface(let news): "\(news)"
             case .trouble(let text): text
             case .warning(let warning): "\(warning)"
             case .stopping(let asker): "stopping, asked by \(asker)"

@@ -129,6 +129,11 @@ public final class ForwarderService {
 
     private func attend(_ forwarder: some ServedForwarder, _ onEvent: (Event) -> Void) {
         do throws(ForwarderError) { try forwarder.attend() } catch { report("\(error)", onEvent) }
+        for one in forwarder.takeNews() {
+            onEvent(.interface(one))
+            // Who reads that and asks gets no older figures.
+            cache.serve(forwarder)
+        }
     }
 
     /// The same trouble is told every ten seconds only.

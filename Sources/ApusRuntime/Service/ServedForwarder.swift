@@ -5,6 +5,7 @@ protocol ServedForwarder: AnyObject {
     var descriptor: Int32 { get }
     func attend() throws(ForwarderError)
     func reload(_ new: ForwarderConfiguration) throws(ForwarderError)
+    func takeNews() -> [InterfaceNews]
     var warnings: [ConfigurationError] { get }
     func status() -> ForwarderStatus
     func stop() -> ForwarderStatus

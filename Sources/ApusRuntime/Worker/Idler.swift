@@ -17,7 +17,7 @@ struct Idler: ~Copyable {
         self.policy = policy
         var all = true
         for port in ports.indices where ports[port].driver.readyDescriptor < 0 { all = false }
-        canSleep = all && ports.count > 0 && policy.sleep > 0
+        canSleep = all && policy.sleep > 0
         descriptors = FixedArray(repeating: pollfd(), count: ports.count)
         for port in ports.indices {
             descriptors[port] = pollfd(
@@ -34,6 +34,11 @@ struct Idler: ~Copyable {
         let now = Clock.monotonic
         if idleSince == 0 { idleSince = now }
         guard now &- idleSince >= UInt64(policy.spin) &* 1000 else { return apus_relax() }
+        // All its interfaces may be gone.
+        guard descriptors.count > 0 else {
+            usleep(UInt32(policy.sleep) * 1000)
+            return
+        }
         // Sound: the array owns `count` of them and is not touched meanwhile.
         unsafe _ = poll(&descriptors[0], nfds_t(descriptors.count), policy.sleep)
     }

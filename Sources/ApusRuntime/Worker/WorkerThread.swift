@@ -52,11 +52,17 @@ package final class WorkerThread: @unchecked Sendable {
     package func join() { _ = pthread_join(thread, nil) }
 }
 
-/// Carries one noncopyable value into a thread's closure.
+/// Carries one noncopyable value into a thread's closure, or out of it.
 final class Handoff<Value: ~Copyable>: @unchecked Sendable {
     private var value: Value?
 
     init(_ value: consuming Value) { self.value = consume value }
+
+    /// One that is filled later.
+    init() { value = nil }
+
+    /// Fills it. Whoever takes the value out must have waited for that: joined the thread.
+    func put(_ value: consuming Value) { self.value = consume value }
 
     /// The value; only once.
     func take() -> Value { value.take()! }

@@ -159,9 +159,13 @@ extension ForwarderStatus {
         status.streams = [
             stream("camera", packets: 990), stream("quote\" back\\slash\nline ü", packets: 0),
         ]
+        status.interfaces = [
+            Interface(name: "eth0", isOpen: true, isListening: true),
+            Interface(name: "eth1", isOpen: true, isListening: false),
+        ]
         status.ports = [
             Port(
-                interface: "eth0", queue: 0, backend: "xdp",
+                interface: "eth0", queue: 0, backend: "xdp", isOpen: true,
                 features: [
                     Feature(name: "zero-copy", requested: "auto", granted: "no", reason: "veth has none")
                 ],

@@ -84,6 +84,7 @@ struct ServiceTextTests {
             "apus_stream_rtp_ssrc{stream=\"camera\"} 3735928559\n",
             "apus_stream_last_arrival_timestamp_seconds{stream=\"camera\"} 1700000000.5\n",
             "apus_uptime_seconds 12.5\n",
+            "# TYPE apus_interface_open gauge\napus_interface_open{interface=\"eth0\"} 1\n",
             "apus_completed_checksums_total 7\n",
             "apus_unverified_checksums_total 9\n",
             "apus_unreachable_destinations 1\n",
@@ -145,6 +146,31 @@ struct ServiceTextTests {
         status.unreachable = [:]
         status.ports = []
         #expect(HealthReport(status).code == 503)
+    }
+
+    @Test("an interface that is gone is told of in all texts, and its figures stay")
+    func closedInterface() throws {
+        var status = ForwarderStatus.sample
+        status.unreachable = [:]
+        (status.interfaces[0].isOpen, status.interfaces[0].reason) = (false, "no interface of that name")
+        status.ports[0].isOpen = false
+        status.ports.append(status.ports[0])
+        (status.ports[1].interface, status.ports[1].isOpen) = ("eth1", true)
+        let metrics = whole(MetricsText(StatusSnapshot(status))).text
+        #expect(metrics.contains("apus_interface_open{interface=\"eth0\"} 0\n"))
+        #expect(metrics.contains("apus_interface_open{interface=\"eth1\"} 1\n"))
+        #expect(metrics.contains("apus_port_received_packets_total{interface=\"eth0\",queue=\"0\""))
+        #expect(!metrics.contains("apus_port_feature_info{interface=\"eth0\""))
+        let answer = whole(StatusJSON(answerWith: StatusSnapshot(status))).text
+        #expect(answer.contains("{\"name\":\"eth0\",\"isOpen\":false,\"isListening\":true,\"reason\":"))
+
+        // The only one that streams listen on; then one of two; then one that is only sent by.
+        let deaf = HealthReport(status)
+        #expect(deaf.code == 503 && deaf.reasons == ["eth0: no interface of that name"])
+        status.interfaces[1].isListening = true
+        #expect(HealthReport(status).code == 200 && HealthReport(status).status == .degraded)
+        status.interfaces[0].isListening = false
+        #expect(HealthReport(status).status == .ok)
     }
 
     @Test("health names sixteen of many unreachable destinations and counts the others")

@@ -49,8 +49,11 @@ struct HostCheck {
         for stream in configuration.streams {
             // Of a stream that can't listen the rest makes no sense either, as it would be sent from that address.
             guard let listening = listening(stream) else { continue }
-            if case .on(let link) = listening {
+            switch listening {
+            case .onAny: if isGiven { needed.listen(on: needed.names) }
+            case .on(let link):
                 add(link, stream.map["listen"], stream)
+                if let lowest = lowest(link) { needed.listen(on: [lowest.name]) }
                 if !stream.listen.address.isMulticast, let refusal = macAddressRefusal(of: link) {
                     report.add(refusal, at: stream.map[stream.interface == nil ? "listen" : "interface"])
                 }

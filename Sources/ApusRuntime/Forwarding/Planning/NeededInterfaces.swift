@@ -6,6 +6,8 @@ struct NeededInterfaces {
     private(set) var names: [String] = []
     /// Those of them that are listened on only because a stream listens at any address; it can do without them.
     private(set) var optional: Set<String> = []
+    /// Those of them that streams listen on.
+    private(set) var listening: Set<String> = []
     /// What is legal, and may not be what was meant.
     var warnings: [ConfigurationError] = []
 
@@ -15,8 +17,12 @@ struct NeededInterfaces {
         if !names.contains(name) { names.append(name) }
     }
 
+    /// Notes that a stream listens on some of them.
+    mutating func listen(on names: some Sequence<String>) { listening.formUnion(names) }
+
     /// Adds one that is listened on as any other is.
     mutating func addOptional(_ name: String) {
+        listen(on: [name])
         guard !names.contains(name) else { return }
         names.append(name)
         optional.insert(name)
@@ -26,6 +32,7 @@ struct NeededInterfaces {
     mutating func leaveOut(butFor open: [String]) -> [String] {
         let left = names.filter { optional.contains($0) && !open.contains($0) }
         names.removeAll { left.contains($0) }
+        listening.subtract(left)
         return left
     }
 }

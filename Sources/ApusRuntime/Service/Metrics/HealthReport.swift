@@ -1,9 +1,10 @@
 /// What `/health` says: whether the forwarder can do its work at all.
 ///
-/// It fails, with 503, when it has streams and none of their destinations can be reached, or when no port is
-/// open: then another instance should take over. Where some destinations can't be reached while others are
-/// served it is `degraded`, with 200, since a restart or another instance would not help; which ones and why
-/// is in the answer, and `apus_unreachable_destinations` is there to alert on.
+/// It fails, with 503, when it has streams and none of their destinations can be reached, or when none of the
+/// interfaces they listen on is open, or no port: then another instance should take over. Where some destinations
+/// can't be reached, or some of those interfaces are gone, while others are served it is `degraded`, with 200, since
+/// a restart or another instance would not help; which ones and why is in the answer, and
+/// `apus_unreachable_destinations` and `apus_interface_open` are there to alert on.
 struct HealthReport {
     enum Status: String {
         case ok
@@ -22,11 +23,17 @@ struct HealthReport {
     private let ports: Int
 
     init(_ forwarder: ForwarderStatus) {
-        (uptime, streams, ports) = (forwarder.uptime, forwarder.streams.count, forwarder.ports.count)
-        if forwarder.ports.isEmpty {
+        let open = forwarder.ports.count(where: \.isOpen)
+        (uptime, streams, ports) = (forwarder.uptime, forwarder.streams.count, open)
+        let listening = forwarder.interfaces.filter(\.isListening)
+        let deaf = listening.filter { !$0.isOpen }
+        if open == 0 || !deaf.isEmpty && deaf.count == listening.count {
             status = .failing
-            reasons.append("no port is open")
+        } else if !deaf.isEmpty {
+            status = .degraded
         }
+        if open == 0 { reasons.append("no port is open") }
+        reasons += deaf.prefix(Self.mostReasons).map { "\($0.name): \($0.reason ?? "gone")" }
         guard !forwarder.unreachable.isEmpty else { return }
         let anyServed = forwarder.streams.contains { stream in
             stream.destinations.contains { forwarder.unreachable[$0] == nil }

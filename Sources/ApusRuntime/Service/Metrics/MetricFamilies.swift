@@ -52,10 +52,22 @@ extension MetricFamily {
     ]
 
     private static let ports: [MetricFamily] = [
-        eachPort("feature_info", .gauge, "What was asked of a port and what was granted; always 1.") { port in
-            port.features.map {
-                (1, [("feature", $0.name), ("requested", $0.requested), ("granted", $0.granted)])
-            }
+        MetricFamily(
+            name: "apus_interface_open", kind: .gauge,
+            help:
+                "Whether an interface is open: 0 from when it is deleted until one of its name was opened again.",
+            items: { $0.interfaces.count },
+            write: { status, index, samples in
+                let interface = status.interfaces[index]
+                samples.add(interface.isOpen ? 1 : 0 as UInt64, ("interface", interface.name))
+            }),
+        eachPort(
+            "feature_info", .gauge, "What was asked of a port that is open and what was granted; always 1."
+        ) { port in
+            port.isOpen
+                ? port.features.map {
+                    (1, [("feature", $0.name), ("requested", $0.requested), ("granted", $0.granted)])
+                } : []
         },
         eachPort("received_packets_total", "Packets that the port handed to the forwarder.", \.received),
         eachPort("received_bytes_total", "Bytes in them, with link-layer header.", \.receivedBytes),

@@ -62,6 +62,16 @@ package struct StatusJSON: TextSource {
         writer.add("completedChecksums", status.completedChecksums)
         writer.add("unverifiedChecksums", status.unverifiedChecksums)
         writer.add("drops", status.drops)
+        writer.openArray("interfaces")
+        for interface in status.interfaces {
+            writer.openObject()
+            writer.add("name", interface.name)
+            writer.add("isOpen", interface.isOpen)
+            writer.add("isListening", interface.isListening)
+            writer.add("reason", interface.reason)
+            writer.closeObject()
+        }
+        writer.closeArray()
         writer.openArray("ports")
         for port in status.ports { writer.add(port) }
         writer.closeArray()
@@ -103,6 +113,7 @@ extension JSONWriter {
         add("interface", port.interface)
         add("queue", port.queue)
         add("backend", port.backend)
+        add("isOpen", port.isOpen)
         openArray("features")
         for feature in port.features {
             openObject()

@@ -1,0 +1,217 @@
+import ApusPacketSocket
+import ApusPorts
+import ApusRTP
+import ApusRings
+import ApusWire
+import ApusXDP
+import Synchronization
+
+extension Crew {
+    /// One queue of an interface, over all the times that it was opened.
+    struct Queue {
+        /// The number of its interface.
+        let interface: Int
+        /// What was granted when it was opened last.
+        var grant: PortGrant
+        /// What the ports that were closed have counted.
+        var past = PortStatistics()
+        /// Its place among the ports of the worker; `nil` while it is closed.
+        var port: Int?
+    }
+
+    /// One worker, as the control thread sees it.
+    struct Member: ~Copyable {
+        let number: Int
+        let board: WorkerBoard
+        var orders: SPSCProducer<Orders>
+        var retired: SPSCConsumer<Orders>
+        /// Orders that did not fit into the ring; the newest only, since it has all that the older had.
+        var late: Orders?
+        /// Its queues: those it has a port on, and those it had.
+        private(set) var queues: [Queue] = []
+        private var figures = PortBoard(ports: 0)
+        private let cpu: Int?
+        /// What became of that.
+        private var core: [PortGrant.Feature] = []
+        private var thread: WorkerThread?
+        private var resting: RestingWorker?
+        /// Where the thread leaves the worker when it comes to rest.
+        private let returned = Handoff<RestingWorker>()
+        /// Ports that were taken from the worker and are to be closed.
+        private var closing: FixedArray<RestingWorker.Seat>?
+    }
+}
+
+extension Crew.Member {
+    /// A worker that is not running yet.
+    init(
+        _ ports: consuming FixedArray<RestingWorker.Seat>, number: Int, interfaces: Int, slots: Int,
+        waiting: Int, idle: IdlePolicy, cpu: Int?, choices: [[PortGrant.Feature]]
+    ) {
+        let inbox = SPSCRing<Orders>(minimumCapacity: 4)
+        let outbox = SPSCRing<Orders>(minimumCapacity: 8)
+        (self.number, self.cpu, board) = (number, cpu, WorkerBoard(slots: slots))
+        orders = inbox.producer
+        retired = outbox.consumer
+        late = nil
+        resting = RestingWorker(
+            seats: FixedArray<RestingWorker.Seat>(count: 0) { _ in preconditionFailure() },
+            interfaces: interfaces, relay: Relay(slots: slots),
+            macAddresses: FixedArray(repeating: MACAddress.zero, count: interfaces),
+            waiting: WaitingQueue(capacity: waiting), inbox: inbox.consumer, outbox: outbox.producer,
+            idle: idle)
+        add(ports, choices: choices)
+    }
+
+    /// Lets it run with the ports it has: the loop is chosen here, by what was granted.
+    mutating func run(copiesBetweenPorts copies: Bool) {
+        settle()
+        board.rests.store(false, ordering: .relaxed)
+        board.stop.store(false, ordering: .relaxed)
+        let resting = resting.take()!
+        thread =
+            switch (resting.has(.xdp), resting.has(.packet)) {
+            case (_, false): start(resting, as: XDPDriver.self, copies)
+            case (false, _): start(resting, as: PacketSocketDriver.self, copies)
+            default: start(resting, as: EitherDriver<XDPDriver, PacketSocketDriver>.self, copies)
+            }
+        core = cpu.map { [PortGrant.Feature(core: $0, refused: thread?.pinFailure)] } ?? []
+    }
+
+    private func start<Driver: WorkerDriver & ~Copyable>(
+        _ resting: consuming RestingWorker, as _: Driver.Type, _ copies: Bool
+    ) -> WorkerThread {
+        let handoff = Handoff(resting)
+        return WorkerThread(name: "apus-forward-\(number)", cpu: cpu) { [board, figures, returned] in
+            var worker = ForwardWorker<Driver>(handoff.take(), copiesBetweenPorts: copies)
+            worker.run(board, figures)
+            if board.rests.load(ordering: .relaxed) { returned.put(worker.rest()) }
+        }
+    }
+
+    /// Gives each port its place on a new board, which begins with the figures that the old one ended with.
+    private mutating func settle() {
+        let old = figures
+        let next = PortBoard(ports: resting!.seats.count)
+        let open = queues.indices.filter { queues[$0].port != nil }
+            .sorted { queues[$0].port! < queues[$1].port! }
+        for (place, position) in open.enumerated() {
+            let before = queues[position].port!
+            if before < old.ports.count { next.ports[place].publish(old.ports[before].statistics) }
+            queues[position].port = place
+        }
+        figures = next
+    }
+
+    /// What a queue has counted, over all the times that it was open.
+    func statistics(of queue: Crew.Queue) -> PortStatistics {
+        var sum = queue.past
+        if let port = queue.port { sum.add(figures.ports[port].statistics) }
+        return sum
+    }
+
+    /// What a queue was granted when it was opened last.
+    func grant(of queue: Crew.Queue) -> PortGrant {
+        PortGrant(
+            backend: queue.grant.backend, interface: queue.grant.interface, queue: queue.grant.queue,
+            features: queue.grant.features + core)
+    }
+
+    /// Adds ports to a worker that rests.
+    ///
+    /// - Parameter choices: by interface, what was granted beside what the driver says.
+    mutating func add(
+        _ ports: consuming FixedArray<RestingWorker.Seat>, choices: [[PortGrant.Feature]]
+    ) {
+        for port in ports.indices {
+            let interface = ports[port].interface
+            let grant = ports[port].grant.preceded(by: choices[interface])
+            // Behind those that are on the board.
+            let place = figures.ports.count + port
+            if let known = queues.firstIndex(where: { $0.isOf(interface, grant) }) {
+                (queues[known].grant, queues[known].port) = (grant, place)
+            } else {
+                queues.append(Crew.Queue(interface: interface, grant: grant, port: place))
+            }
+        }
+        resting!.add(ports)
+    }
+
+    /// Asks it to rest when it has sent what it holds.
+    func askToRest() {
+        board.rests.store(true, ordering: .relaxed)
+        // Who sees this sees the other as well, see `ForwardWorker.run`.
+        board.stop.store(true, ordering: .releasing)
+    }
+
+    /// Waits until it rests.
+    mutating func awaitRest() {
+        join()
+        resting = returned.take()
+    }
+
+    /// Waits until its thread has ended.
+    mutating func join() {
+        thread?.join()
+        thread = nil
+    }
+
+    /// Takes the ports of an interface from a worker that rests. They are open until ``close()``.
+    mutating func remove(_ interface: Int) {
+        var removed = resting!.remove(interface)
+        for port in removed.indices {
+            while let packet = removed[port].outgoing.popFirst() {
+                resting!.relay.loseUnsent(packet, board.counters)
+            }
+        }
+        closing = consume removed
+        for position in queues.indices where queues[position].interface == interface {
+            queues[position].port = nil
+        }
+    }
+
+    /// Closes what was taken out, and keeps its figures.
+    mutating func close() {
+        guard var closing = closing.take() else { return }
+        for port in closing.indices {
+            let (interface, grant) = (closing[port].interface, closing[port].grant)
+            let statistics = closing[port].takePort().finalStatistics()
+            if let known = queues.firstIndex(where: { $0.isOf(interface, grant) }) {
+                queues[known].past.add(statistics)
+            }
+        }
+    }
+}
+
+extension Crew.Queue {
+    /// Whether it is the one that this was granted on.
+    fileprivate func isOf(_ interface: Int, _ grant: PortGrant) -> Bool {
+        self.interface == interface && self.grant.queue == grant.queue && self.grant.backend == grant.backend
+    }
+}
+
+extension PortStatistics {
+    /// Adds what another port has counted.
+    fileprivate mutating func add(_ other: PortStatistics) {
+        received += other.received
+        receivedBytes += other.receivedBytes
+        sent += other.sent
+        sentBytes += other.sentBytes
+        for reason in PortDrop.allCases { drops[reason] += other.drops[reason] }
+    }
+}
+
+extension PortGrant {
+    /// The same, with what was granted beside what its driver says.
+    func preceded(by choices: [Feature]) -> PortGrant {
+        PortGrant(backend: backend, interface: interface, queue: queue, features: choices + features)
+    }
+}
+
+extension PortGrant.Feature {
+    fileprivate init(core: Int, refused code: Int32?) {
+        self.init(
+            "core", requested: "\(core)", granted: code == nil ? "\(core)" : "any",
+            reason: code.map { "the kernel refused it: \(ServiceError.text(of: $0))" })
+    }
+}

@@ -1,0 +1,143 @@
+import ApusConfig
+import ApusHost
+import ApusPorts
+import ApusRings
+import ApusXDP
+
+/// Interfaces that are deleted, and made again under their names.
+extension OpenInterfaces {
+    /// An interface that was open and is gone.
+    struct Absence {
+        /// Why it is not open.
+        var reason: String
+        /// When it may be tried to open it, in nanoseconds of the monotonic clock.
+        var nextTry: UInt64 = 0
+    }
+
+    /// Between two tries to open one interface, in nanoseconds.
+    private static var tryInterval: UInt64 { 1_000_000_000 }
+
+    /// Finds the interfaces that are gone since the last call. Their ports are still open.
+    ///
+    /// - Returns: their numbers.
+    func giveUpDeleted(_ changes: HostChanges, on host: HostView) -> [Int] {
+        var gone: [Int] = []
+        for number in opened.indices {
+            guard let interface = opened[number],
+                host.links[indices[number]] == nil || changes.deletedLinks.contains(indices[number])
+            else { continue }
+            if case .xdp(let interface) = interface {
+                keepSteering(of: interface, number)
+                former[number] = interface
+            }
+            opened[number] = nil
+            absences[number] = Absence(reason: "no interface of that name")
+            gone.append(number)
+        }
+        return gone
+    }
+
+    /// The numbers of interfaces that are there again and up, and whose turn it is to be opened.
+    func dueToOpen(on host: HostView) -> [Int] {
+        let now = Clock.monotonic
+        var due: [Int] = []
+        for number in absences.keys.sorted() {
+            guard let link = try? host.link(named: names[number]) else {
+                absences[number]!.reason = "no interface of that name"
+                continue
+            }
+            guard link.isUp else {
+                absences[number]!.reason = "there again, but down"
+                continue
+            }
+            guard now >= absences[number]!.nextTry else { continue }
+            absences[number]!.nextTry = now &+ Self.tryInterval
+            due.append(number)
+        }
+        return due
+    }
+
+    /// Opens an interface and its ports again, as the configuration asks. Nothing of it stays open when it throws.
+    func reopen(
+        _ number: Int, _ configuration: ForwarderConfiguration, on host: HostView
+    ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
+        let name = names[number]
+        let link = try ForwarderError.lift { () throws(HostError) in try host.link(named: name) }
+        let options = configuration.port(on: name)
+        if let reason = mismatch(of: link, options, number) { throw .required(reason) }
+        let (interface, choice) = try Self.open(
+            name, options, Self.endpoints(of: configuration, on: host), workers: workers, sharing: memory,
+            again: former[number])
+        opened[number] = interface
+        do throws(ForwarderError) {
+            let ports = try openPorts(on: number)
+            if case .xdp(let interface) = interface {
+                try ForwarderError.lift { () throws(XDPError) in
+                    for endpoint in served { try interface.add(endpoint) }
+                }
+                former[number] = nil
+            }
+            choices[number] =
+                [choice, queueGrant(of: interface, options), workerGrant(configuration)].compactMap(\.self)
+            indices[number] = link.index
+            absences[number] = nil
+            return ports
+        } catch {
+            opened[number] = nil
+            if case .xdp(let interface) = interface {
+                interface.steering?.detach()
+                former[number] = interface
+            }
+            throw error
+        }
+    }
+
+    /// What it must be like, as the workers and frames are there already; `nil` when it is.
+    private func mismatch(of link: Link, _ options: PortConfiguration, _ number: Int) -> String? {
+        if link.vlan != nil { return "it is a VLAN interface now, and was none; restart" }
+        guard options.backend != .packet else { return nil }
+        let queues = Self.receiveQueues(of: link.name)
+        let wanted = options.queues ?? former[number]?.knownQueues
+        if let wanted, queues != wanted {
+            return "it has \(queues) receive queue\(queues == 1 ? "" : "s") now, and needs \(wanted); "
+                + "`ethtool -L \(link.name) combined \(wanted)` (or rx), or restart"
+        }
+        if queues < workers {
+            return
+                "it has \(queues) receive queue\(queues == 1 ? "" : "s"), and there are \(workers) workers; "
+                + "`ethtool -L \(link.name) combined \(workers)` (or rx), or restart"
+        }
+        return nil
+    }
+
+    /// Adds what the XDP program has counted to what those before it have, and takes it off.
+    private func keepSteering(of interface: XDPInterface, _ number: Int) {
+        guard let steering = interface.steering else { return }
+        pastSteering[number, default: SteeringCounters()].add(steering.counters)
+        steering.detach()
+    }
+
+    /// What the XDP programs did with the frames they saw; a few system calls for each.
+    var steering: [ForwarderStatus.Steering] {
+        names.indices.compactMap { number in
+            var counters = pastSteering[number]
+            if case .xdp(let interface)? = opened[number], let steering = interface.steering {
+                counters = counters ?? SteeringCounters()
+                counters!.add(steering.counters)
+            }
+            return counters.map { ForwarderStatus.Steering(names[number], $0) }
+        }
+    }
+}
+
+extension SteeringCounters {
+    fileprivate mutating func add(_ other: SteeringCounters) {
+        steered += other.steered
+        passedNotIP += other.passedNotIP
+        passedFragment += other.passedFragment
+        passedNotUDP += other.passedNotUDP
+        passedNoPort += other.passedNoPort
+        passedNoSocket += other.passedNoSocket
+        passedMalformed += other.passedMalformed
+    }
+}
