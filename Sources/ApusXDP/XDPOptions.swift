@@ -71,6 +71,20 @@ public struct XDPOptions: Sendable, Hashable {
     /// The best that can be had, with rings for 10 Gbit/s.
     public init() {}
 
+    /// Rings that fit those of a memory that is shared, which are the same for all sockets over it.
+    func check(_ interface: String, against memory: XDPMemory) throws(XDPError) {
+        for (name, size, limit) in [
+            ("fillRing", fillRing, memory.fillRing),
+            ("completionRing", completionRing, memory.completionRing),
+        ] where size > limit {
+            throw XDPError(
+                interface,
+                .badSize(
+                    "\(name) is \(size), and the memory it is opened with has rings of \(limit); make that with "
+                        + "larger ones"))
+        }
+    }
+
     /// Ring sizes that the kernel takes.
     func check(_ interface: String) throws(XDPError) {
         for (name, size) in [

@@ -104,8 +104,16 @@ struct ConfigurationReference {
     private static let port: [(name: String, meaning: String)] = [
         ("backend", "\"auto\", \"xdp\" for AF_XDP or \"packet\" for AF_PACKET. Default: \"auto\"."),
         ("mode", "Where the XDP program runs: \"auto\", \"native\" or \"generic\". Default: \"auto\"."),
-        ("zeroCopy", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
-        ("hugepages", "\"auto\", \"require\" or \"never\". Default: \"auto\"."),
+        (
+            "zeroCopy",
+            "\"auto\", \"require\" or \"never\", which is then for all interfaces that may get AF_XDP. "
+                + "Default: \"auto\"."
+        ),
+        (
+            "hugepages",
+            "\"auto\", \"require\" or \"never\", the same for all interfaces that may get AF_XDP. "
+                + "Default: \"auto\"."
+        ),
         (
             "queues",
             "How many receive queues the device must have, 1 to 256; all are used. Default: any number."
@@ -114,7 +122,11 @@ struct ConfigurationReference {
             "ringSize",
             "Descriptors in each ring, a power of two from 64 to 65536 with backend \"xdp\", else to 32768. Default: 2048."
         ),
-        ("frameSize", "The size of a frame, 2048 or 4096 bytes. Default: 2048."),
+        (
+            "frameSize",
+            "The size of a frame, 2048 or 4096 bytes, the same for all interfaces that may get AF_XDP. "
+                + "Default: 2048."
+        ),
         (
             "frames",
             "How many frames the pool of each queue has, up to 1048576. Default: four for each descriptor of a "

@@ -67,21 +67,25 @@ final class OpenInterfaces {
     static func receiveQueues(of name: String) -> Int { max(1, XDPInterface.queueCount(of: name)) }
 
     /// One memory for all interfaces that may get AF_XDP, so that packets go from one to another
-    /// without being copied; `nil` when there is no more than one of them.
+    /// without being copied; `nil` when there is no more than one of them. `HostCheck` has seen to it that they ask
+    /// for the same frames.
     private static func sharedMemory(
         _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
     ) throws(ForwarderError) -> XDPMemory? {
         let candidates = names.map { ($0, configuration.port(on: $0)) }.filter { $0.1.backend != .packet }
         guard candidates.count > 1, let options = candidates.first?.1 else { return nil }
-        var frames = 0
+        var (frames, fillRing, completionRing) = (0, 0, 0)
         for (name, options) in candidates {
-            frames += receiveQueues(of: name) * options.xdpOptions.framesPerQueue
+            let options = options.xdpOptions
+            frames += receiveQueues(of: name) * options.framesPerQueue
+            // As large as the largest of them: that of each queue is used as far as its interface asks.
+            fillRing = max(fillRing, options.fillRing)
+            completionRing = max(completionRing, options.completionRing)
         }
         let memory = try ForwarderError.lift { () throws(MemoryError) in
             try FrameMemory(frames: frames, frameSize: options.size, hugePages: options.pages)
         }
-        return XDPMemory(
-            memory, fillRing: options.xdpOptions.fillRing, completionRing: options.xdpOptions.completionRing)
+        return XDPMemory(memory, fillRing: fillRing, completionRing: completionRing)
     }
 
     /// Opens one with the best backend that can be had.

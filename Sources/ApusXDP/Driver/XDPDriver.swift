@@ -81,7 +81,10 @@ public struct XDPDriver: PortDriver, ~Copyable, @unchecked Sendable {
         takesSegments = control.takesSegments
         isZeroCopy = control.isZeroCopy
         isBusyPolling = control.interface.options.busyPoll != nil
-        fillTarget = unsafe UInt32(min(Int(fillRing.size), max(1, control.pool.pointee.capacity / 2)))
+        // The ring may be larger than this interface asks for, as that of another one over the memory.
+        let wanted = control.interface.options.fillRing
+        fillTarget = unsafe UInt32(
+            min(Int(fillRing.size), wanted, max(1, control.pool.pointee.capacity / 2)))
         refill()
         // The port may well be used by another thread than the one that opens it.
         unsafe control.pool.pointee.handOver()

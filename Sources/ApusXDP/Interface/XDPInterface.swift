@@ -107,6 +107,7 @@ public final class XDPInterface: Sendable {
         _ steering: SteeringProgram?, _ mode: XDPMode, _ reasons: [String]
     ) throws(XDPError) {
         try options.check(name)
+        if let memory { try options.check(name, against: memory) }
         (self.name, self.options, self.redirection, self.steering) = (name, options, redirection, steering)
         (self.mode, modeReasons) = (mode, reasons)
         self.memory = if let memory { memory } else { try XDPMemory(for: [name], options) }
@@ -308,6 +309,20 @@ extension XDPInterface {
         }
         let isZeroCopy = apus_xdp_is_zero_copy(descriptor) != 0
         let takesSegments = memory.settle(request)
+        // A socket over shared memory has inherited what the first one got.
+        let missing = [
+            options.zeroCopy == .required && !isZeroCopy ? "zero-copy" : nil,
+            options.multiBuffer == .required && !takesSegments ? "multi-buffer" : nil,
+        ].compactMap(\.self)
+        guard missing.isEmpty else {
+            memory.close(socket)
+            rings.deallocate()
+            throw XDPError(
+                name,
+                .lesserGrant(
+                    required: missing.joined(separator: " and "),
+                    reasons: ["the memory is shared with an interface that has none"]))
+        }
         let features = XDPFeatures(
             options: options, mode: mode, modeReasons: modeReasons, steering: steering?.grant,
             isZeroCopy: isZeroCopy, takesSegments: takesSegments, busyPoll: busyPoll, reasons: reasons,

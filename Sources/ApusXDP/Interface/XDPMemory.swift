@@ -6,7 +6,9 @@ import Synchronization
 /// Frames that the kernel receives into and sends from: a ``FrameMemory`` registered as a UMEM.
 ///
 /// Give the same one to several interfaces, and packets go from one to the other without being copied
-/// (XDP_SHARED_UMEM). Then all of them have the copy mode and ring sizes of the one that was opened first.
+/// (XDP_SHARED_UMEM). Then all of them have the copy mode and multi-buffer of the one that was opened first, and
+/// opening one that requires more fails. RX and TX rings are each interface's own; fill and completion rings have the
+/// sizes given here, of which each interface uses as much as its options ask.
 ///
 /// Control plane only; may be used from any thread.
 public final class XDPMemory: Sendable {
@@ -28,8 +30,8 @@ public final class XDPMemory: Sendable {
     ///
     /// - Parameters:
     ///   - frames: memory that no other XDPMemory has.
-    ///   - fillRing: entries of each queue's fill ring, a power of two.
-    ///   - completionRing: entries of each queue's completion ring, a power of two.
+    ///   - fillRing: entries of each queue's fill ring, a power of two; the most that an interface over it asks for.
+    ///   - completionRing: entries of each queue's completion ring, likewise.
     public init(_ frames: FrameMemory, fillRing: Int = 4096, completionRing: Int = 2048) {
         self.frames = frames
         (self.fillRing, self.completionRing) = (fillRing, completionRing)

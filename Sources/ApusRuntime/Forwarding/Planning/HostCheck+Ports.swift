@@ -10,6 +10,7 @@ extension HostCheck {
     func checkPorts(_ names: [String]) {
         checkQueues(names)
         checkFrames(names)
+        checkSharedFrames(names)
         for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() where !apus_may_run_on(Int32(cpu))
         {
             report.add(
@@ -52,5 +53,37 @@ extension HostCheck {
                 at: port.map[port.frames == nil ? "ringSize" : "frames"])
             return
         }
+    }
+
+    /// Notes what interfaces would have to share that asks for different values: those that may get AF_XDP have one
+    /// memory together, and the kernel gives all sockets over it the copy mode of the first.
+    private func checkSharedFrames(_ names: [String]) {
+        let sharing = names.filter { configuration.port(on: $0).backend != .packet }
+        guard let first = sharing.first else { return }
+        let one = configuration.port(on: first)
+        for name in sharing.dropFirst() {
+            let other = configuration.port(on: name)
+            func check(_ key: String, _ value: String, _ first: (name: String, value: String)) {
+                guard value != first.value else { return }
+                report.add(
+                    "\(first.name) and \(name) share their frames, and different values are asked for: "
+                        + "\(other.map.name(of: key)) is \(value) for \(name) and \(first.value) for \(first.name); "
+                        + "write the same for both, or backend: \"packet\" for one of them",
+                    at: place(of: key, other),
+                    notes: [.init("\(first.value) is asked for \(first.name) here", at: place(of: key, one))])
+            }
+            check("frameSize", "\(other.frameSize)", (first, "\(one.frameSize)"))
+            check("hugepages", "\"\(other.hugepages.rawValue)\"", (first, "\"\(one.hugepages.rawValue)\""))
+            // Of "auto" and "require" the second says the more; whether it can be had the kernel tells.
+            guard (one.zeroCopy == .never) != (other.zeroCopy == .never) else { continue }
+            check("zeroCopy", "\"\(other.zeroCopy.rawValue)\"", (first, "\"\(one.zeroCopy.rawValue)\""))
+        }
+    }
+
+    /// Where a setting was written, if anywhere: with the interface, or with the defaults.
+    private func place(of key: String, _ port: PortConfiguration) -> ConfigurationLocation {
+        let inherited = configuration.defaults.map
+        return port.map[key] == port.map.whole && inherited[key] != inherited.whole
+            ? inherited[key] : port.map[key]
     }
 }
