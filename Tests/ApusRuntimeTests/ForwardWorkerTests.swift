@@ -256,6 +256,27 @@ struct ForwardWorkerTests {
         #expect(conserved && drained)
     }
 
+    @Test func `No copy is made for a ring that has no room for it`() throws {
+        // 16 in the ring and 64 before it: of the packets to three destinations 26 and two copies of the next, which
+        // are all frames that copies can have.
+        var rig = try RelayRig(frames: 54, ring: 16)
+        rig.order([
+            Self.stream(
+                ["10.2.0.1:5006", "10.2.0.1:5008", "10.2.0.1:5010"].map {
+                    RelayRig.ready($0, from: "10.1.0.2:5004")
+                })
+        ])
+        for number in 0..<40 { rig.send([UInt8(number)], to: Self.listen) }
+        #expect(rig.drops == ["transmit_ring_full": 40])
+        #expect(rig.counters.sent.value == 80)
+        for _ in 0..<20 {
+            _ = rig.arrivals()
+            rig.run()
+        }
+        let (conserved, drained) = (rig.isConserved(), rig.isDrained())
+        #expect(conserved && drained)
+    }
+
     @Test func `A receiver that does not keep up costs its packets, by name, and no frame`() throws {
         var rig = try RelayRig(frames: 512, ring: 16)
         rig.order([Self.stream([RelayRig.ready("10.2.0.1:5006", from: "10.1.0.2:5004")])])

@@ -123,6 +123,8 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             let destination = relay.table.destination(number, ofSlot: accepted.slot)
             if let reason = obstacle(to: destination, accepted) {
                 lose(reason, accepted, counters)
+            } else if !hasRoom(for: destination, counters) {
+                lose(.transmitRingFull, accepted, counters)
             } else if let copy = copy(packet, for: destination) {
                 dispatch(copy, accepted, to: destination, counters)
             } else {
@@ -146,6 +148,21 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         case .unresolved(let neighbor): return waiting.hasRoom(for: neighbor) ? nil : .waitingQueueFull
         case .unreachable: return .unreachable
         }
+    }
+
+    /// Whether a port takes one more, after it has sent what it can if there is no room; asked before a packet is copied.
+    @inline(__always)
+    private mutating func hasRoom(on port: Int, _ counters: borrowing RelayCounters) -> Bool {
+        if outgoing[port].room > 0 { return true }
+        send(by: port, counters)
+        return outgoing[port].room > 0
+    }
+
+    @inline(__always)
+    private mutating func hasRoom(for destination: Destination, _ counters: borrowing RelayCounters) -> Bool {
+        // There is no obstacle, so there is a port.
+        guard case .ready(let interface, _, _) = destination.path else { return true }
+        return hasRoom(on: portOfInterface[Int(interface)], counters)
     }
 
     /// A copy in the pool of the port it leaves by, so that it isn't copied again.
@@ -174,8 +191,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             guard packet.readdress(accepted, behind: headers) else {
                 return lose(.tooLong, accepted, counters)
             }
-            if outgoing[port].room == 0 { send(by: port, counters) }
-            guard outgoing[port].room > 0 else { return lose(.transmitRingFull, accepted, counters) }
+            guard hasRoom(on: port, counters) else { return lose(.transmitRingFull, accepted, counters) }
             counters.streams[accepted.slot].sent.add()
             counters.sent.add()
             counters.sentBytes.add(UInt64(truncatingIfNeeded: packet.totalCount))
