@@ -124,6 +124,18 @@ struct PacketTests {
         }
     }
 
+    @Test func `A jumbo whose bytes are replaced has the new ones and no others`() {
+        withPool { pool in
+            let frames = unsafe [10, 20].map { unsafe pool.packet(count: $0).takeFrame() }
+            unsafe frames[0].header.pointee.next = frames[1].header
+            var jumbo = unsafe Packet(adopting: frames[0])
+            let model = pool.packet(count: 5, byte: 9)
+            let isReplaced = jumbo.replaceBytes(with: model.bytes)
+            #expect(isReplaced && !jumbo.isSegmented && jumbo.totalCount == 5)
+            #expect(jumbo.bytes.firstByte == 9 && pool.free == 98)
+        }
+    }
+
     @Test func `A jumbo is copied and dropped with all its segments`() {
         withPool { pool in
             do {

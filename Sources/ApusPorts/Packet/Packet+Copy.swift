@@ -32,11 +32,12 @@ extension Packet {
         return copy
     }
 
-    /// Replaces the packet's bytes; for building one.
+    /// Replaces the packet's bytes, those of all segments, by as many as fit its first frame; for building one.
     ///
     /// - Returns: `false`, and nothing changed, when they do not fit the frame.
     public mutating func replaceBytes(with bytes: RawSpan) -> Bool {
         guard bytes.byteCount <= count + tailroom else { return false }
+        if isSegmented { unsafe dropSegments(behind: frame.header) }
         unsafe frame.header.pointee.length = UInt32(bytes.byteCount)
         var own = mutableBytes
         unsafe own.withUnsafeMutableBytes { target in

@@ -40,11 +40,16 @@ extension Packet {
             unsafe header = next
         }
         unsafe header.pointee.length = UInt32(truncatingIfNeeded: left)
-        guard let behind = unsafe header.pointee.next else { return true }
-        unsafe header.pointee.next = nil
+        unsafe dropSegments(behind: header)
+        return true
+    }
+
+    /// Makes one of the packet's segments its last; those behind it go back to where they came from.
+    mutating func dropSegments(behind last: UnsafeMutablePointer<FrameHeader>) {
+        guard let behind = unsafe last.pointee.next else { return }
+        unsafe last.pointee.next = nil
         // Sound: the packet owned these segments, and no longer leads to them.
         unsafe Frame(header: behind).release()
-        return true
     }
 
     /// Calls `body` with the bytes of each segment in turn.
