@@ -115,6 +115,16 @@ public struct Burst: ~Copyable, @unchecked Sendable {
         end = kept
     }
 
+    /// Drops the packet at a position from 0 to ``count`` - 1, and closes the gap.
+    @usableFromInline @inline(never)
+    mutating func remove(at position: Int) {
+        var index = 0
+        keep { _ in
+            defer { index += 1 }
+            return index != position
+        }
+    }
+
     /// Drops all packets.
     @inlinable
     public mutating func removeAll() {

@@ -24,6 +24,8 @@ import Glibc
 public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// The driver, for what is special to it.
     public var driver: Driver
+    /// Packets that had to be copied and fit no frames of the pool.
+    @usableFromInline var uncopyable: UInt64 = 0
 
     /// A port over that driver, which it owns.
     @inlinable
@@ -67,25 +69,42 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// Sends packets that may lie in a memory this port can't send from: each of those is copied
     /// to a frame of its own pool first.
     ///
-    /// - Returns: how many packets were taken.
+    /// When the pool has no free frame for one, it and those behind it stay in the burst. One that fits no frames
+    /// of the pool, however many are free, is dropped and counted as ``PortDrop/tooLong``.
+    /// - Returns: how many packets were taken, those that were dropped among them.
     @inlinable
     public mutating func transmitCopying(_ burst: inout Burst) -> Int {
-        var position = 0
+        var (position, dropped) = (0, 0)
         while position < burst.count {
             if !driver.canSend(burst[position]) {
-                guard let copy = copy(of: burst[position]) else { break }
+                guard let copy = copy(of: burst[position]) else {
+                    if canEverCopy(burst[position]) { break }
+                    burst.remove(at: position)
+                    uncopyable &+= 1
+                    dropped &+= 1
+                    continue
+                }
                 burst[position] = copy
             }
             position += 1
         }
-        guard position < burst.count else { return transmit(&burst) }
+        guard position < burst.count else { return dropped &+ transmit(&burst) }
         var sendable = Burst()
         for _ in 0..<position { sendable.append(burst.popFirst()!) }
         let taken = transmit(&sendable)
         // What was not taken goes back in front of the rest.
         while let packet = burst.popFirst() { sendable.append(packet) }
         burst = sendable
-        return taken
+        return dropped &+ taken
+    }
+
+    /// Whether a copy of the packet fits the frames of the pool when all of them are free.
+    @usableFromInline @inline(never)
+    mutating func canEverCopy(_ packet: borrowing Packet) -> Bool {
+        let longest = driver.pool.memory.frameSize.capacity
+        var fits = packet.segmentCount <= driver.pool.capacity
+        packet.forEachSegment { fits = fits && $0.byteCount <= longest }
+        return fits
     }
 
     /// Waits until packets can be received, a signal arrives or the time is over.
@@ -104,7 +123,11 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
     public var grant: PortGrant { driver.grant }
 
     /// Counters since it was opened. May ask the kernel, so not for every burst.
-    public mutating func statistics() -> PortStatistics { driver.statistics() }
+    public mutating func statistics() -> PortStatistics {
+        var statistics = driver.statistics()
+        statistics.drops[.tooLong] += uncopyable
+        return statistics
+    }
 
     /// Lets go of the thread that uses it, so that another may. Call it on that thread.
     public mutating func handOver() { driver.pool.handOver() }
