@@ -157,6 +157,25 @@ struct FaultTests {
         #expect(sink.receiveNumbers() == Array(0..<8))
     }
 
+    @Test func `What can't go wrong so is refused when it is described, not when a packet comes`() async {
+        await #expect(processExitsWith: .failure) { _ = Faults(corruption: 1, maximumBitFlips: 0) }
+        await #expect(processExitsWith: .failure) { _ = Faults(reordering: 1, maximumReorderDistance: 0) }
+        await #expect(processExitsWith: .failure) { _ = Faults(maximumHeld: .max) }
+        await #expect(processExitsWith: .failure) { _ = Faults(loss: .nan) }
+    }
+
+    @Test func `The furthest delays there are hold packets back, and stop nothing`() throws {
+        let pair = try MemoryPair(frames: 50, hugePages: .never)
+        let faults = Faults(
+            reordering: 1, maximumReorderDistance: .max, packetDelay: (.max - 1)...(.max), maximumHeld: 50)
+        var source = Port(FaultyDriver(pair.first.driver, sending: faults, seed: 1))
+        #expect(source.send(0..<50) == 50)
+        #expect(source.driver.sendingFaults.held == 50)
+        source.driver.releaseReordered()
+        source.flush()
+        #expect(source.driver.sendingFaults.held == 0)
+    }
+
     @Test func `Packets held back give their frames back when the port goes`() throws {
         let pair = try MemoryPair(frames: 50, hugePages: .never)
         var sink = pair.second

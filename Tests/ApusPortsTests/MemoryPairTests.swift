@@ -57,6 +57,13 @@ struct MemoryPairTests {
         #expect("\(PortDrops())" == "none")
     }
 
+    @Test(arguments: [.max, .max / 2 + 1, (1 << 19) + 1, 0, -1, .min])
+    func `A number of frames that no memory has is refused`(frames: Int) {
+        #expect(throws: MemoryError.badFrameCount(frames, maximum: 1 << 19)) {
+            _ = try MemoryPair(frames: frames)
+        }
+    }
+
     @Test func `What one end sends the other receives, in order and without a copy`() throws {
         var pair = try MemoryPair(frames: 100, hugePages: .never)
         var burst = Burst()

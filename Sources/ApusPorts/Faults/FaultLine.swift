@@ -83,9 +83,10 @@ struct FaultLine: ~Copyable, Sendable {
     private mutating func hold(_ packet: consuming Packet, now: UInt64) {
         let late = faults.delay.upperBound == 0 ? 0 : UInt64.random(in: faults.delay, using: &random)
         var behind =
-            faults.packetDelay.upperBound == 0 ? 0 : Int.random(in: faults.packetDelay, using: &random)
+            faults.packetDelay.upperBound == 0
+            ? 0 : UInt64(Int.random(in: faults.packetDelay, using: &random))
         if random.happens(faults.reordering) {
-            behind += Int.random(in: 1...faults.maximumReorderDistance, using: &random)
+            behind += UInt64(Int.random(in: 1...faults.maximumReorderDistance, using: &random))
             counters.reordered += 1
         }
         guard late > 0 || behind > 0 else { return pass(packet) }
@@ -99,7 +100,7 @@ struct FaultLine: ~Copyable, Sendable {
             byTime.insert(packet, due: now &+ late)
         } else {
             if faults.packetDelay.upperBound > 0 { counters.delayed += 1 }
-            byCount.insert(packet, due: counters.entered &+ UInt64(behind))
+            byCount.insert(packet, due: counters.entered &+ behind)
         }
     }
 
@@ -108,7 +109,7 @@ struct FaultLine: ~Copyable, Sendable {
         counters.corrupted += 1
         let size = packet.count
         var bytes = packet.mutableBytes
-        for _ in 0..<Int.random(in: 1...faults.maximumBitFlips, using: &random) {
+        for _ in 0..<Int.random(in: 1...min(faults.maximumBitFlips, size * 8), using: &random) {
             let bit = Int.random(in: 0..<size * 8, using: &random)
             // Sound: bit / 8 is below the size of the span.
             let byte = unsafe bytes.unsafeLoad(fromByteOffset: bit / 8, as: UInt8.self)

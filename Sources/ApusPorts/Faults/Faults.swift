@@ -1,28 +1,32 @@
+import ApusRings
+
 /// What shall go wrong on a way that packets take: probabilities from 0 to 1, and how far.
 ///
 /// Each packet goes through it in this order: lost, or else corrupted, duplicated, and held back by delay
 /// or reordering. The default is a perfect way.
 public struct Faults: Sendable, Equatable {
     /// How likely a packet is lost.
-    public var loss: Double
+    public let loss: Double
     /// How likely 1 to ``maximumBitFlips`` bits of a packet are flipped.
-    public var corruption: Double
+    public let corruption: Double
     /// The most bits of a packet that are flipped, 1 or more.
-    public var maximumBitFlips: Int
+    public let maximumBitFlips: Int
     /// How likely a packet comes twice. The second is a copy in a frame of the port's own pool.
-    public var duplication: Double
+    public let duplication: Double
     /// How likely a packet is held back while later ones pass.
-    public var reordering: Double
+    public let reordering: Double
     /// The most packets that pass one which is held back for reordering, 1 or more.
-    public var maximumReorderDistance: Int
+    public let maximumReorderDistance: Int
     /// How many packets each packet is delayed by: somewhere in this range.
-    public var packetDelay: ClosedRange<Int>
+    public let packetDelay: ClosedRange<Int>
     /// How long each packet is delayed, in nanoseconds of the port's clock: somewhere in this range.
-    public var delay: ClosedRange<UInt64>
-    /// The most packets that are held back at a time, 1 or more. One more passes at once, and is counted.
-    public var maximumHeld: Int
+    public let delay: ClosedRange<UInt64>
+    /// The most packets that are held back at a time, 1 to 1,048,576. One more passes at once, and is counted.
+    public let maximumHeld: Int
 
     /// Describes faults; what is left out does not happen.
+    ///
+    /// - Precondition: each is in the range that it names; delays begin at 0 or later.
     public init(
         loss: Double = 0, corruption: Double = 0, maximumBitFlips: Int = 3, duplication: Double = 0,
         reordering: Double = 0, maximumReorderDistance: Int = 4, packetDelay: ClosedRange<Int> = 0...0,
@@ -31,8 +35,12 @@ public struct Faults: Sendable, Equatable {
         precondition(
             [loss, corruption, duplication, reordering].allSatisfy { (0...1).contains($0) },
             "a fault's probability is between 0 and 1")
-        precondition(maximumBitFlips > 0 && maximumReorderDistance > 0 && maximumHeld > 0)
-        precondition(packetDelay.lowerBound >= 0)
+        precondition(
+            maximumBitFlips > 0 && maximumReorderDistance > 0,
+            "1 or more bits are flipped, and 1 or more packets pass one that is reordered")
+        precondition(
+            (1...FrameMemory.maximumFrames).contains(maximumHeld), "1 to 1048576 packets are held back at a time")
+        precondition(packetDelay.lowerBound >= 0, "a delay is 0 packets or more")
         self.loss = loss
         self.corruption = corruption
         self.maximumBitFlips = maximumBitFlips

@@ -23,15 +23,17 @@ public struct MemoryPair: ~Copyable {
     /// Makes two joined ports with a pool each.
     ///
     /// - Parameters:
-    ///   - frames: how many frames each of the two pools has.
+    ///   - frames: how many frames each of the two pools has, 1 to 524,288.
     ///   - frameSize: the size of the frames.
-    ///   - ringCapacity: how many packets may be on their way in each direction; it is rounded up to a
-    ///     power of two.
+    ///   - ringCapacity: how many packets may be on their way in each direction, 1 to 2³⁰; it is rounded up to
+    ///     a power of two.
     ///   - hugePages: whether the frames shall lie in huge pages.
     public init(
         frames: Int = 1024, frameSize: FrameSize = .bytes2048, ringCapacity: Int = 256,
         hugePages: HugePages = .preferred
     ) throws(MemoryError) {
+        let most = FrameMemory.maximumFrames / 2
+        guard (1...most).contains(frames) else { throw .badFrameCount(frames, maximum: most) }
         let memory = try FrameMemory(frames: 2 * frames, frameSize: frameSize, hugePages: hugePages)
         try self.init(
             first: memory.makePool(frames: frames), second: memory.makePool(frames: frames),
@@ -43,8 +45,8 @@ public struct MemoryPair: ~Copyable {
     /// - Parameters:
     ///   - first: the pool of the one port.
     ///   - second: the pool of the other port.
-    ///   - ringCapacity: how many packets may be on their way in each direction; it is rounded up to a
-    ///     power of two.
+    ///   - ringCapacity: how many packets may be on their way in each direction, 1 to 2³⁰; it is rounded up to
+    ///     a power of two.
     public init(first: consuming FramePool, second: consuming FramePool, ringCapacity: Int = 256) {
         let toSecond = SPSCRing<Packet>(minimumCapacity: ringCapacity)
         let toFirst = SPSCRing<Packet>(minimumCapacity: ringCapacity)
