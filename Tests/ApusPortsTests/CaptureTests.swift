@@ -204,23 +204,6 @@ struct CaptureTests {
         #expect(lengths == "9000\t9000\n300000\t262144\n")
     }
 
-    @Test func `A VLAN tag that the device took off is put back`() throws {
-        let path = folder.file("vlan.pcap")
-        do {
-            var port = Port(try CaptureDriver(writing: path))
-            var burst = Burst()
-            var packet = port.packet(number: 0, count: 60)!
-            packet.flags.insert(.vlanStripped)
-            unsafe packet.rawFrame.header.pointee.vlan = 0x6123
-            packet.setByte(0x99, at: 12)
-            burst.append(packet)
-            port.transmit(&burst)
-        }
-        var port = Port(try CaptureDriver(reading: path))
-        let bytes = receiveAll(&port)[0].bytes
-        #expect(bytes.count == 64 && Array(bytes[12..<17]) == [0x81, 0x00, 0x61, 0x23, 0x99])
-    }
-
     @Test func `Without a file to write to, what is sent is dropped and counted`() throws {
         let path = folder.file("in.pcap", holding: classicCapture(packets: Self.packets))
         var port = Port(try CaptureDriver(reading: path))

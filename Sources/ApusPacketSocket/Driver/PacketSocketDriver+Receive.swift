@@ -56,10 +56,8 @@ extension PacketSocketDriver {
         unsafe header.pointee.length = UInt32(truncatingIfNeeded: length)
         unsafe header.pointee.timestamp =
             UInt64(packet.seconds) &* 1_000_000_000 &+ UInt64(packet.nanoseconds)
-        unsafe header.pointee.flowHash = 0
         unsafe header.pointee.port = portNumber
         unsafe header.pointee.queue = queueNumber
-        unsafe header.pointee.vlan = 0
         unsafe header.pointee.flags = Self.flags(of: packet.status)
         // Sound: `receive` has checked that `length` fits the frame behind `dataOffset`, and the
         // kernel has captured `length - tag` bytes at `data`.

@@ -31,7 +31,7 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     /// The snapshot length without a wish, which is tcpdump's too, and the most there is.
     public static var maximumSnapshotLength: Int { 262_144 }
     /// The most bytes that a record has beside the packet's.
-    private static let recordOverhead = 32 + 12 + 3 + 4
+    private static let recordOverhead = 32 + 12 + 3
 
     /// Creates the file, or empties it.
     ///
@@ -86,7 +86,7 @@ extension CaptureWriter {
     /// Records a packet.
     ///
     /// - Parameters:
-    ///   - packet: the packet; a VLAN tag that a device took off is put back.
+    ///   - packet: the packet.
     ///   - timestamp: nanoseconds since 1970.
     ///   - direction: which way it went, for pcapng.
     public mutating func append(
@@ -129,8 +129,7 @@ extension CaptureWriter {
         unreserved packet: borrowing Packet, timestamp: UInt64, direction: CaptureDirection
     ) {
         guard failure == nil else { return }
-        let tag = packet.flags.contains(.vlanStripped) && packet.count >= 12
-        let length = packet.totalCount + (tag ? 4 : 0)
+        let length = packet.totalCount
         let recorded = min(length, snapshotLength)
         let padding = -recorded & 3
         switch format {
@@ -139,7 +138,7 @@ extension CaptureWriter {
             put(UInt32(truncatingIfNeeded: timestamp % 1_000_000_000))
             put(UInt32(recorded))
             put(UInt32(length))
-            putData(of: packet, tag: tag, limit: recorded)
+            putData(of: packet, limit: recorded)
         case .pcapng:
             // Enhanced Packet Block, section 4.3 of the draft, with one option: epb_flags.
             let total = UInt32(32 + recorded + padding + 12)
@@ -150,7 +149,7 @@ extension CaptureWriter {
             put(UInt32(truncatingIfNeeded: timestamp))
             put(UInt32(recorded))
             put(UInt32(length))
-            putData(of: packet, tag: tag, limit: recorded)
+            putData(of: packet, limit: recorded)
             for _ in 0..<padding { put(UInt8(0)) }
             put(UInt16(2))
             put(UInt16(4))
@@ -162,20 +161,10 @@ extension CaptureWriter {
         idle = false
     }
 
-    /// Puts the first `limit` bytes of a packet, with its VLAN tag where that was taken off.
-    private mutating func putData(of packet: borrowing Packet, tag: Bool, limit: Int) {
+    /// Puts the first `limit` bytes of a packet.
+    private mutating func putData(of packet: borrowing Packet, limit: Int) {
         var left = limit
-        var tagOffset = tag ? 12 : nil
         packet.forEachSegment { bytes in
-            var bytes = bytes
-            if let offset = tagOffset {
-                tagOffset = nil
-                put(bytes.extracting(first: offset))
-                put(UInt16(0x8100).bigEndian)
-                put(unsafe packet.rawFrame.header.pointee.vlan.bigEndian)
-                bytes = bytes.extracting(droppingFirst: offset)
-                left -= offset + 4
-            }
             let count = min(left, bytes.byteCount)
             put(bytes.extracting(first: count))
             left -= count

@@ -51,10 +51,8 @@ extension Frame {
     @usableFromInline
     func takeMetadata(of other: Frame) {
         unsafe header.pointee.timestamp = other.header.pointee.timestamp
-        unsafe header.pointee.flowHash = other.header.pointee.flowHash
         unsafe header.pointee.port = other.header.pointee.port
         unsafe header.pointee.queue = other.header.pointee.queue
-        unsafe header.pointee.vlan = other.header.pointee.vlan
         unsafe header.pointee.flags = other.header.pointee.flags
     }
 

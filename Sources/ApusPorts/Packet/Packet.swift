@@ -148,8 +148,4 @@ extension Packet {
         get { unsafe frame.header.pointee.flags }
         set { unsafe frame.header.pointee.flags = newValue }
     }
-
-    /// A hash over the flow, as the driver computed it; 0 when it did not.
-    @inlinable
-    public var flowHash: UInt32 { unsafe frame.header.pointee.flowHash }
 }

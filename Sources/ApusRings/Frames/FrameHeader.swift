@@ -18,14 +18,10 @@ public struct FrameHeader: BitwiseCopyable {
     public var length: UInt32
     /// The size of the slot, this header included: 2048 or 4096.
     public var slotSize: UInt32
-    /// A hash over the flow, as the driver computed it; 0 when it did not.
-    public var flowHash: UInt32
     /// The number the application gave the port that received it.
     public var port: UInt16
     /// The receive queue it came from.
     public var queue: UInt16
-    /// The VLAN tag control information a device stripped; see ``FrameFlags/vlanStripped``.
-    public var vlan: UInt16
     /// What the driver knows of the packet.
     public var flags: FrameFlags
 }
@@ -45,10 +41,8 @@ public struct FrameFlags: OptionSet, Sendable, BitwiseCopyable {
     @inlinable public static var checksumPartial: FrameFlags { FrameFlags(rawValue: 1 << 0) }
     /// The device or the kernel has verified the transport checksum.
     @inlinable public static var checksumVerified: FrameFlags { FrameFlags(rawValue: 1 << 1) }
-    /// The device took the outer VLAN tag off; it is in ``FrameHeader/vlan``.
-    @inlinable public static var vlanStripped: FrameFlags { FrameFlags(rawValue: 1 << 2) }
     /// ``FrameHeader/timestamp`` was taken by the device, not by software.
-    @inlinable public static var hardwareTimestamp: FrameFlags { FrameFlags(rawValue: 1 << 3) }
+    @inlinable public static var hardwareTimestamp: FrameFlags { FrameFlags(rawValue: 1 << 2) }
 }
 
 /// The sizes of a frame's slot.

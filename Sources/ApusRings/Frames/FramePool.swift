@@ -51,7 +51,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
             unsafe header.initialize(
                 to: FrameHeader(
                     pool: core, next: nil, timestamp: 0, offset: UInt32(Self.dataOffset), length: 0,
-                    slotSize: UInt32(slotSize), flowHash: 0, port: 0, queue: 0, vlan: 0, flags: []))
+                    slotSize: UInt32(slotSize), port: 0, queue: 0, flags: []))
             unsafe core.pointee.push(Frame(header: header))
         }
     }
@@ -141,10 +141,8 @@ extension FrameHeader {
         unsafe timestamp = 0
         unsafe offset = UInt32(truncatingIfNeeded: FramePool.dataOffset)
         unsafe length = 0
-        unsafe flowHash = 0
         unsafe port = 0
         unsafe queue = 0
-        unsafe vlan = 0
         unsafe flags = []
     }
 }

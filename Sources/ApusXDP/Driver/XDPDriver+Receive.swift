@@ -59,10 +59,8 @@ extension XDPDriver {
         unsafe header.pointee.timestamp = 0
         unsafe header.pointee.offset = UInt32(truncatingIfNeeded: offset)
         unsafe header.pointee.length = entry.length
-        unsafe header.pointee.flowHash = 0
         unsafe header.pointee.port = number
         unsafe header.pointee.queue = queue
-        unsafe header.pointee.vlan = 0
         unsafe header.pointee.flags = []
         return unsafe Frame(header: header)
     }
