@@ -1,16 +1,21 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// The compiler then refuses raw frames and pointers that are not marked with `unsafe`.
+let safety: [SwiftSetting] = [.strictMemorySafety(), .treatWarning("StrictMemorySafety", as: .error)]
+
 let package = Package(
     name: "Examples",
     dependencies: [.package(name: "Apus", path: "..")],
     targets: [
         // A packet program in twenty lines.
-        .executableTarget(name: "echo", dependencies: [.product(name: "Apus", package: "Apus")]),
+        .executableTarget(
+            name: "echo", dependencies: [.product(name: "Apus", package: "Apus")], swiftSettings: safety),
         // The loops of a packet program by themselves: the tests read the machine code that the compiler
         // makes of them, and count what they allocate.
         .executableTarget(
-            name: "HotPath", dependencies: ["AllocationCounter", .product(name: "Apus", package: "Apus")]),
+            name: "HotPath", dependencies: ["AllocationCounter", .product(name: "Apus", package: "Apus")],
+            swiftSettings: safety),
         .target(name: "AllocationCounter"),
     ]
 )

@@ -28,6 +28,11 @@ struct MisuseTests {
                 }
                 """, error: nil),
         Case(
+            testDescription: "control: a packet of a pool, without a raw frame",
+            body: """
+                func use(_ pool: inout FramePool) -> Int { pool.makePacket()?.count ?? 0 }
+                """, error: nil),
+        Case(
             testDescription: "control: each end of a ring goes to its thread",
             body: """
                 func use(_ ring: consuming SPSCRing<Int>) {
@@ -51,6 +56,21 @@ struct MisuseTests {
                 import Foundation
                 func use<Driver: PortDriver & ~Copyable>(_ port: inout Port<Driver>) { port.flush() }
                 """, error: "cannot specialize non-generic type 'Port'"),
+        Case(
+            testDescription: "a raw frame taken, for which nobody answers",
+            body: """
+                func use(_ pool: inout FramePool) -> Bool { pool.take() == nil }
+                """, error: "expression uses unsafe constructs but is not marked with 'unsafe'"),
+        Case(
+            testDescription: "a frame with two owners",
+            body: """
+                func use(_ packet: borrowing Packet) -> Packet { Packet(adopting: packet.rawFrame) }
+                """, error: "expression uses unsafe constructs but is not marked with 'unsafe'"),
+        Case(
+            testDescription: "a frame taken out of its packet, with no owner",
+            body: """
+                func use(_ packet: consuming Packet) { _ = packet.takeFrame() }
+                """, error: "expression uses unsafe constructs but is not marked with 'unsafe'"),
         Case(
             testDescription: "use after send",
             body: """
@@ -196,16 +216,7 @@ struct MisuseTests {
         let source = "import ApusPorts\nimport ApusRings\n\n\(misuse.body)\n"
         try source.write(toFile: file, atomically: false, encoding: .utf8)
         // As far as object code, since lifetimes are checked after types.
-        let ran = try Ran(
-            ["swiftc", "-c", file, "-o", "/dev/null", "-parse-as-library", "-swift-version", "6"]
-                + ["-warnings-as-errors", "-I", Layout.products + "/Modules"]
-                + ["-module-cache-path", Layout.products + "/ModuleCache"]
-                + ["CLinux", "CNUMA", "CPcap"].flatMap { module in
-                    [
-                        "-Xcc", "-I\(Layout.root)/CModules/\(module)/include", "-Xcc",
-                        "-fmodule-map-file=\(Layout.products)/\(module).build/module.modulemap",
-                    ]
-                })
+        let ran = try Compiler.compile(file, as: "-c", ["-warnings-as-errors"])
         let errors = ran.output.split(separator: "\n").filter { $0.contains(": error: ") }
         if let error = misuse.error {
             #expect(ran.status != 0, "it compiles")

@@ -17,6 +17,6 @@ do {
         print("usage: echo INTERFACE | echo IN.pcap OUT.pcap")
     }
 } catch {
-    fputs("echo: \(error)\n", stderr)
+    unsafe fputs("echo: \(error)\n", stderr)
     exit(1)
 }

@@ -101,6 +101,9 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     }
 
     /// A free frame with default offset, no data and no metadata, or `nil` when there is none.
+    ///
+    /// For drivers, which answer for the frame from then on; in their place everyone else makes a ``Packet`` by
+    /// `makePacket()`.
     @inlinable
     public mutating func take() -> Frame? {
         guard let frame = unsafe takeRaw() else { return nil }
