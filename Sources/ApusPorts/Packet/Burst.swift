@@ -8,7 +8,10 @@ public import ApusRings
 /// ```swift
 /// var burst = Burst()
 /// port.receive(into: &burst)
-/// burst.forEach { packet in packet.mutableBytes.storeBytes(of: 0, toByteOffset: 0, as: UInt8.self) }
+/// burst.forEach { packet in
+///     var bytes = packet.mutableBytes
+///     if bytes.byteCount > 0 { bytes.storeBytes(of: 0, toByteOffset: 0, as: UInt8.self) }
+/// }
 /// port.transmit(&burst)
 /// ```
 @safe

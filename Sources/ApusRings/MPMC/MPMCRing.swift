@@ -3,8 +3,10 @@ public import Synchronization
 /// A bounded queue between any number of producers and consumers. A value of this type is one thread's
 /// handle; ``share()`` makes another one for another thread.
 ///
-///     var mine = MPMCRing<Frame>(minimumCapacity: 512)
-///     let theirs = mine.share()   // move it to the other thread
+/// ```swift
+/// var mine = MPMCRing<Packet>(minimumCapacity: 512)
+/// let theirs = mine.share()   // move it to the other thread
+/// ```
 ///
 /// Handles are noncopyable and putting in and taking out need exclusive access to one, so a handle that two
 /// threads use does not compile. The memory is freed, and what is still queued dropped, with the last handle.

@@ -5,9 +5,11 @@ public import Synchronization
 /// Making a ring makes both ends. Take them apart and move each to its thread (in a function, as a global
 /// variable can't be taken apart):
 ///
-///     let ring = SPSCRing<Frame>(minimumCapacity: 512)
-///     var producer = ring.producer
-///     var consumer = ring.consumer
+/// ```swift
+/// let ring = SPSCRing<Packet>(minimumCapacity: 512)
+/// var producer = ring.producer
+/// var consumer = ring.consumer
+/// ```
 ///
 /// The ends are noncopyable and every operation needs exclusive access to its end, so a producer that two
 /// threads use does not compile. The memory is freed, and what is still queued dropped, when both ends are
