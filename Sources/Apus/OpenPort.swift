@@ -5,6 +5,14 @@ import ApusWire
 public import ApusXDP
 
 /// A port of an interface that the kernel has: over AF_XDP or AF_PACKET.
+///
+/// What is special to either is had from its driver:
+///
+/// ```swift
+/// var port = try openPort("eth0", udp: [7])
+/// if let kernel = port.driver.withFirst({ $0.kernelStatistics }) { print(kernel.fillRingEmpty) }
+/// if let times = port.driver.withSecond({ $0.timesDown }) { print(times) }
+/// ```
 public typealias KernelPort = Port<EitherDriver<XDPDriver, PacketSocketDriver>>
 
 /// Opens an interface of this host in one call, with the best backend that can be had.

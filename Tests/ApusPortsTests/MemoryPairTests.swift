@@ -85,6 +85,21 @@ struct MemoryPairTests {
         #expect(sent.drops.total + received.drops.total == 0)
     }
 
+    @Test func `What is special to one of two drivers is had from the one that is there`() throws {
+        struct Stop: Error {}
+        let pair = try MemoryPair(frames: 8, hugePages: .never)
+        var first = Port(EitherDriver<MemoryDriver, CaptureDriver>(first: pair.first.intoDriver()))
+        #expect(first.send(0..<3) == 3)
+        #expect(first.driver.withFirst { $0.framesInside } == 3)
+        #expect(first.driver.withSecond { $0.isFinished } == nil)
+        var second = Port(EitherDriver<MemoryDriver, CaptureDriver>(second: try CaptureDriver()))
+        #expect(second.driver.withFirst { $0.framesInside } == nil)
+        #expect(second.driver.withSecond { $0.isFinished } == true)
+        #expect(throws: Stop.self) {
+            try second.driver.withSecond { (_) throws(Stop) in throw Stop() }
+        }
+    }
+
     @Test func `What the ring has no room for stays in the burst`() throws {
         var pair = try MemoryPair(frames: 100, ringCapacity: 5, hugePages: .never)
         #expect(pair.first.grant.description == "memory:first queue 0: memory, ring 8")

@@ -220,6 +220,36 @@ struct BurstTests {
         }
     }
 
+    @Test func `An error in the middle of keeping some leaves the rest, each once and in order`() {
+        struct Stop: Error {}
+        withPool { pool in
+            var burst = Burst()
+            for number in 0..<20 { burst.append(pool.packet(byte: UInt8(number))) }
+            _ = burst.popFirst()
+            do throws(Stop) {
+                try burst.keep { packet throws(Stop) in
+                    if packet.bytes.firstByte == 10 { throw Stop() }
+                    return packet.bytes.firstByte % 3 == 0
+                }
+                Issue.record("it went on")
+            } catch {}
+            var seen: [UInt8] = []
+            burst.forEach { seen.append($0.bytes.firstByte) }
+            #expect(seen == [3, 6, 9] + Array(10..<20))
+            seen = []
+            do throws(Stop) {
+                try burst.forEach { packet throws(Stop) in
+                    if packet.bytes.firstByte == 9 { throw Stop() }
+                    seen.append(packet.bytes.firstByte)
+                }
+                Issue.record("it went on")
+            } catch {}
+            #expect(seen == [3, 6] && burst.count == 13 && pool.free == 87)
+            burst.removeAll()
+            #expect(pool.free == 100)
+        }
+    }
+
     @Test func `Dropping a burst drops what is left in it`() {
         withPool { pool in
             do {

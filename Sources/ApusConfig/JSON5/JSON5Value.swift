@@ -53,7 +53,7 @@ public struct JSON5Member: Hashable, Sendable {
     public let value: JSON5Value
 
     /// Joins a key, its place and a value.
-    public init(key: String, at position: SourcePosition, value: JSON5Value) {
+    init(key: String, at position: SourcePosition, value: JSON5Value) {
         (self.key, self.position, self.value) = (key, position, value)
     }
 }

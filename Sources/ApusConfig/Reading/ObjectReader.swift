@@ -1,16 +1,16 @@
 /// Takes an object apart key by key, and afterwards reports the keys that nobody asked for.
 ///
 /// A wrong or missing value is reported and read as nil, and reading goes on, so that one run finds all errors.
-public struct ObjectReader {
+struct ObjectReader {
     private let members: [JSON5Member]
     /// Where the errors go.
-    public let report: ConfigurationReport
+    let report: ConfigurationReport
     /// Where the values were written.
-    public private(set) var map: SourceMap
+    private(set) var map: SourceMap
     private var known: [String] = []
 
     /// Reads `value` as an object with `body`, then reports unknown keys. Nil if it is no object.
-    public static func read<Result>(
+    static func read<Result>(
         _ value: JSON5Value, report: ConfigurationReport, expected: String,
         _ body: (inout ObjectReader) -> Result
     ) -> Result? {
@@ -31,7 +31,7 @@ public struct ObjectReader {
     // MARK: One value
 
     /// The value under `key` as it was written.
-    public mutating func value(_ key: String) -> JSON5Value? {
+    mutating func value(_ key: String) -> JSON5Value? {
         if !known.contains(key) { known.append(key) }
         guard let value = members.first(where: { $0.key == key })?.value else { return nil }
         map[key] = .text(value.position)
@@ -39,7 +39,7 @@ public struct ObjectReader {
     }
 
     /// Reads the value under `key`; an error if it is missing.
-    public mutating func required<Value: ConfigurationValue>(_ key: String, as type: Value.Type) -> Value? {
+    mutating func required<Value: ConfigurationValue>(_ key: String, as type: Value.Type) -> Value? {
         guard let value = value(key) else {
             report.add("\"\(key)\" is missing: expected \(Value.expectation)", at: map.whole)
             return nil
@@ -48,17 +48,17 @@ public struct ObjectReader {
     }
 
     /// Reads the value under `key`; nil if it is missing.
-    public mutating func optional<Value: ConfigurationValue>(_ key: String, as type: Value.Type) -> Value? {
+    mutating func optional<Value: ConfigurationValue>(_ key: String, as type: Value.Type) -> Value? {
         value(key).flatMap { read($0) }
     }
 
     /// Reads the value under `key` into `target`, which keeps what it has if the key is missing.
-    public mutating func read<Value: ConfigurationValue>(_ key: String, into target: inout Value) {
+    mutating func read<Value: ConfigurationValue>(_ key: String, into target: inout Value) {
         if let value = optional(key, as: Value.self) { target = value }
     }
 
     /// Reads the value under `key` into `target`, which keeps what it has if the key is missing.
-    public mutating func read<Value: ConfigurationValue>(_ key: String, into target: inout Value?) {
+    mutating func read<Value: ConfigurationValue>(_ key: String, into target: inout Value?) {
         if let value = optional(key, as: Value.self) { target = value }
     }
 
@@ -74,7 +74,7 @@ public struct ObjectReader {
     // MARK: Objects and arrays
 
     /// Reads the object under `key` with `body`; nil if it is missing.
-    public mutating func object<Result>(
+    mutating func object<Result>(
         _ key: String, _ body: (inout ObjectReader) -> Result
     ) -> Result? {
         guard let value = value(key) else { return nil }
@@ -83,7 +83,7 @@ public struct ObjectReader {
 
     /// Reads the array under `key`; nil if it is missing or no array. Elements that cannot be read are left out;
     /// nil if that leaves none.
-    public mutating func array<Value: ConfigurationValue>(_ key: String, of type: Value.Type) -> [Value]? {
+    mutating func array<Value: ConfigurationValue>(_ key: String, of type: Value.Type) -> [Value]? {
         guard let elements = elements(key, expected: "an array of \(Value.expectation)") else { return nil }
         var result: [Value] = []
         var locations: [ConfigurationLocation] = []
@@ -100,7 +100,7 @@ public struct ObjectReader {
 
     /// Reads each object of the array under `key` with `body`; nil if it is missing or no array. What `body` or
     /// the reading refused is left out.
-    public mutating func objects<Result>(
+    mutating func objects<Result>(
         _ key: String, _ body: (inout ObjectReader) -> Result?
     ) -> [Result]? {
         guard let elements = elements(key, expected: "an array of objects") else { return nil }
@@ -124,9 +124,6 @@ public struct ObjectReader {
     }
 
     // MARK: Unknown keys
-
-    /// Passes over all that was not asked for, because its section was refused as a whole.
-    public mutating func ignoreRest() { known += members.map(\.key) }
 
     private func reportUnknownKeys() {
         let names = Set(known)

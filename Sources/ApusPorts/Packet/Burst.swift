@@ -93,24 +93,38 @@ public struct Burst: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Calls `body` with each packet in turn, in place.
+    /// Calls `body` with each packet in turn, in place; an error ends it, and all packets stay.
     @inlinable
-    public mutating func forEach(_ body: (inout Packet) -> Void) {
+    public mutating func forEach<Failure: Error>(
+        _ body: (inout Packet) throws(Failure) -> Void
+    ) throws(Failure) {
         var position = 0
         while position < count {
-            body(&self[position])
+            try body(&self[position])
             position &+= 1
         }
     }
 
     /// Drops each packet for which `body` gives `false` and closes the gaps.
+    ///
+    /// An error ends it: the packet it was thrown for stays, and so do those behind it.
     @inlinable
-    public mutating func keep(where body: (inout Packet) -> Bool) {
+    public mutating func keep<Failure: Error>(
+        where body: (inout Packet) throws(Failure) -> Bool
+    ) throws(Failure) {
         var (position, kept) = (start, start)
         while position < end {
             var packet = unsafe Packet(adopting: frame(atSlot: position))
             position &+= 1
-            if body(&packet) {
+            let isKept: Bool
+            do throws(Failure) {
+                isKept = try body(&packet)
+            } catch {
+                unsafe frames[unchecked: kept] = UInt(bitPattern: packet.takeFrame().header)
+                closeGap(from: position, to: kept &+ 1)
+                throw error
+            }
+            if isKept {
                 unsafe frames[unchecked: kept] = UInt(bitPattern: packet.takeFrame().header)
                 kept &+= 1
             }
@@ -118,14 +132,20 @@ public struct Burst: ~Copyable, @unchecked Sendable {
         end = kept
     }
 
+    /// Moves what is in the slots from `position` on to those from `target` on.
+    @usableFromInline @inline(never)
+    mutating func closeGap(from position: Int, to target: Int) {
+        for slot in position..<end { frames[target + slot - position] = frames[slot] }
+        end = target + end - position
+    }
+
     /// Drops the packet at a position from 0 to ``count`` - 1, and closes the gap.
     @usableFromInline @inline(never)
     mutating func remove(at position: Int) {
-        var index = 0
-        keep { _ in
-            defer { index += 1 }
-            return index != position
-        }
+        precondition(position >= 0 && position < count)
+        let slot = start + position
+        unsafe frame(atSlot: slot).release()
+        closeGap(from: slot + 1, to: slot)
     }
 
     /// Drops all packets.
@@ -178,7 +198,7 @@ extension Burst {
     @inline(never)
     mutating func compact() {
         precondition(start > 0, "a burst holds 64 packets; ask for its room before appending")
-        for slot in start..<end { frames[slot - start] = frames[slot] }
-        (start, end) = (0, end - start)
+        closeGap(from: start, to: 0)
+        start = 0
     }
 }

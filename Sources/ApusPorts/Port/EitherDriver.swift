@@ -37,6 +37,22 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     /// Takes out the driver, which must be of the second kind; see ``isFirst``.
     public consuming func intoSecond() -> Second { second.take()! }
 
+    /// Calls `body` with the first kind of driver, for what is special to it; `nil` when the other is there.
+    public mutating func withFirst<Result: ~Copyable, Failure: Error>(
+        _ body: (inout First) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        guard first != nil else { return nil }
+        return try body(&first!)
+    }
+
+    /// Calls `body` with the second kind of driver, for what is special to it; `nil` when the other is there.
+    public mutating func withSecond<Result: ~Copyable, Failure: Error>(
+        _ body: (inout Second) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        guard second != nil else { return nil }
+        return try body(&second!)
+    }
+
     /// Receives by the driver that is there. See ``PortDriver/receive(into:)``.
     @inlinable
     public mutating func receive(into burst: inout Burst) -> Int {
@@ -89,7 +105,7 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     public func canSend(_ packet: borrowing Packet) -> Bool {
         switch first {
         case .some(let driver): driver.canSend(packet)
-        case .none: withSecond { $0.canSend(packet) }
+        case .none: bySecond { $0.canSend(packet) }
         }
     }
 
@@ -97,7 +113,7 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     public var framesInside: Int {
         switch first {
         case .some(let driver): driver.framesInside
-        case .none: withSecond { $0.framesInside }
+        case .none: bySecond { $0.framesInside }
         }
     }
 
@@ -105,7 +121,7 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     public var readyDescriptor: Int32 {
         switch first {
         case .some(let driver): driver.readyDescriptor
-        case .none: withSecond { $0.readyDescriptor }
+        case .none: bySecond { $0.readyDescriptor }
         }
     }
 
@@ -113,7 +129,7 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     public var maximumPacketSize: Int {
         switch first {
         case .some(let driver): driver.maximumPacketSize
-        case .none: withSecond { $0.maximumPacketSize }
+        case .none: bySecond { $0.maximumPacketSize }
         }
     }
 
@@ -122,7 +138,7 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
         let own =
             switch first {
             case .some(let driver): driver.grant
-            case .none: withSecond { $0.grant }
+            case .none: bySecond { $0.grant }
             }
         guard let choice else { return own }
         return PortGrant(
@@ -131,7 +147,7 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     }
 
     @inlinable
-    func withSecond<Result>(_ body: (borrowing Second) -> Result) -> Result {
+    func bySecond<Result>(_ body: (borrowing Second) -> Result) -> Result {
         switch second {
         case .some(let driver): body(driver)
         case .none: preconditionFailure("an EitherDriver has one of two drivers")

@@ -72,13 +72,6 @@ public final class FrameMemory: Sendable {
             first = now
         }
     }
-
-    /// Whether `frame` lies in this memory.
-    @unsafe
-    public func contains(_ frame: Frame) -> Bool {
-        let distance = unsafe UnsafeRawPointer(frame.header) - UnsafeRawPointer(base)
-        return distance >= 0 && distance < byteCount
-    }
 }
 
 /// Whether frames shall lie in 2 MiB pages.

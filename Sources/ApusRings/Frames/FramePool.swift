@@ -140,7 +140,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
 extension FrameHeader {
     /// Makes the header that of an empty packet.
     @inlinable
-    public mutating func reset() {
+    mutating func reset() {
         unsafe timestamp = 0
         unsafe offset = UInt32(truncatingIfNeeded: FramePool.dataOffset)
         unsafe length = 0

@@ -13,9 +13,6 @@ public struct RTCPSourceItem: ~Escapable, BitwiseCopyable {
     init(ssrc: UInt32, type: UInt8, text: RawSpan) {
         (self.ssrc, self.type, self.text) = (ssrc, type, text)
     }
-
-    /// Whether the item is the source's canonical name.
-    @inlinable public var isCanonicalName: Bool { type == 1 }
 }
 
 /// A source description (RFC 3550 section 6.5), its chunks and items found well-formed, and a walk over the
