@@ -222,6 +222,40 @@ struct CaptureTests {
         }
         #expect(writer.failure == .writeFailed(path: "/dev/full", cause: "No space left on device"))
     }
+
+    @Test(arguments: CaptureFormat.allCases)
+    func `A full disk is told of at the end, also by a capture that fits the buffer`(format: CaptureFormat)
+        throws
+    {
+        let full = folder.file("full.\(format.rawValue)")
+        #expect(unsafe symlink("/dev/full", full) == 0)
+        let failure = CaptureError.writeFailed(path: full, cause: "No space left on device")
+
+        #expect(throws: failure) { try CaptureWriter(path: full).finish() }
+        #expect(throws: failure) {
+            var port = Port(try CaptureDriver(writing: full, frames: 64))
+            #expect(port.send(0..<3) == 3)
+            try port.intoDriver().finish()
+        }
+        #expect(throws: failure) {
+            let pair = try MemoryPair(frames: 8, hugePages: .never)
+            var here = Port(try CapturingDriver(pair.first.intoDriver(), writing: full))
+            #expect(here.send(0..<3) == 3)
+            try here.intoDriver().finish()
+        }
+    }
+
+    @Test func `A capture that was ended is in the file, and its port goes on`() throws {
+        let path = folder.file("ended.pcap")
+        let pair = try MemoryPair(frames: 8, hugePages: .never)
+        var captured = Port(try CapturingDriver(pair.first.intoDriver(), writing: path))
+        #expect(captured.send(0..<3) == 3)
+        var here = Port(try captured.intoDriver().finish())
+        #expect(here.send(3..<4) == 1)
+        var port = Port(try CaptureDriver(reading: path))
+        #expect(port.receiveNumbers() == [0, 1, 2])
+        try port.intoDriver().finish()
+    }
 }
 
 extension Packet {

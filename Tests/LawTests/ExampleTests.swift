@@ -54,6 +54,24 @@ struct ExampleTests {
         #expect(unsafe access(files[1], F_OK) != 0)
     }
 
+    @Test func `Does not say that it answered where the answers could not be written`() throws {
+        let folder = TemporaryFolder()
+        let (questions, answers) = (folder.file("questions.pcap"), folder.file("answers.pcap"))
+        do {
+            var port = Port(try CaptureDriver(writing: questions))
+            var burst = Burst()
+            burst.append(try question(of: &port, number: 0, to: 7))
+            port.transmit(&burst)
+        }
+        // The kernel's disk that is always full.
+        #expect(unsafe symlink("/dev/full", answers) == 0)
+        let ran = try Ran([Examples.program("echo"), questions, answers])
+        #expect(ran.status == 1)
+        #expect(
+            ran.output.hasPrefix("echo: writing \"\(answers)\" failed: No space left on device; "),
+            "\(ran.output)")
+    }
+
     @Test(.requires(.root), arguments: [false, true])
     func `Answers a kernel over a link, and leaves it the rest of the traffic`(offloads: Bool) throws {
         let lab = NetworkLab("echo")

@@ -12,7 +12,9 @@ do {
     case let files where files.count == 2:
         var port = Port(try CaptureDriver(reading: files[1], writing: files[2]))
         echo(over: &port, service: 7) { $0.isFinished }
-        print(port.statistics().sent, "answered")
+        let answers = port.statistics().sent
+        try port.intoDriver().finish()
+        print(answers, "answered")
     default:
         print("usage: echo INTERFACE | echo IN.pcap OUT.pcap")
     }

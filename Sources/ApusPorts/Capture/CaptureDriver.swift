@@ -15,7 +15,15 @@ public enum CapturePacing: Sendable, Equatable {
 /// was recorded shorter than it was is dropped as ``PortDrop/truncated``, one longer than a frame as
 /// ``PortDrop/tooLong``; a file that is broken ends there and ``failure`` says why. When the pool has no
 /// free frame, reading waits. A sent packet is written with its own timestamp, or with the present time if
-/// it has none; without a file to write to it is dropped as ``PortDrop/sendRefused``.
+/// it has none; without a file to write to it is dropped as ``PortDrop/sendRefused``. What is written reaches the
+/// file by and by: end with ``finish()``, which says whether all of it did.
+///
+/// ```swift
+/// var port = Port(try CaptureDriver(reading: "in.pcap", writing: "out.pcap"))
+/// var burst = Burst()
+/// while port.receive(into: &burst) > 0 { port.transmit(&burst) }
+/// try port.intoDriver().finish()
+/// ```
 public struct CaptureDriver: PortDriver, ~Copyable {
     // The pool last: members are dropped in this order, and the packet goes home.
     private var state: CaptureState
@@ -120,6 +128,14 @@ extension CaptureDriver {
 
     /// Why reading or writing ended early; `nil` while all is well.
     public var failure: CaptureError? { state.failure }
+
+    /// Writes what was transmitted last, and closes the files.
+    ///
+    /// - Throws: why reading or writing ended early, now or before.
+    public consuming func finish() throws(CaptureError) {
+        if let writer = writer.take() { try writer.finish() }
+        if let failure = state.failure { throw failure }
+    }
 }
 
 // MARK: - The driver

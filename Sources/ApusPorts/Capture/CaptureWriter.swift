@@ -7,7 +7,8 @@ import Glibc
 /// made in a buffer, from which the last ones can be taken back until ``flush()``, and go to the file some
 /// 256 KiB at a time. Cost: a copy of each packet, and a system call every hundreds of packets.
 ///
-/// A disk that is full ends the capture, not the program: see ``failure``.
+/// A disk that is full ends the capture, not the program: see ``failure``. End with ``finish()``, which writes the
+/// last records and throws what went wrong; a writer that is just dropped writes them too, and can't say so.
 @safe
 public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     /// The file.
@@ -19,7 +20,8 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     /// Why nothing more is written; `nil` while all is well.
     public private(set) var failure: CaptureError?
 
-    private let descriptor: Int32
+    /// -1 once it was closed.
+    private var descriptor: Int32
     private var buffer: UnsafeMutableRawPointer
     private var capacity = 256 << 10
     private var used = 0
@@ -61,15 +63,10 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     }
 
     deinit {
-        // A copy of what `flush` does: a deinit can't call a mutating method.
-        var written = 0
-        while written < used, failure == nil {
-            let count = unsafe write(descriptor, buffer + written, used - written)
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { break }
-            written += count
+        if descriptor >= 0 {
+            if failure == nil { _ = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor) }
+            close(descriptor)
         }
-        close(descriptor)
         unsafe buffer.deallocate()
     }
 }
@@ -177,14 +174,33 @@ extension CaptureWriter {
 extension CaptureWriter {
     /// Writes the buffer to the file. Afterwards ``failure`` says whether that worked.
     public mutating func flush() {
-        var written = 0
-        while written < used, failure == nil {
-            let count = unsafe write(descriptor, buffer + written, used - written)
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { failure = .writeFailed(path: path, cause: errorText(count < 0 ? errno : ENOSPC)) }
-            written += max(count, 0)
+        if failure == nil, let code = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor) {
+            failure = .writeFailed(path: path, cause: errorText(code))
         }
         used = 0
+    }
+
+    /// Writes the last records and closes the file.
+    ///
+    /// - Throws: what went wrong, now or before; the file then lacks what was recorded later.
+    public consuming func finish() throws(CaptureError) {
+        flush()
+        // A file system over a network may tell only here that it could not write.
+        if close(descriptor) != 0, failure == nil { failure = .writeFailed(path: path, cause: errorText(errno)) }
+        descriptor = -1
+        if let failure { throw failure }
+    }
+
+    /// - Returns: the error number if not all of it could be written.
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
+        var written = 0
+        while written < bytes.count {
+            let count = unsafe Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { return count < 0 ? errno : ENOSPC }
+            written += count
+        }
+        return nil
     }
 
     /// Writes the buffer to the file if nothing was recorded since the last call: for a call in each round

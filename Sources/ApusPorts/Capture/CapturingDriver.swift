@@ -4,6 +4,7 @@ public import ApusRings
 ///
 /// What a driver did not take is not written. A received packet is written with its timestamp, or with the
 /// present time if it has none; a sent one with the present time.
+/// End with ``finish()``, which says whether all of it is in the file.
 /// Cost: a copy of each packet, and a system call every hundreds of packets.
 @frozen
 public struct CapturingDriver<Base: PortDriver & ~Copyable>: PortDriver, ~Copyable {
@@ -20,6 +21,15 @@ public struct CapturingDriver<Base: PortDriver & ~Copyable>: PortDriver, ~Copyab
     public init(_ base: consuming Base, writing path: String) throws(CaptureError) {
         writer = try CaptureWriter(path: path, interface: base.grant.interface)
         self.base = base
+    }
+
+    /// Writes what was captured last and closes the file, and gives the base driver back.
+    ///
+    /// - Throws: why writing ended early, now or before; the base driver is closed then.
+    @discardableResult
+    public consuming func finish() throws(CaptureError) -> Base {
+        try writer.finish()
+        return base
     }
 
     /// Receives from the base driver, and writes what was received.
