@@ -1,3 +1,4 @@
+public import ApusConfig
 public import ApusPacketSocket
 public import ApusPorts
 import ApusRings
@@ -30,61 +31,79 @@ public typealias KernelPort = Port<EitherDriver<XDPDriver, PacketSocketDriver>>
 ///   - ports: the UDP ports whose datagrams are wanted, at any address of the host. Over AF_XDP they are
 ///     taken out of the kernel's hands; all other traffic goes to the kernel as before. Over AF_PACKET the
 ///     port gets copies.
-///   - backend: `nil` for the best; `.xdp` or `.packet` for that one or an error.
+///   - backend: `.auto` for the best; `.xdp` or `.packet` for that one or an error.
 ///   - queue: the receive queue to open. `nil` requires that the interface has only one, since a port
 ///     is one queue, and what other queues receive would be missed; see ``XDPInterface`` for all of them.
 ///   - frames: frames of its pool.
 /// - Throws: ``OpenPortError``, which says what each backend refused it for.
 public func openPort(
-    _ interface: String, udp ports: [UInt16], backend: Backend? = nil, queue: Int? = nil, frames: Int = 8192
+    _ interface: String, udp ports: [UInt16], backend: BackendChoice = .auto, queue: Int? = nil,
+    frames: Int = 8192
 ) throws(OpenPortError) -> KernelPort {
     var refusal = OpenPortError(interface: interface)
     if backend != .packet {
-        do {
+        do throws(OpenPortError) {
             return try openXDPPort(interface, ports, queue: queue, frames: frames, requested: backend)
         } catch {
-            refusal.reasons.append("no AF_XDP: \(error)")
+            refusal.reasons += error.reasons
         }
     }
     if backend != .xdp {
-        do {
-            var options = PacketSocketOptions()
-            options.filter = .udpPorts(ports)
-            let opened = try PacketSocketInterface(interface, options: options)
-            let pool = try FrameMemory(frames: frames).makePool(frames: frames)
-            let choice = PortGrant.Feature(
-                "backend", requested: backend?.rawValue ?? "best", granted: "packet",
-                reason: refusal.reasons.first)
-            return Port(EitherDriver(second: try opened.makePort(pool: pool).intoDriver(), choice: choice))
+        do throws(OpenPortError) {
+            return try openPacketPort(
+                interface, ports, frames: frames, requested: backend, insteadOfXDP: refusal.reasons.first)
         } catch {
-            refusal.reasons.append("no AF_PACKET: \(error)")
+            refusal.reasons += error.reasons
         }
     }
     throw refusal
 }
 
 private func openXDPPort(
-    _ interface: String, _ ports: [UInt16], queue: Int?, frames: Int, requested: Backend?
-) throws -> KernelPort {
-    var options = XDPOptions()
-    options.framesPerQueue = frames
-    let opened = try XDPInterface(interface, options)
-    if queue == nil, opened.queueCount > 1 {
-        throw OpenPortError(
-            interface: interface,
-            reasons: [
-                """
-                it has \(opened.queueCount) receive queues and a port is one of them; name the queue, or: \
-                ethtool -L \(interface) combined 1
-                """
-            ])
+    _ interface: String, _ ports: [UInt16], queue: Int?, frames: Int, requested: BackendChoice
+) throws(OpenPortError) -> KernelPort {
+    let queues: Int
+    do throws(XDPError) {
+        var options = XDPOptions()
+        options.framesPerQueue = frames
+        let opened = try XDPInterface(interface, options)
+        queues = opened.queueCount
+        if queue != nil || queues <= 1 {
+            for port in ports {
+                try opened.add(Endpoint(.v4(.any), port: port))
+                try opened.add(Endpoint(.v6(.any), port: port))
+            }
+            let choice = PortGrant.Feature("backend", requested: requested.rawValue, granted: "xdp")
+            return Port(EitherDriver(first: try opened.open(queue: queue ?? 0).intoDriver(), choice: choice))
+        }
+    } catch {
+        throw OpenPortError(interface: interface, reasons: ["no AF_XDP: \(error)"])
     }
-    for port in ports {
-        try opened.add(Endpoint(.v4(.any), port: port))
-        try opened.add(Endpoint(.v6(.any), port: port))
+    throw OpenPortError(
+        interface: interface,
+        reasons: [
+            """
+            no AF_XDP: it has \(queues) receive queues and a port is one of them; name the queue, or: \
+            ethtool -L \(interface) combined 1
+            """
+        ])
+}
+
+private func openPacketPort(
+    _ interface: String, _ ports: [UInt16], frames: Int, requested: BackendChoice,
+    insteadOfXDP reason: String?
+) throws(OpenPortError) -> KernelPort {
+    do {
+        var options = PacketSocketOptions()
+        options.filter = .udpPorts(ports)
+        let opened = try PacketSocketInterface(interface, options: options)
+        let pool = try FrameMemory(frames: frames).makePool(frames: frames)
+        let choice = PortGrant.Feature(
+            "backend", requested: requested.rawValue, granted: "packet", reason: reason)
+        return Port(EitherDriver(second: try opened.makePort(pool: pool).intoDriver(), choice: choice))
+    } catch {
+        throw OpenPortError(interface: interface, reasons: ["no AF_PACKET: \(error)"])
     }
-    let choice = PortGrant.Feature("backend", requested: requested?.rawValue ?? "best", granted: "xdp")
-    return Port(EitherDriver(first: try opened.open(queue: queue ?? 0).intoDriver(), choice: choice))
 }
 
 /// Why no port of an interface could be opened.
