@@ -74,6 +74,12 @@ extension RingSlots where Element: BitwiseCopyable {
     }
 }
 
+/// Stops the program; apart, for its text: that of a `precondition` is left out of release builds.
+@usableFromInline @inline(never)
+func stopForRoom() -> Never {
+    fatalError("what is taken out of a ring in bulk has to have room in the destination")
+}
+
 /// Moves `count` elements between places that do not overlap.
 ///
 /// A burst is at most a few hundred bytes, for which the call of `memcpy` costs more than the copy. Four

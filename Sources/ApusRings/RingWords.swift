@@ -31,7 +31,7 @@ struct RingWordPair: ~Copyable {
 /// How many slots a ring for at least `minimumCapacity` elements has: the next power of two.
 @usableFromInline
 func ringCapacity(atLeast minimumCapacity: Int) -> UInt {
-    precondition(
+    require(
         minimumCapacity > 0 && minimumCapacity <= 1 << 30,
         "a ring's capacity is between 1 and 2^30 elements")
     return UInt(1) << UInt(Int.bitWidth - (minimumCapacity - 1).leadingZeroBitCount)

@@ -15,6 +15,9 @@ struct HotSymbolTests {
         // For a packet with an error in its headers: the debugger's hook at a throw, which does nothing
         // without a debugger and allocates nothing.
         "swift_willThrowTypedImpl",
+        // What says why a program that misuses a port is stopped.
+        "Swift._assertionFailure(_: Swift.StaticString, _: Swift.String, file: Swift.StaticString, line: Swift.UInt, "
+            + "flags: Swift.UInt32) -> Swift.Never",
         // Lookups of types, each made once and kept.
         "swift_getWitnessTable", "swift_getTypeByMangledNameInContext2",
     ]

@@ -139,8 +139,11 @@ struct MachineCode {
                 }
             case .call(let target):
                 callees.insert(target)
-                // It does not return, and what follows may be another function.
-                if !name(target).hasPrefix("__stack_chk_fail") { waiting.append(index + 1) }
+                // If it does not return, what follows may be another function.
+                let name = name(target)
+                if !name.hasPrefix("__stack_chk_fail"), !name.contains("-> Swift.Never") {
+                    waiting.append(index + 1)
+                }
             case .address(let target):
                 // As the compiler merges functions that differ in what they call, and hands that over.
                 if partOfAddress[target] != nil { callees.insert(target) }

@@ -209,6 +209,20 @@ struct MisuseTests {
                 """, error: "result of call to 'enqueue' is unused"),
     ]
 
+    @Test(arguments: [
+        ("position", "a position in a burst is from 0 to one less than its count"),
+        ("room", "a burst holds 64 packets; ask for its room before appending"),
+        ("ring", "a ring's capacity is between 1 and 2^30 elements"),
+        ("faults", "a fault's probability is between 0 and 1"),
+    ])
+    func `What compiles, and is stopped at run time, says why in a release build too`(
+        name: String, reason: String
+    ) throws {
+        let ran = try Ran([Examples.program("HotPath"), "--misuse", name])
+        #expect(ran.status != 0)
+        #expect(ran.output.contains(reason), "\(ran.output)")
+    }
+
     @Test(arguments: cases)
     func `The compiler says so`(_ misuse: Case) throws {
         let folder = TemporaryFolder()

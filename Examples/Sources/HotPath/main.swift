@@ -28,6 +28,10 @@ func measure(_ name: String, _ loop: () -> Int) {
     print(name, packets, allocations)
 }
 
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "--misuse" {
+    try misuse(CommandLine.arguments[2])
+}
+
 let million = 1_000_000
 var pair = try MemoryPair(frames: 256, hugePages: .never)
 var burst = Burst()

@@ -73,9 +73,9 @@ public struct CaptureDriver: PortDriver, ~Copyable {
         rounds: Int? = 1, pool: consuming FramePool
     ) throws(CaptureError) {
         if case .recorded(let speed) = pacing {
-            precondition(speed > 0 && speed.isFinite, "the speed of a replay is more than 0")
+            require(speed > 0 && speed.isFinite, "the speed of a replay is more than 0")
         }
-        precondition(rounds ?? 1 > 0, "a capture is read once or more")
+        require(rounds ?? 1 > 0, "a capture is read once or more")
         state = CaptureState(pacing: pacing, input: input, roundsLeft: rounds)
         reader = if let input { try CaptureReader(path: input) } else { nil }
         // Before the writer, which empties the file.

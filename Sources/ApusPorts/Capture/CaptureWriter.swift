@@ -46,7 +46,7 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
         path: String, format: CaptureFormat? = nil, interface: String = "apus",
         snapshotLength: Int = maximumSnapshotLength
     ) throws(CaptureError) {
-        precondition(
+        require(
             (64...Self.maximumSnapshotLength).contains(snapshotLength), "a snapshot has 64 to 262144 bytes")
         guard let format = format ?? CaptureFormat(path: path) else { throw .unknownFormat(path: path) }
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -116,7 +116,7 @@ extension CaptureWriter {
 
     /// Takes back all records made after `mark`, between which and now nothing was flushed.
     mutating func rewind(to mark: Mark) {
-        precondition(mark.used <= used, "a record was taken back that is in the file already")
+        require(mark.used <= used, "a record was taken back that is in the file already")
         used = mark.used
         count = mark.count
     }

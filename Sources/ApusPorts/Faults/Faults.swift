@@ -32,15 +32,16 @@ public struct Faults: Sendable, Equatable {
         reordering: Double = 0, maximumReorderDistance: Int = 4, packetDelay: ClosedRange<Int> = 0...0,
         delay: ClosedRange<UInt64> = 0...0, maximumHeld: Int = 256
     ) {
-        precondition(
+        require(
             [loss, corruption, duplication, reordering].allSatisfy { (0...1).contains($0) },
             "a fault's probability is between 0 and 1")
-        precondition(
+        require(
             maximumBitFlips > 0 && maximumReorderDistance > 0,
             "1 or more bits are flipped, and 1 or more packets pass one that is reordered")
-        precondition(
-            (1...FrameMemory.maximumFrames).contains(maximumHeld), "1 to 1048576 packets are held back at a time")
-        precondition(packetDelay.lowerBound >= 0, "a delay is 0 packets or more")
+        require(
+            (1...FrameMemory.maximumFrames).contains(maximumHeld),
+            "1 to 1048576 packets are held back at a time")
+        require(packetDelay.lowerBound >= 0, "a delay is 0 packets or more")
         self.loss = loss
         self.corruption = corruption
         self.maximumBitFlips = maximumBitFlips

@@ -73,7 +73,7 @@ public struct Burst: ~Copyable, @unchecked Sendable {
     @inlinable
     public subscript(_ position: Int) -> Packet {
         _read {
-            precondition(position >= 0 && position < count)
+            guard position >= 0 && position < count else { Self.stopForPosition() }
             // Optional, so that the frame stays in the burst also when the access ends by an error.
             var packet: Packet? = unsafe Packet(
                 adopting: Self.frame(at: frames[unchecked: start &+ position]))
@@ -84,7 +84,7 @@ public struct Burst: ~Copyable, @unchecked Sendable {
             }
         }
         _modify {
-            precondition(position >= 0 && position < count)
+            guard position >= 0 && position < count else { Self.stopForPosition() }
             let slot = start &+ position
             // Optional, so that it can be moved out also when the access ends by an error.
             var packet: Packet? = unsafe Packet(adopting: frame(atSlot: slot))
@@ -142,7 +142,7 @@ public struct Burst: ~Copyable, @unchecked Sendable {
     /// Drops the packet at a position from 0 to ``count`` - 1, and closes the gap.
     @usableFromInline @inline(never)
     mutating func remove(at position: Int) {
-        precondition(position >= 0 && position < count)
+        guard position >= 0 && position < count else { Self.stopForPosition() }
         let slot = start + position
         unsafe frame(atSlot: slot).release()
         closeGap(from: slot + 1, to: slot)
@@ -172,7 +172,7 @@ extension Burst {
     @unsafe
     @inlinable
     public mutating func rawFrame(at position: Int) -> Frame {
-        precondition(position >= 0 && position < count)
+        guard position >= 0 && position < count else { Self.stopForPosition() }
         return unsafe frame(atSlot: start &+ position)
     }
 
@@ -189,7 +189,7 @@ extension Burst {
     @unsafe
     @inlinable
     public mutating func forgetFirst(_ count: Int) {
-        precondition(count >= 0 && count <= self.count)
+        guard count >= 0 && count <= self.count else { Self.stopForPosition() }
         start &+= count
         if start == end { (start, end) = (0, 0) }
     }
@@ -197,8 +197,15 @@ extension Burst {
     @usableFromInline
     @inline(never)
     mutating func compact() {
-        precondition(start > 0, "a burst holds 64 packets; ask for its room before appending")
+        if start == 0 { fatalError("a burst holds 64 packets; ask for its room before appending") }
         closeGap(from: start, to: 0)
         start = 0
+    }
+
+    // Apart, for its text: that of a `precondition` is left out of release builds.
+    @usableFromInline
+    @inline(never)
+    static func stopForPosition() -> Never {
+        fatalError("a position in a burst is from 0 to one less than its count")
     }
 }

@@ -95,7 +95,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
 
     /// Stops the program if another thread owns the pool: it may be putting a frame on the stack.
     private borrowing func checkOwner() {
-        precondition(
+        require(
             !isOwnedElsewhere,
             "a frame pool that another thread uses was looked at or handed over; call handOver() there")
     }
@@ -130,9 +130,10 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     @inline(never)
     mutating func adopt() {
         let owner = unsafe core.pointee.owner.load(ordering: .acquiring)
-        precondition(
-            owner == 0,
-            "a frame pool was used on a second thread; call handOver() on the first one before moving it")
+        if owner != 0 {
+            fatalError(
+                "a frame pool was used on a second thread; call handOver() on the first one before moving it")
+        }
         unsafe core.pointee.owner.store(UInt(apus_thread_pointer()), ordering: .relaxed)
     }
 }

@@ -15,7 +15,7 @@ extension MPMCRing where Element: ~Copyable {
     /// - Returns: whether they were moved.
     @inlinable
     public mutating func dequeue(bulk count: Int, into destination: inout OutputSpan<Element>) -> Bool {
-        precondition(count >= 0 && count <= destination.freeCapacity, "the destination is too small")
+        guard count >= 0 && count <= destination.freeCapacity else { stopForRoom() }
         return moveOut(count, atLeast: count, to: &destination) == count
     }
 

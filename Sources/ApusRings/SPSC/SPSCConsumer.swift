@@ -68,7 +68,7 @@ extension SPSCConsumer where Element: ~Copyable {
     /// - Returns: whether they were moved.
     @inlinable
     public mutating func dequeue(bulk count: Int, into destination: inout OutputSpan<Element>) -> Bool {
-        precondition(count >= 0 && count <= destination.freeCapacity, "the destination is too small")
+        guard count >= 0 && count <= destination.freeCapacity else { stopForRoom() }
         guard queued(for: count) >= count else { return false }
         moveOut(count, to: &destination)
         return true
