@@ -212,6 +212,7 @@ struct MisuseTests {
     @Test(arguments: [
         ("position", "a position in a burst is from 0 to one less than its count"),
         ("room", "a burst holds 64 packets; ask for its room before appending"),
+        ("double", "a frame was given back twice: more came home to its pool than it has"),
         ("ring", "a ring's capacity is between 1 and 2^30 elements"),
         ("faults", "a fault's probability is between 0 and 1"),
     ])

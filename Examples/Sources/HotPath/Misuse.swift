@@ -8,6 +8,10 @@ func misuse(_ name: String) throws {
     switch name {
     case "position": burst[1].timestamp = 1
     case "room": while let packet = pool.makePacket() { burst.append(packet) }
+    case "double":
+        let frame = unsafe burst.popFirst()!.takeFrame()
+        unsafe frame.release()
+        unsafe frame.release()
     case "ring": print(SPSCRing<Packet>(minimumCapacity: 0).capacity)
     case "faults": print(Faults(loss: 2))
     default: print("no misuse has the name \(name)")

@@ -39,9 +39,18 @@ public struct FramePoolCore: ~Copyable {
 
     @inlinable
     mutating func push(_ frame: Frame) {
-        // Sound: a frame is on at most one free list, so `free` is below `capacity` here.
+        // Full only when a frame came twice, and the stack would be left then. Looking costs nothing that could be
+        // measured.
+        guard unsafe free < capacity else { unsafe Self.stopForDouble() }
         unsafe stack[free] = frame
         unsafe free &+= 1
+    }
+
+    // Apart, for its text: that of a `precondition` is left out of release builds.
+    @usableFromInline
+    @inline(never)
+    static func stopForDouble() -> Never {
+        fatalError("a frame was given back twice: more came home to its pool than it has")
     }
 
     /// What a thread does with a frame when it is not the owner.
