@@ -79,4 +79,5 @@ extension FixedArray where Element: BitwiseCopyable {
     }
 }
 
+// The array alone leads to its elements, and changing them needs exclusive access to it.
 extension FixedArray: @unchecked Sendable where Element: Sendable & ~Copyable {}

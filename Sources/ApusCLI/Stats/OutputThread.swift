@@ -53,6 +53,7 @@ final class OutputThread {
 
 /// Carries the outputs to the thread, which has them for itself from then on.
 private struct Handover: @unchecked Sendable {
+    // Sendable: who makes it keeps no output, and only the thread takes the value.
     let value: JobWriter
 
     init(_ value: JobWriter) { self.value = value }
@@ -86,6 +87,7 @@ private struct JobWriter {
 /// The jobs on their way to the thread.
 @safe
 private final class Mailbox: @unchecked Sendable {
+    // Sendable: the state has a lock, and a semaphore, whose address is constant, is for any thread.
     struct State {
         fileprivate var jobs: [OutputThread.Job] = []
         fileprivate var view: OutputThread.Job?

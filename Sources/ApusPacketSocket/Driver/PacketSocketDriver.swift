@@ -21,6 +21,8 @@ import Glibc
 /// system call, but for one `getsockopt` in 256 calls that find nothing.
 @safe
 public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
+    // Sendable: the rings' pointers are into mappings that `queue` keeps for as long as this lives, the driver alone
+    // follows them, and what does so needs exclusive access to it.
     /// The frames that received packets come in.
     public var pool: FramePool
     // Owns the sockets and the mappings; the data path has its own pointers into them.

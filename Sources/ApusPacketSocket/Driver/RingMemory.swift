@@ -4,6 +4,7 @@ import Synchronization
 /// The mapping that a packet socket shares with the kernel.
 @safe
 struct RingMemory: ~Copyable, @unchecked Sendable {
+    // Sendable: an address that never changes, of a mapping that any thread may unmap.
     @unsafe let base: UnsafeMutableRawPointer
     let byteCount: Int
 

@@ -6,6 +6,7 @@ import Synchronization
 /// The sockets and rings of one worker. The driver uses them; the interface changes their filter.
 @safe
 final class PacketSocketQueue: @unchecked Sendable {
+    // Sendable: all is constant but `opened`, which has a lock; the two addresses are for the one driver of the queue.
     let interface: String
     let worker: Int
     let receiveSocket: Int32

@@ -4,6 +4,7 @@ import Glibc
 /// Reads the packets of a capture file of Ethernet frames, one after the other, by libpcap.
 @safe
 struct CaptureReader: ~Copyable, @unchecked Sendable {
+    // Sendable: libpcap's handle belongs to no thread, and nothing else has it; using it needs exclusive access.
     let path: String
     private let handle: OpaquePointer
 

@@ -11,6 +11,8 @@ import Glibc
 /// last records and throws what went wrong; a writer that is just dropped writes them too, and can't say so.
 @safe
 public struct CaptureWriter: ~Copyable, @unchecked Sendable {
+    // Sendable: nothing else leads to the buffer, and using it needs exclusive access.
+
     /// The file.
     public let path: String
     /// Its format.

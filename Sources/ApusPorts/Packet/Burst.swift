@@ -17,6 +17,7 @@ public import ApusRings
 @safe
 @frozen
 public struct Burst: ~Copyable, @unchecked Sendable {
+    // Sendable: as a packet is, so are the packets in it.
     // Addresses of frame headers rather than packets: an InlineArray can't give up one element.
     // Valid in [start, end).
     @usableFromInline var frames = InlineArray<64, UInt>(repeating: 0)

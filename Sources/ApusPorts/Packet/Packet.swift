@@ -13,6 +13,7 @@ public import ApusRings
 @safe
 @frozen
 public struct Packet: ~Copyable, @unchecked Sendable {
+    // Sendable: nothing else leads to the frame, and it can be given back on any thread.
     @usableFromInline var frame: Frame
 
     /// Takes over a frame that nothing else owns.

@@ -20,6 +20,8 @@ public import Synchronization
 @safe
 @frozen
 public struct FramePool: ~Copyable, @unchecked Sendable {
+    // Sendable: of what it points to a thread that does not own the pool touches only atomic words, and a look at
+    // the owner comes before all else.
     @usableFromInline let core: UnsafeMutablePointer<FramePoolCore>
     /// The mapping the frames live in.
     public let memory: FrameMemory

@@ -8,6 +8,7 @@ import Glibc
 @frozen
 @usableFromInline
 struct GeneratorState: ~Copyable, @unchecked Sendable {
+    // Sendable: nothing else leads to the payload, which is constant once it is made.
     let traffic: GeneratedTraffic
     private let limit: UInt64
     private var schedule: GeneratorSchedule

@@ -5,6 +5,7 @@ import Glibc
 ///
 /// Signals stay with the control thread: all are blocked here.
 package final class WorkerThread: @unchecked Sendable {
+    // Sendable: all is set when it is made, and the thread itself reads only its name and its body.
     private var thread = pthread_t()
     private let name: String
     private let body: () -> Void
@@ -54,6 +55,7 @@ package final class WorkerThread: @unchecked Sendable {
 
 /// Carries one noncopyable value into a thread's closure, or out of it.
 final class Handoff<Value: ~Copyable>: @unchecked Sendable {
+    // Sendable: it is filled before the thread starts, and only the thread takes the value.
     private var value: Value?
 
     init(_ value: consuming Value) { self.value = consume value }
