@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only)
 // Takes the UDP datagrams that were asked for to AF_XDP sockets and leaves the rest to the kernel:
-// ARP, neighbour discovery, ICMP, SSH, fragments, and everything while no socket is open.
+// ARP, neighbor discovery, ICMP, SSH, fragments, and everything while no socket is open.
 #include "parse.h"
 #include "steer.h"
 #include <xdp/xdp_helpers.h>

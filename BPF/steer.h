@@ -24,7 +24,7 @@ enum apus_steer_counter {
 	APUS_STEER_STEERED,	   /* redirected to a socket */
 	APUS_STEER_PASS_NOT_IP,	   /* ARP and all else that is neither IPv4 nor IPv6 */
 	APUS_STEER_PASS_FRAGMENT,  /* a fragment: only the kernel reassembles */
-	APUS_STEER_PASS_NOT_UDP,   /* TCP, ICMP, neighbour discovery, ... */
+	APUS_STEER_PASS_NOT_UDP,   /* TCP, ICMP, neighbor discovery, ... */
 	APUS_STEER_PASS_NO_PORT,   /* UDP that nobody here asked for */
 	APUS_STEER_PASS_NO_SOCKET, /* asked for, but no socket is open on that queue */
 	APUS_STEER_PASS_MALFORMED, /* headers cut short or more of them than is looked at */

@@ -39,7 +39,7 @@ struct SteeringTests {
                 try wire.send(frame)
                 for _ in 0..<200 where steering.counters[keyPath: field] == before { usleep(1000) }
                 let after = steering.counters[keyPath: field]
-                // The kernel of the other side says things of its own: neighbour discovery, group reports.
+                // The kernel of the other side says things of its own: neighbor discovery, group reports.
                 let isAlone = field != \.passedNotUDP && field != \.passedNotIP
                 #expect(isAlone ? after == before + 1 : after > before, sourceLocation: sourceLocation)
             }

@@ -1,4 +1,4 @@
-// libmnl and the netlink headers: links, addresses, routes, neighbours.
+// libmnl and the netlink headers: links, addresses, routes, neighbors.
 #pragma once
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>

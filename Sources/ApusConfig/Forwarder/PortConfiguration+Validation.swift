@@ -61,8 +61,8 @@ extension PortConfiguration {
         let note = ConfigurationError.Note("the backend is chosen here", at: map["backend"])
         if mode != .auto {
             report.add(
-                "\(map.setting("mode", mode.rawValue)) is a matter of AF_XDP, and \(map.setting("backend", "packet")) is "
-                    + "AF_PACKET; leave it out",
+                "\(map.setting("mode", mode.rawValue)) is a matter of AF_XDP, and "
+                    + "\(map.setting("backend", "packet")) is AF_PACKET; leave it out",
                 at: map["mode"], notes: [note])
         }
         if zeroCopy == .require {

@@ -157,7 +157,8 @@ struct JSON5Parser {
         case "NaN": return .number(.nan)
         default:
             throw error(
-                "expected a value, found \(String(name.unicodeScalars.prefix(60))); a text stands in quotes: \(name.quoted)",
+                "expected a value, found \(String(name.unicodeScalars.prefix(60))); "
+                    + "a text stands in quotes: \(name.quoted)",
                 at: start)
         }
     }

@@ -1,7 +1,7 @@
 /// The candidate that `name` was most likely meant to be, or nil if none is near.
 ///
 /// Near means that at most a third of the letters (and at least one) were left out, added, changed or swapped
-/// with their neighbour. Case, hyphens and underscores do not count, so `zero-copy` finds `zeroCopy`.
+/// with their neighbor. Case, hyphens and underscores do not count, so `zero-copy` finds `zeroCopy`.
 package func nearestName(to name: String, among candidates: [String]) -> String? {
     let longest = 64
     let wanted = letters(of: name)
@@ -19,7 +19,7 @@ private func letters(of name: String) -> [UInt8] {
     name.lowercased().utf8.filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") }
 }
 
-/// The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours.
+/// The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbors.
 private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     guard !a.isEmpty, !b.isEmpty else { return max(a.count, b.count) }
     var beforeLast: [Int] = []

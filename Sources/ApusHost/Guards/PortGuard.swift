@@ -41,7 +41,8 @@ public struct PortGuard: ~Copyable, Sendable {
         let kind = CInt(APUS_SOCK_DGRAM | APUS_SOCK_CLOEXEC | APUS_SOCK_NONBLOCK)
         let first = socket(endpoint.address.family, kind, 0)
         if first >= 0 { return first }
-        guard errno == EMFILE else { throw .systemCall("socket for \(endpoint)", errno) }
+        let code = errno
+        guard code == EMFILE else { throw .systemCall("socket for \(endpoint)", code) }
         // Thousands of streams are more than the usual soft limit of 1024; the hard one is ours to use.
         let limit = DescriptorLimit.raise()
         let second = socket(endpoint.address.family, kind, 0)
@@ -51,8 +52,10 @@ public struct PortGuard: ~Copyable, Sendable {
 
     /// Before the socket is bound, so that not one datagram gets into it.
     private static func prepare(_ descriptor: Int32, _ endpoint: Endpoint) throws(HostError) {
-        guard apus_drop_everything(descriptor) == 0 else {
-            throw .systemCall("setsockopt(SO_ATTACH_FILTER) for \(endpoint)", errno)
+        if apus_drop_everything(descriptor) != 0 {
+            // Before the text is made, which calls what may change it.
+            let code = errno
+            throw .systemCall("setsockopt(SO_ATTACH_FILTER) for \(endpoint)", code)
         }
         // The kernel rounds it up to its least.
         setOption(descriptor, SOL_SOCKET, SO_RCVBUF, 0)
@@ -88,22 +91,24 @@ public struct PortGuard: ~Copyable, Sendable {
                 descriptor, APUS_IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request,
                 socklen_t(MemoryLayout<ipv6_mreq>.size))
         }
-        guard joined == 0 else {
-            throw .systemCall("joining the group \(endpoint.address) on interface \(interface)", errno)
+        if joined != 0 {
+            let code = errno
+            throw .systemCall("joining the group \(endpoint.address) on interface \(interface)", code)
         }
     }
 
     private static func bind(_ descriptor: Int32, _ endpoint: Endpoint, _ interface: Int32) throws(HostError)
     {
         guard bindSocket(descriptor, to: endpoint, scope: interface) != 0 else { return }
-        switch errno {
+        let code = errno
+        switch code {
         case EADDRINUSE: throw .portInUse(endpoint, holder: PortHolder.find(endpoint))
         case EADDRNOTAVAIL:
             let addresses = try HostView().addresses.map(\.address)
             throw .addressNotOnHost(endpoint, existing: addresses)
         case EACCES:
             throw .missingCapabilities([.netBindService], purpose: "listening on port \(endpoint.port)")
-        default: throw .systemCall("bind to \(endpoint)", errno)
+        default: throw .systemCall("bind to \(endpoint)", code)
         }
     }
 }

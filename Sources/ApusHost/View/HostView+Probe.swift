@@ -65,8 +65,9 @@ extension HostView {
             unsafe sendto(socket, nil, 0, APUS_MSG_DONTWAIT | APUS_MSG_DONTROUTE, address, length)
         }
         // An unreachable neighbor is what this is about, so only other errors are errors.
-        guard sent >= 0 || [EHOSTUNREACH, ENETUNREACH, EAGAIN, ENOBUFS].contains(errno) else {
-            throw .systemCall("sendto(\(key.address))", errno)
+        let code = errno
+        guard sent >= 0 || [EHOSTUNREACH, ENETUNREACH, EAGAIN, ENOBUFS].contains(code) else {
+            throw .systemCall("sendto(\(key.address))", code)
         }
     }
 

@@ -6,7 +6,7 @@ import Glibc
 extension PacketSocketDriver {
     /// Copies packets out of the ring, at most what `burst` has room for, without waiting.
     ///
-    /// One that does not fit a frame is counted as `too-long` and uses up room of the call too. Such
+    /// One that does not fit a frame is counted as `too_long` and uses up room of the call too. Such
     /// are jumbo frames, and the super-packets that the kernel makes of several of a flow:
     /// `ethtool -K INTERFACE gro off` keeps it from that.
     /// - Returns: how many packets were appended.

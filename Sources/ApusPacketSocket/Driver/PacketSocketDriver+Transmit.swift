@@ -7,7 +7,7 @@ extension PacketSocketDriver {
     /// Copies packets from the front of `burst` to the ring; those it has no room for stay.
     ///
     /// A packet of several segments becomes one. Packets longer than the interface sends are counted
-    /// as `too-long`, those shorter than an Ethernet header as `send-refused`; both count as taken.
+    /// as `too_long`, those shorter than an Ethernet header as `send_refused`; both count as taken.
     /// - Returns: how many packets were taken.
     public mutating func transmit(_ burst: inout Burst) -> Int {
         let count = burst.count

@@ -13,7 +13,7 @@ import Glibc
 /// back at once. One copy in, one copy out; no frame stays inside, so ``framesInside`` is always 0.
 ///
 /// When the pool has no free frame, packets stay in the ring until there is one; should the ring
-/// fill up meanwhile, the kernel's drops are counted as `receive-ring-full`.
+/// fill up meanwhile, the kernel's drops are counted as `receive_ring_full`.
 ///
 /// The kernel's own stack sees every packet too: this is a tap. The caller keeps it from answering.
 ///

@@ -10,8 +10,8 @@ public enum PacketSocketFilter: Sendable, Equatable {
     ///
     /// The first fragment of a fragmented datagram counts as the datagram; later fragments name no
     /// port and don't pass. IPv6 packets whose UDP header lies behind an extension header pass
-    /// whatever their port, and so do those with more than one extension header, whatever they carry. Where the program would be larger than the kernel takes, all UDP passes
-    /// instead, and the grant says so.
+    /// whatever their port, and so do those with more than one extension header, whatever they carry. Where
+    /// the program would be larger than the kernel takes, all UDP passes instead, and the grant says so.
     case udpPorts([UInt16])
     /// All UDP over IPv4 and IPv6, later fragments too, and IPv6 packets with more than one extension header.
     case allUDP

@@ -2,8 +2,9 @@ import Glibc
 
 /// Why a packet socket could not be opened or changed.
 public enum PacketSocketError: Error, Equatable {
-    /// The process lacks CAP_NET_RAW.
+    /// The process lacks CAP_NET_RAW, which the command gives it.
     case notPermitted(command: String)
+    /// No interface of this network namespace has the name; `known` are those that are there.
     case noSuchInterface(String, known: [String])
     /// Not an Ethernet interface; `type` is the kernel's ARPHRD_ number.
     case notEthernet(String, type: Int)
@@ -11,8 +12,11 @@ public enum PacketSocketError: Error, Equatable {
     case interfaceDown(String)
     /// An option outside its range.
     case badOption(String, value: String, allowed: String)
+    /// The kernel made no ring of that many bytes; `cause` is its error.
     case ringRefused(interface: String, ring: String, bytes: Int, cause: String)
+    /// A port was asked for by a worker that the interface was not opened for.
     case noSuchWorker(Int, workers: Int)
+    /// The worker has its port already.
     case workerTaken(Int)
     /// A system call failed for a reason that has no name above.
     case refused(interface: String, what: String, cause: String)

@@ -88,7 +88,9 @@ public enum HugePages: String, Sendable, CaseIterable {
 public struct MemoryGrant: Sendable {
     /// The kinds of page.
     public enum Pages: String, Sendable {
+        /// 2 MiB each.
         case huge2MiB = "2 MiB"
+        /// As large as the kernel's own, mostly 4 KiB each.
         case normal = "normal"
     }
     /// What was asked for.
@@ -103,10 +105,15 @@ public struct MemoryGrant: Sendable {
 
 /// Why frames could not be had.
 public enum MemoryError: Error, Equatable, CustomStringConvertible {
+    /// No frames, or more than the maximum.
     case badFrameCount(Int, maximum: Int)
+    /// A NUMA node that the host does not have; its nodes are numbered from 0.
     case noSuchNode(Int, highest: Int)
+    /// A pool of more slots than no pool has yet, or of none.
     case notEnoughSlots(wanted: Int, free: Int)
+    /// Huge pages were required, and the kernel gave none; `cause` is its error.
     case noHugePages(wanted: Int, cause: String)
+    /// The kernel gave no memory; `cause` is its error.
     case noMemory(bytes: Int, cause: String)
 
     /// The cause, and the way out where there is one.

@@ -105,7 +105,10 @@ public struct FramePoolCore: ~Copyable {
     /// Moves what other threads gave back onto the stack.
     @usableFromInline
     @inline(never)
-    mutating func collect(leaving mark: UInt = 0) {
+    mutating func collect() { unsafe collect(leaving: 0) }
+
+    /// The same, and leaves `mark` in place of the list.
+    private mutating func collect(leaving mark: UInt) {
         var next: UnsafeMutablePointer<FrameHeader>? = unsafe UnsafeMutablePointer(
             bitPattern: returned.exchange(mark, ordering: .acquiring))
         while let header = unsafe next {

@@ -29,7 +29,8 @@ extension MPMCRing where Element: ~Copyable {
 
     /// Takes up to `limit` of the oldest elements out and gives each to `body`.
     ///
-    /// The slots are reserved meanwhile, so other consumers wait for what `body` does: let it be little.
+    /// The slots are reserved meanwhile, so other consumers wait for what `body` does: let it be little. It must not
+    /// take anything out of this ring by another handle, which would wait for this call for ever.
     ///
     /// - Returns: how many there were.
     @inlinable

@@ -30,7 +30,8 @@ extension MPMCRing where Element: ~Copyable {
 
     /// Puts up to `count` elements in, asking `next` for each that fits.
     ///
-    /// The slots are reserved meanwhile, so other producers wait for what `next` does: let it be little.
+    /// The slots are reserved meanwhile, so other producers wait for what `next` does: let it be little. It must not
+    /// put anything into this ring by another handle, which would wait for this call for ever.
     ///
     /// - Returns: how many fit, which is how often `next` was called.
     @inlinable

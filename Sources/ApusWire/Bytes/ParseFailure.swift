@@ -58,7 +58,7 @@ public enum ParseFailure: UInt8, Error, Hashable, Sendable, CaseIterable {
     case badICMPChecksum
     /// Not the type of ICMP message that was asked for.
     case otherICMPType
-    /// A neighbour discovery message that RFC 4861 section 7.1 says must be discarded.
+    /// A neighbor discovery message that RFC 4861 section 7.1 says must be discarded.
     case badNeighborMessage
     /// Fewer than 12 octets, or a CSRC list or header extension cut short.
     case truncatedRTP
