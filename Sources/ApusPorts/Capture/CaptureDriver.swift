@@ -1,5 +1,4 @@
 public import ApusRings
-import Glibc
 
 /// When the packets of a capture file are received.
 public enum CapturePacing: Sendable, Equatable {
@@ -26,10 +25,10 @@ public enum CapturePacing: Sendable, Equatable {
 /// ```
 public struct CaptureDriver: PortDriver, ~Copyable {
     // The pool last: members are dropped in this order, and the packet goes home.
-    private var state: CaptureState
-    private var reader: CaptureReader?
+    var state: CaptureState
+    var reader: CaptureReader?
     private var writer: CaptureWriter?
-    private var pending: Packet?
+    var pending: Packet?
     /// Where the frames for what is read come from.
     public var pool: FramePool
     /// The files.
@@ -89,34 +88,6 @@ public struct CaptureDriver: PortDriver, ~Copyable {
             path.map { PortGrant.Feature(name, requested: $0, granted: $0) }
         }
         grant = PortGrant(backend: .capture, interface: input ?? output ?? "-", queue: 0, features: features)
-    }
-}
-
-/// What a capture port knows beside its files.
-struct CaptureState: Sendable {
-    let pacing: CapturePacing
-    /// The file that is read.
-    let input: String?
-    /// Rounds still to be read, this one included; `nil` for ever.
-    var roundsLeft: Int?
-    var isFinished = false
-    var failure: CaptureError?
-    /// The recorded time of the packet that is pending.
-    var pendingTimestamp: UInt64 = 0
-    var counters = PortStatistics()
-    /// Packets of this round that could be received.
-    var inRound: UInt64 = 0
-    /// Packets seen in this round.
-    var seenInRound: UInt64 = 0
-    /// The recorded time of the round's first packet, and the clock's time when it was received.
-    var start: (recorded: UInt64, clock: UInt64) = (0, 0)
-
-    /// When, by the clock, a packet recorded at `timestamp` is to be received.
-    func due(_ timestamp: UInt64, speed: Double) -> UInt64 {
-        // A recorded time before the first packet's is due at once, and one centuries later never.
-        guard timestamp > start.recorded else { return start.clock }
-        let wait = Double(timestamp - start.recorded) / speed
-        return wait < 0x1p62 ? start.clock &+ UInt64(wait) : .max
     }
 }
 
@@ -197,71 +168,4 @@ extension CaptureDriver {
 
     /// Counters since it was opened.
     public mutating func statistics() -> PortStatistics { state.counters }
-}
-
-// MARK: - Reading
-
-extension CaptureDriver {
-    /// Makes the next packet pending; false when there is none, or no frame for it.
-    private mutating func readNext() -> Bool {
-        while !state.isFinished, let frame = unsafe pool.take() {
-            // The packet owns the frame from here on, so it goes back unless it becomes pending.
-            var packet = unsafe Packet(adopting: frame)
-            switch unsafe reader!.next() {
-            case .packet(let timestamp, let bytes, let length):
-                state.seenInRound += 1
-                if bytes.count < length {
-                    state.counters.drops[.truncated] += 1
-                } else if unsafe packet.replaceBytes(with: bytes.bytes) {
-                    packet.timestamp = timestamp
-                    state.pendingTimestamp = timestamp
-                    if state.inRound == 0 { state.start = (timestamp, monotonicClock()) }
-                    state.inRound += 1
-                    pending = consume packet
-                    return true
-                } else {
-                    state.counters.drops[.tooLong] += 1
-                }
-            case .broken(let cause):
-                state.failure = .broken(path: state.input!, packet: state.seenInRound, cause: cause)
-                state.isFinished = true
-            case .end:
-                endRound()
-            }
-        }
-        return false
-    }
-
-    private mutating func endRound() {
-        if let left = state.roundsLeft { state.roundsLeft = left - 1 }
-        // A file of which nothing can be received would be read for ever.
-        guard state.roundsLeft != 0, state.inRound > 0 else {
-            state.isFinished = true
-            return
-        }
-        state.inRound = 0
-        state.seenInRound = 0
-        do throws(CaptureError) {
-            reader = try CaptureReader(path: state.input!)
-        } catch {
-            state.failure = error
-            state.isFinished = true
-        }
-    }
-
-    private func isDue() -> Bool {
-        guard case .recorded(let speed) = state.pacing else { return true }
-        return state.due(state.pendingTimestamp, speed: speed) <= monotonicClock()
-    }
-}
-
-private func monotonicClock() -> UInt64 { clock(CLOCK_MONOTONIC) }
-
-/// Nanoseconds since 1970.
-func wallClock() -> UInt64 { clock(CLOCK_REALTIME) }
-
-private func clock(_ clock: clockid_t) -> UInt64 {
-    var now = timespec()
-    unsafe _ = clock_gettime(clock, &now)
-    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
 }

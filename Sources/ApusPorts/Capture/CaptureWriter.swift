@@ -18,16 +18,16 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     /// Its format.
     public let format: CaptureFormat
     /// Packets written, or waiting in the buffer to be.
-    public private(set) var count: UInt64 = 0
+    public internal(set) var count: UInt64 = 0
     /// Why nothing more is written; `nil` while all is well.
     public private(set) var failure: CaptureError?
 
     /// -1 once it was closed.
     private var descriptor: Int32
-    private var buffer: UnsafeMutableRawPointer
-    private var capacity = 256 << 10
-    private var used = 0
-    private var idle = true
+    var buffer: UnsafeMutableRawPointer
+    var capacity = 256 << 10
+    var used = 0
+    var idle = true
 
     /// The most bytes of a packet that are recorded; a longer one is recorded cut, with its true length.
     public let snapshotLength: Int
@@ -35,7 +35,7 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     /// The snapshot length without a wish, which is tcpdump's too, and the most there is.
     public static var maximumSnapshotLength: Int { 262_144 }
     /// The most bytes that a record has beside the packet's.
-    private static let recordOverhead = 32 + 12 + 3
+    static let recordOverhead = 32 + 12 + 3
 
     /// Creates the file, or empties it.
     ///
@@ -66,108 +66,12 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
 
     deinit {
         if descriptor >= 0 {
-            if failure == nil { _ = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor) }
+            if failure == nil {
+                _ = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor)
+            }
             close(descriptor)
         }
         unsafe buffer.deallocate()
-    }
-}
-
-// MARK: - Records
-
-extension CaptureWriter {
-    /// Where the next record will be: what `rewind(to:)` goes back to.
-    public struct Mark: Sendable {
-        fileprivate var used = 0
-        fileprivate var count: UInt64 = 0
-    }
-
-    /// Records a packet.
-    ///
-    /// - Parameters:
-    ///   - packet: the packet.
-    ///   - timestamp: nanoseconds since 1970.
-    ///   - direction: which way it went, for pcapng.
-    public mutating func append(
-        _ packet: borrowing Packet, timestamp: UInt64, direction: CaptureDirection = .received
-    ) {
-        reserve(min(packet.totalCount, snapshotLength) + Self.recordOverhead)
-        append(unreserved: packet, timestamp: timestamp, direction: direction)
-    }
-
-    /// Makes sure that all of a burst can be recorded without a flush, and so be taken back in part.
-    mutating func reserve(_ burst: borrowing Burst) -> Mark {
-        var bytes = 0
-        for position in 0..<burst.count {
-            bytes += min(burst[position].totalCount, snapshotLength) + Self.recordOverhead
-        }
-        reserve(bytes)
-        return mark
-    }
-
-    private mutating func reserve(_ bytes: Int) {
-        if bytes > capacity - used { flush() }
-        guard bytes > capacity else { return }
-        unsafe buffer.deallocate()
-        capacity = bytes
-        unsafe buffer = .allocate(byteCount: capacity, alignment: 16)
-    }
-
-    /// Where the next record will be.
-    var mark: Mark { Mark(used: used, count: count) }
-
-    /// Takes back all records made after `mark`, between which and now nothing was flushed.
-    mutating func rewind(to mark: Mark) {
-        require(mark.used <= used, "a record was taken back that is in the file already")
-        used = mark.used
-        count = mark.count
-    }
-
-    /// Records a packet for which there is room.
-    mutating func append(
-        unreserved packet: borrowing Packet, timestamp: UInt64, direction: CaptureDirection
-    ) {
-        guard failure == nil else { return }
-        let length = packet.totalCount
-        let recorded = min(length, snapshotLength)
-        let padding = -recorded & 3
-        switch format {
-        case .pcap:
-            put(UInt32(truncatingIfNeeded: timestamp / 1_000_000_000))
-            put(UInt32(truncatingIfNeeded: timestamp % 1_000_000_000))
-            put(UInt32(recorded))
-            put(UInt32(length))
-            putData(of: packet, limit: recorded)
-        case .pcapng:
-            // Enhanced Packet Block, section 4.3 of the draft, with one option: epb_flags.
-            let total = UInt32(32 + recorded + padding + 12)
-            put(UInt32(6))
-            put(total)
-            put(UInt32(0))
-            put(UInt32(truncatingIfNeeded: timestamp >> 32))
-            put(UInt32(truncatingIfNeeded: timestamp))
-            put(UInt32(recorded))
-            put(UInt32(length))
-            putData(of: packet, limit: recorded)
-            for _ in 0..<padding { put(UInt8(0)) }
-            put(UInt16(2))
-            put(UInt16(4))
-            put(direction.rawValue)
-            put(UInt32(0))
-            put(total)
-        }
-        count += 1
-        idle = false
-    }
-
-    /// Puts the first `limit` bytes of a packet.
-    private mutating func putData(of packet: borrowing Packet, limit: Int) {
-        var left = limit
-        packet.forEachSegment { bytes in
-            let count = min(left, bytes.byteCount)
-            put(bytes.extracting(first: count))
-            left -= count
-        }
     }
 }
 
@@ -176,7 +80,9 @@ extension CaptureWriter {
 extension CaptureWriter {
     /// Writes the buffer to the file. Afterwards ``failure`` says whether that worked.
     public mutating func flush() {
-        if failure == nil, let code = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor) {
+        if failure == nil,
+            let code = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor)
+        {
             failure = .writeFailed(path: path, cause: errorText(code))
         }
         used = 0
@@ -188,7 +94,9 @@ extension CaptureWriter {
     public consuming func finish() throws(CaptureError) {
         flush()
         // A file system over a network may tell only here that it could not write.
-        if close(descriptor) != 0, failure == nil { failure = .writeFailed(path: path, cause: errorText(errno)) }
+        if close(descriptor) != 0, failure == nil {
+            failure = .writeFailed(path: path, cause: errorText(errno))
+        }
         descriptor = -1
         if let failure { throw failure }
     }
@@ -210,60 +118,6 @@ extension CaptureWriter {
     mutating func flushWhenIdle() {
         if idle, used > 0 { flush() }
         idle = true
-    }
-
-    private mutating func putFileHeader() {
-        put(UInt32(0xa1b2_3c4d))
-        put(UInt16(2))
-        put(UInt16(4))
-        put(UInt64(0))
-        put(UInt32(snapshotLength))
-        put(Self.linkTypeEthernet)
-    }
-
-    private static var linkTypeEthernet: UInt32 { 1 }
-
-    /// Section Header Block and Interface Description Block, sections 4.1 and 4.2 of the draft.
-    private mutating func putSectionHeader(interface: String) {
-        put(UInt32(0x0a0d_0d0a))
-        put(UInt32(28))
-        put(UInt32(0x1a2b_3c4d))
-        put(UInt16(1))
-        put(UInt16(0))
-        put(UInt64.max)
-        put(UInt32(28))
-
-        let name = Array(interface.utf8.prefix(255))
-        let padding = -name.count & 3
-        let total = UInt32(16 + 4 + name.count + padding + 8 + 4 + 4)
-        put(UInt32(1))
-        put(total)
-        put(Self.linkTypeEthernet)
-        put(UInt32(snapshotLength))
-        put(UInt16(2))  // if_name
-        put(UInt16(name.count))
-        for byte in name { put(byte) }
-        for _ in 0..<padding { put(UInt8(0)) }
-        put(UInt16(9))  // if_tsresol: 10⁻⁹ seconds
-        put(UInt16(1))
-        put(UInt32(9))
-        put(UInt32(0))
-        put(total)
-    }
-
-    private mutating func put(_ value: some FixedWidthInteger & BitwiseCopyable) {
-        // Sound: headers are far smaller than the buffer, and `reserve` made room for a
-        // record.
-        unsafe buffer.storeBytes(of: value, toByteOffset: used, as: type(of: value))
-        used += MemoryLayout.size(ofValue: value)
-    }
-
-    private mutating func put(_ bytes: RawSpan) {
-        unsafe bytes.withUnsafeBytes { source in
-            guard let base = source.baseAddress else { return }
-            unsafe (buffer + used).copyMemory(from: base, byteCount: source.count)
-        }
-        used += bytes.byteCount
     }
 }
 
