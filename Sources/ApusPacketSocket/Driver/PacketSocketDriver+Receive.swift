@@ -20,8 +20,9 @@ extension PacketSocketDriver {
             let length = unsafe Int(truncatingIfNeeded: packet.length) &+ tag
             budget &-= 1
             // Captured less than there was: it did not fit the ring, which fits all that a frame does.
-            if unsafe length > longestReceived || packet.captured < packet.length {
-                counters.drops[.tooLong] &+= 1
+            // A tag goes behind the 12 bytes of the addresses, which no kernel leaves out.
+            if unsafe length > longestReceived || packet.captured < packet.length || length < tag &* 4 {
+                counters.drops[length < tag &* 4 ? .badDescriptor : .tooLong] &+= 1
                 unsafe receiveRing.advance()
                 continue
             }
@@ -59,8 +60,8 @@ extension PacketSocketDriver {
         unsafe header.pointee.port = portNumber
         unsafe header.pointee.queue = queueNumber
         unsafe header.pointee.flags = Self.flags(of: packet.status)
-        // Sound: `receive` has checked that `length` fits the frame behind `dataOffset`, and the
-        // kernel has captured `length - tag` bytes at `data`.
+        // Sound: `receive` has checked that `length` fits the frame behind `dataOffset`, that the kernel has
+        // captured `length - tag` bytes at `data`, and that with a tag `length` is 16 at least.
         let target = unsafe frame.data
         if tag == 0 {
             unsafe _ = memcpy(target, packet.data, length)

@@ -32,7 +32,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case kernel
     /// The kernel refused a descriptor of ours.
     case invalidDescriptor
-    /// A descriptor of the kernel's is not that of a frame it was given to receive into.
+    /// A descriptor of the kernel's is not that of a frame it was given to receive into, or of no packet there can be.
     case badDescriptor
     /// Longer than the frames or than the interface sends.
     case tooLong
