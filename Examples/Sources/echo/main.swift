@@ -1,5 +1,5 @@
 import Apus
-@preconcurrency import Glibc
+import Glibc
 
 // echo INTERFACE          answers the datagrams that come to UDP port 7 of an interface
 // echo IN.pcap OUT.pcap   answers those in a capture file
@@ -19,6 +19,7 @@ do {
         print("usage: echo INTERFACE | echo IN.pcap OUT.pcap")
     }
 } catch {
-    unsafe fputs("echo: \(error)\n", stderr)
+    let sentence = "echo: \(error)\n"
+    unsafe write(STDERR_FILENO, sentence, sentence.utf8.count)
     exit(1)
 }
