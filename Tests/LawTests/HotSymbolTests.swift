@@ -33,6 +33,8 @@ struct HotSymbolTests {
         "FramePoolCore.(destroy in ",
         // The kernel has reported an error of the socket, such as that the interface went away.
         "PacketSocketDriver.(takeSocketError in ",
+        // A packet could not be copied: whether that is for want of a free frame, once a burst.
+        "ApusPorts.Port< where A: ~Swift.Copyable>.canEverCopy(",
         // The kernel has refused a packet: whether the interface's MTU has become smaller.
         "PacketSocketQueue.currentMTU()",
     ]
