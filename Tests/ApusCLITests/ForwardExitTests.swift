@@ -48,6 +48,22 @@ struct ForwardExitTests {
         #expect(file.errors.contains("\(path):2:34: 192.0.2.2 is an address of this host"), "\(file.errors)")
     }
 
+    @Test func `the broadcast address of a network is wrong usage, or a wrong file`() throws {
+        let net = try Pair("broadcast")
+        defer { net.close() }
+        let (options, file, path) = try run(in: net.b, listen: "192.0.2.2:5004", to: "192.0.2.255:5006")
+        #expect(options.code == .exited(64) && file.code == .exited(78))
+        let sentence =
+            "192.0.2.255 is a broadcast address, to which nothing is sent; name one host, or a multicast group"
+        #expect(options.errors == "apus forward: --to: \(sentence)\n")
+        #expect(file.errors.contains("\(path):2:34: \(sentence)\n"), "\(file.errors)")
+        for address in ["192.0.2.255", "255.255.255.255"] {
+            let run = try runApus(in: net.b, ["generate", "vb", "--to", "\(address):5004", "--count", "1"])
+            #expect(run.code == .exited(64))
+            #expect(run.errors.hasPrefix("apus generate: --to: \(address) is a broadcast"), "\(run.errors)")
+        }
+    }
+
     @Test func `the host itself as a destination of generated traffic is wrong usage`() throws {
         let net = try Pair("owngenerate")
         defer { net.close() }

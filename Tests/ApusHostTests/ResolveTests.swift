@@ -90,7 +90,27 @@ struct ResolveTests {
         #expect("\(UnreachableReason.ourselves(address))".contains("\(address) is an address of this host"))
     }
 
-    @Test("groups and broadcasts have Ethernet addresses without asking anybody")
+    @Test("nothing is sent to the broadcast address of a network, nor to that of the link")
+    func broadcast() throws {
+        let pair = try Pair("broadcast")
+        defer { pair.close() }
+        let view = try pair.a.enter { try HostView() }
+        let va = try view.link(named: "va").index
+        for query in [
+            Route.Query(to: "192.0.2.255"), Route.Query(to: "255.255.255.255", by: va),
+        ] {
+            guard case .unreachable(let reason) = try view.resolve(query) else {
+                Issue.record("\(query.destination) can be reached")
+                continue
+            }
+            #expect(
+                "\(reason)"
+                    == "\(query.destination) is a broadcast address, to which nothing is sent; name one host, "
+                    + "or a multicast group")
+        }
+    }
+
+    @Test("groups have Ethernet addresses without asking anybody")
     func groups() throws {
         let pair = try Pair("groups")
         defer { pair.close() }
@@ -104,8 +124,6 @@ struct ResolveTests {
         }
         // The upper nine bits of the group are not in the Ethernet address.
         #expect(try mac("239.129.2.3") == MACAddress("01:00:5e:01:02:03"))
-        #expect(try mac("192.0.2.255") == .broadcast)
-        #expect(try mac("255.255.255.255", by: va) == .broadcast)
         #expect(try mac("ff02::1:2345:6789", by: va) == MACAddress("33:33:23:45:67:89"))
         #expect(try mac("ff0e::42", by: va) == MACAddress("33:33:00:00:00:42"))
         #expect(try view.resolve("ff02::1") == .unreachable(.needsInterface("ff02::1")))

@@ -115,6 +115,33 @@ struct ForwarderNetworkTests {
         try receiver.waitForLine(containing: "got 100 \(isIPv6 ? "2001:db8:2::2" : "10.2.0.2")")
     }
 
+    @Test
+    func `A route that becomes a broadcast makes a destination unreachable, and counts what goes there`()
+        throws
+    {
+        let line = try Line("later")
+        defer { line.lab.close() }
+        try line.relay.run("ip", "route", "add", "203.0.113.0/24", "via", "10.2.0.1")
+        try line.relay.enter {
+            let configuration = Self.configuration(
+                .packet, listen: "10.1.0.2:5004", to: ["203.0.113.255:5006"])
+            let forwarder = try Forwarder(configuration)
+            try line.send(100, to: "10.1.0.2")
+            try Self.attend(forwarder) { forwarder.status().sent >= 3 }
+            try line.relay.run("ip", "address", "add", "203.0.113.1/24", "dev", "far")
+            try line.relay.run("ip", "route", "del", "203.0.113.0/24", "via", "10.2.0.1")
+            try Self.attend(forwarder) { forwarder.status().drops["unreachable"] ?? 0 >= 3 }
+            let reason = forwarder.status().unreachable["203.0.113.255:5006"]
+            #expect(reason?.contains("203.0.113.255 is a broadcast address") == true, "\(reason ?? "")")
+            // A reload refuses it with its place.
+            #expect {
+                try forwarder.reload(configuration)
+            } throws: {
+                "\($0)".contains("203.0.113.255 is a broadcast address")
+            }
+        }
+    }
+
     @Test func `A larger MTU counts from the moment it is set`() throws {
         let line = try Line("mtu")
         defer { line.lab.close() }

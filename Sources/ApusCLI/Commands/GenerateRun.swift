@@ -34,8 +34,11 @@ extension Generate {
         do throws(TrafficRouteError) {
             return try host.nextHop(query, within: patience)
         } catch {
-            if case .unreachable(.ourselves) = error { throw ExitFailure(.usage, "--to: \(error)") }
-            throw ExitFailure(.unavailable, "\(error)")
+            switch error {
+            case .unreachable(.ourselves), .unreachable(.broadcast):
+                throw ExitFailure(.usage, "--to: \(error)")
+            default: throw ExitFailure(.unavailable, "\(error)")
+            }
         }
     }
 

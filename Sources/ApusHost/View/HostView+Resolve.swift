@@ -47,7 +47,13 @@ extension HostView {
         case .success(let found): route = found
         case .failure(let reason): return .unreachable(reason)
         }
-        guard route.kind != .local else { return .unreachable(.ourselves(query.destination)) }
+        switch route.kind {
+        case .local: return .unreachable(.ourselves(query.destination))
+        // All that is sent comes from streams and tools that have one receiver or a group, and a network full of
+        // hosts that answer is what an attacker would want.
+        case .broadcast: return .unreachable(.broadcast(query.destination))
+        case .unicast, .multicast: break
+        }
 
         let egress: Egress
         switch self.egress(of: route.interface) {
@@ -121,7 +127,6 @@ extension HostView {
     private func target(
         of route: Route, _ destination: IPAddress, on link: Link
     ) throws(HostError) -> Target {
-        if route.kind == .broadcast { return Target(macAddress: .broadcast) }
         if destination.isMulticast { return Target(macAddress: MACAddress(multicast: destination)) }
         let key = Neighbor.Key(interface: link.index, address: route.gateway ?? destination)
         if let neighbor = try neighbor(key) {

@@ -17,7 +17,7 @@ public struct NextHop: Hashable, Sendable {
     /// The largest IP packet to this destination, in bytes.
     public let mtu: Int
     /// The gateway, or the destination itself where it is on the link, on the interface that the route
-    /// names (the VLAN interface, if there is one); nil for groups and broadcasts, which need none.
+    /// names (the VLAN interface, if there is one); nil for groups, which need none.
     public let neighbor: Neighbor.Key?
     /// The age of what `destinationMAC` is taken from, as the kernel names it; nil without a neighbor.
     public let neighborState: Neighbor.State?
@@ -43,6 +43,8 @@ public enum Resolution: Hashable, Sendable {
 public enum UnreachableReason: Hashable, Sendable {
     /// It is an address of this host.
     case ourselves(IPAddress)
+    /// It means all hosts of a network.
+    case broadcast(IPAddress)
     /// There is no route.
     case noRoute(IPAddress)
     /// A route of type prohibit, unreachable or blackhole covers it.
@@ -69,6 +71,8 @@ extension UnreachableReason: CustomStringConvertible {
         switch self {
         case .ourselves(let address):
             "\(address) is an address of this host itself; packets to it would come back: name another host"
+        case .broadcast(let address):
+            "\(address) is a broadcast address, to which nothing is sent; name one host, or a multicast group"
         case .noRoute(let address): "there is no route to \(address); add one with `ip route add`"
         case .refusedByRoute(let address):
             "a route on this host refuses packets to \(address); `ip route get \(address)` shows which"
