@@ -9,8 +9,10 @@ import Testing
             #expect(run.code == 0 && run.errors == "")
             #expect(run.output.wholeMatch(of: /apus [0-9]+\.[0-9]+\.[0-9]+\n/) != nil, "\(run.output)")
         }
-        let json = try apus("version", "--json").output
-        #expect(json.wholeMatch(of: /{"name":"apus","version":"[0-9.]+"}\n/) != nil, "\(json)")
+        for words in [["version", "--json"], ["--version", "--json"], ["--json", "-V"]] {
+            let json = try shell("apus \(words.joined(separator: " "))").output
+            #expect(json.wholeMatch(of: /{"name":"apus","version":"[0-9.]+"}\n/) != nil, "\(json)")
+        }
     }
 
     @Test func `help goes to standard output, and complaints to standard error`() throws {

@@ -10,7 +10,7 @@ extension Command {
                 + "RTP and UDP streams with them."
         ],
         usage: ["COMMAND [options]", "help COMMAND"],
-        options: [Version.option],
+        options: [Version.option, Version.json],
         examples: [
             Example(
                 purpose: "Relay a camera's stream to a receiver",

@@ -6,27 +6,26 @@ enum Version {
     static let number = "0.1.0"
 
     static let option = Option(long: "version", short: "V", help: "Print the version.")
-    private static let json = Option(long: "json", help: "Print an object, for programs.")
+    static let json = Option(long: "json", help: "Print the version as an object, for programs.")
 
     static let command = Command(
         name: "version",
         summary: "print the version",
         options: [json],
         examples: [Example(purpose: "Read the version in a script", line: "apus version --json")],
-        run: { invocation in
-            if invocation.has(json) {
-                invocation.output.json(["name": "apus", "version": number], spread: false)
-            } else {
-                invocation.output.line("apus \(number)")
-            }
-        })
+        run: { invocation in show(invocation) })
+
+    private static func show(_ invocation: Invocation) {
+        if invocation.has(json) {
+            invocation.output.json(["name": "apus", "version": number], spread: false)
+        } else {
+            invocation.output.line("apus \(number)")
+        }
+    }
 
     /// What `apus` does without a command.
     @Sendable static func runRoot(_ invocation: Invocation) throws(ExitFailure) {
-        if invocation.has(option) {
-            invocation.output.line("apus \(number)")
-            return
-        }
+        if invocation.has(option) { return show(invocation) }
         throw ExitFailure(
             .usage,
             "a command is missing; there are: "

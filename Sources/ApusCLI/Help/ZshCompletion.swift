@@ -41,7 +41,8 @@ private func zshFunction(_ path: [String], _ command: Command, _ root: Command) 
         \(function)() {
             local curcontext="$curcontext" state line
             local -a commands
-            _arguments -C -S \\
+            # what stands behind the command is the command's, also an option that both have
+            _arguments -C -S -A '-*' \\
                 \(specifications.joined(separator: " \\\n        "))
             case $state in
                 command)
