@@ -76,6 +76,13 @@ import Testing
             "apus forward: --control: expected an absolute path, such as \"/run/apus/control.sock\", found \"run.sock\"\n"
         ),
         (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 --metrics 9469",
+            "apus forward: --metrics: expected \"address:port\", such as \"127.0.0.1:9469\", found \"9469\"; did you mean \"127.0.0.1:9469\"?\n"
+        ),
+        (
+            "--json", "apus: a command is missing; there are: "
+        ),
+        (
             "forward -l 192.0.2.1:5004 -t 192.0.2.1:5004",
             "apus forward: --to: stream \"192.0.2.1:5004\" sends to 192.0.2.1:5004, where it listens itself"
         ),

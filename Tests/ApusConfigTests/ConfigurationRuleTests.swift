@@ -17,11 +17,23 @@ import Testing
         ),
         (
             "listen: '192.0.2.1:70000'",
-            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "192.0.2.1:70000""#
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "192.0.2.1:70000"; ports end at 65535"#
         ),
         (
             "listen: 'camera.example:5004'",
-            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "camera.example:5004""#
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "camera.example:5004"; names are not looked up, so write the address"#
+        ),
+        (
+            "listen: '010.0.2.1:5004'",
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "010.0.2.1:5004"; no number of an address begins with 0"#
+        ),
+        (
+            "listen: '5004'",
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "5004""#
+        ),
+        (
+            "listen: '[2001:db8::1]:65536'",
+            #"2:11: expected "address:port", such as "192.0.2.1:5004", found "[2001:db8::1]:65536"; ports end at 65535"#
         ),
         (
             "listen: '2001:db8::1:5004'",

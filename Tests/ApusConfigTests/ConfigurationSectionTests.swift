@@ -240,7 +240,7 @@ import Testing
                 "4:46: expected \"address:port\", such as \"192.0.2.1:5004\", found 7",
                 "4:68: \"name\" is there twice",
                 "4:7: the first \"name\" is here",
-                "6:22: expected \"address:port\", such as \"192.0.2.1:5004\", found 9469",
+                "6:22: expected \"address:port\", such as \"127.0.0.1:9469\", found 9469; did you mean \"127.0.0.1:9469\"?",
                 "7:3: unknown key \"stats\"; known here: defaults, interfaces, streams, control, metrics, workers, limits",
             ])
     }

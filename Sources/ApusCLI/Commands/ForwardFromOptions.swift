@@ -1,4 +1,5 @@
 import Apus
+import ApusConfig
 
 extension Forward {
     /// A configuration of one stream, from the options.
@@ -11,8 +12,8 @@ extension Forward {
             control: invocation.text(control).map {
                 ControlConfiguration(socket: $0, map: options(["socket": control]))
             },
-            metrics: try invocation.value(metrics, as: Endpoint.self).map {
-                MetricsConfiguration(listen: $0, map: options(["listen": metrics]))
+            metrics: try invocation.value(metrics, as: MetricsPlace.self).map {
+                MetricsConfiguration(listen: $0.endpoint, map: options(["listen": metrics]))
             },
             workers: try workerConfiguration(invocation))
         do {

@@ -136,7 +136,7 @@ extension ControlConfiguration {
 extension MetricsConfiguration {
     fileprivate static func read(_ reader: inout ObjectReader) -> MetricsConfiguration {
         var result = MetricsConfiguration()
-        reader.read("listen", into: &result.listen)
+        if let place = reader.optional("listen", as: MetricsPlace.self) { result.listen = place.endpoint }
         result.map = reader.map
         return result
     }

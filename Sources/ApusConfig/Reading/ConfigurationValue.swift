@@ -81,10 +81,32 @@ extension Endpoint: ConfigurationValue {
                 expected: expectation, found: value, hint: "one address and port, and no list of them")
         }
         let looksLikeIPv6 = !text.contains("[") && text.utf8.count { $0 == UInt8(ascii: ":") } > 1
-        guard looksLikeIPv6 else { throw ValueRefusal(expected: expectation, found: value) }
+        guard looksLikeIPv6 else {
+            throw ValueRefusal(expected: expectation, found: value, hint: hint(for: text))
+        }
         throw ValueRefusal(
             expected: "\"[address]:port\", such as \"[2001:db8::7]:5004\"", found: value,
             hint: "an IPv6 address stands in brackets")
+    }
+
+    /// What is wrong with a text that has one address and one port, or nearly so.
+    private static func hint(for text: String) -> String? {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let (host, port) = (text[..<colon], text[text.index(after: colon)...])
+        let isNumber = !port.isEmpty && port.allSatisfy { $0.isASCII && $0.isNumber }
+        guard isNumber else { return nil }
+        if UInt16(port) == nil { return Endpoint("\(host):1") == nil ? nil : "ports end at 65535" }
+        let isName = host.allSatisfy { $0.isLetter || $0.isNumber || $0 == "." || $0 == "-" || $0 == "_" }
+        if isName, host.contains(where: \.isLetter) {
+            return "names are not looked up, so write the address"
+        }
+        let numbers = host.split(separator: ".", omittingEmptySubsequences: false)
+        let plain = numbers.map { number in
+            let rest = number.drop { $0 == "0" }
+            return rest.isEmpty && !number.isEmpty ? "0" : String(rest)
+        }
+        guard Endpoint("\(plain.joined(separator: ".")):\(port)") != nil else { return nil }
+        return "no number of an address begins with 0"
     }
 
     /// What to say to `[fe80::1%eth0]:5004` (RFC 4007 section 11): the interface has a place of its own.
