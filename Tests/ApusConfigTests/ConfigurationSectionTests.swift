@@ -126,7 +126,7 @@ import Testing
         ("workers: { cpus: ['1'] }", "2:19: expected a whole number, found \"1\""),
         (
             "workers: { count: 3, cpus: [1] }",
-            "2:19: 3 workers and 1 cores: name a core for each worker, or leave one of the two out|2:28: the cores are named here"
+            "2:19: 3 workers and 1 core: name a core for each worker, or leave one of the two out|2:28: the cores are named here"
         ),
         ("workers: { spin: -1 }", "2:18: expected microseconds from 0 to 1000000, found -1"),
         ("workers: { sleep: 2e6 }", "2:19: expected microseconds from 0 to 1000000, found 2000000"),

@@ -133,6 +133,7 @@ struct FilterTests {
         let feature = try #require(port.grant.lesser.first)
         #expect(feature.name == "filter")
         #expect(feature.requested == "UDP to 2048 ports")
+        #expect("\(PacketSocketFilter.udpPorts([7, 7]))" == "UDP to 1 port")
         #expect(feature.granted == "all UDP")
         #expect(feature.reason?.contains("4096 instructions") == true)
         let udp = [

@@ -159,7 +159,8 @@ extension WorkerConfiguration {
         }
         if let count, !cpus.isEmpty, count != cpus.count {
             report.add(
-                "\(count) workers and \(cpus.count) cores: name a core for each worker, or leave one of the two out",
+                "\(count) worker\(count == 1 ? "" : "s") and \(cpus.count) core\(cpus.count == 1 ? "" : "s"): "
+                    + "name a core for each worker, or leave one of the two out",
                 at: map["count"], notes: [.init("the cores are named here", at: map["cpus"])])
         }
     }

@@ -24,7 +24,7 @@ extension PacketSocketFilter: CustomStringConvertible {
     public var description: String {
         switch self {
         case .everything: "everything"
-        case .udpPorts(let ports): "UDP to \(Set(ports).count) ports"
+        case .udpPorts(let ports): "UDP to \(Set(ports).count) port\(Set(ports).count == 1 ? "" : "s")"
         case .allUDP: "all UDP"
         case .nothing: "nothing"
         }
