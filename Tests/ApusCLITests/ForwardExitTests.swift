@@ -64,6 +64,19 @@ struct ForwardExitTests {
         }
     }
 
+    @Test func `a file that may not be read is not permitted: 77`() throws {
+        let net = try Pair("unreadable")
+        defer { net.close() }
+        let file = try ScratchFile("{}", suffix: "json5")
+        unsafe chmod(file.path, 0)
+        let run = try runApus(in: net.b, ["forward", "-c", file.path], prefix: unprivileged)
+        #expect(run.code == .exited(77))
+        #expect(
+            run.errors.hasPrefix(
+                "apus forward: cannot read the configuration \"\(file.path)\": Permission denied; "),
+            "\(run.errors)")
+    }
+
     @Test func `the host itself as a destination of generated traffic is wrong usage`() throws {
         let net = try Pair("owngenerate")
         defer { net.close() }

@@ -64,10 +64,11 @@ import Testing
                       such as one to the host itself.
                   66  There is no such interface or file.
                   69  The host cannot do what was asked, or not now, as when
-                      a port is in use; the message says what is in the way
-                      and how to mend it.
-                  77  Not permitted; the message names the capability that
-                      is missing.
+                      a port is in use or it has fewer queues; or nobody
+                      reads the output any more. The message says what is in
+                      the way and how to mend it.
+                  77  Not permitted; the message names the capability or
+                      permission that is missing.
                   78  The configuration file is wrong, or makes no sense on
                       this host; the message says where, as
                       file:line:column, and what was meant.

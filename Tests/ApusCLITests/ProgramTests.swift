@@ -150,6 +150,15 @@ import Testing
         )
     }
 
+    @Test func `a folder is no configuration, and it is said what to do`() throws {
+        let run = try apus("forward", "--config", "/tmp")
+        #expect(run.code == 66)
+        #expect(
+            run.errors
+                == "apus forward: cannot read the configuration \"/tmp\": it is a folder; name the file in it\n"
+        )
+    }
+
     @Test func `what is no control socket is said to be none`() throws {
         for path in ["/", "/etc/passwd"] {
             let run = try apus("control", path, "status")

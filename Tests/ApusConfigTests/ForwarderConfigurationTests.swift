@@ -122,7 +122,7 @@ func complaint(aboutForwarder text: String) -> String {
                 == "cannot read the configuration \"/nonexistent/forward.json5\": No such file or directory"
         }
         #expect { try ForwarderConfiguration(file: "/") } throws: {
-            "\($0)" == "cannot read the configuration \"/\": Is a directory"
+            "\($0)" == "cannot read the configuration \"/\": it is a folder; name the file in it"
         }
         #expect { try ForwarderConfiguration(file: "/dev/zero") } throws: {
             "\($0)".hasPrefix(

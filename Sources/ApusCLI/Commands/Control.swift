@@ -1,5 +1,6 @@
 import Apus
 import ApusConfig
+import ApusRuntime
 import FoundationEssentials
 
 /// `apus control`: asks and steers a running forwarder by its control socket.
@@ -53,8 +54,9 @@ enum Control {
             for line in answer.lines { invocation.output.line(line) }
         }
         guard answer.ok else {
+            let kind = answer.kind.flatMap(FailureKind.init) ?? .unavailable
             throw ExitFailure(
-                .unavailable, answer.error ?? "the forwarder does not do it, and does not say why")
+                ExitCode(kind), answer.error ?? "the forwarder does not do it, and does not say why")
         }
     }
 }
@@ -63,6 +65,8 @@ enum Control {
 private struct ControlReply: Decodable {
     var ok: Bool
     var error: String?
+    /// The name of a ``FailureKind``, where the error has one.
+    var kind: String?
     var status: ForwarderStatus?
     /// Streams in the configuration that was taken up.
     var streams: Int?

@@ -1,4 +1,5 @@
 import Apus
+import ApusRuntime
 
 /// `apus forward`: builds the configuration from a file or from options, checks it, and runs it.
 enum Forward {
@@ -82,10 +83,8 @@ enum Forward {
         do throws(ConfigurationFileError) {
             return try ForwarderConfiguration(file: file)
         } catch {
-            switch error {
-            case .unreadable: throw ExitFailure(.noInput, "\(error)")
-            case .invalid(let errors): throw ExitFailure(errors)
-            }
+            if case .invalid(let errors) = error { throw ExitFailure(errors) }
+            throw ExitFailure(ExitCode(FailureKind(of: error)), "\(error)")
         }
     }
 

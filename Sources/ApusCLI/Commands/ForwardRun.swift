@@ -1,4 +1,5 @@
 import Apus
+import ApusRuntime
 
 /// Runs the forwarder until it is told to stop, and says on standard error what was granted, what happens
 /// and what came of it.
@@ -46,26 +47,18 @@ func runForwarder(
 
 extension ExitFailure {
     init(_ error: ServiceError) {
-        switch error {
-        case .configuration(let errors): self.init(errors)
-        case .notPermitted: self.init(.notPermitted, "\(error)")
-        default: self.init(.unavailable, "\(error)")
+        if case .configuration(let errors) = error {
+            self.init(errors)
+        } else {
+            self.init(ExitCode(FailureKind(of: error)), "\(error)")
         }
     }
 
     init(_ error: ForwarderError) {
-        switch error {
-        case .configuration(let errors): self.init(errors)
-        case .notPermitted: self.init(.notPermitted, "\(error)")
-        case .packetSocket(.notPermitted), .host(.missingCapabilities): self.init(.notPermitted, "\(error)")
-        case .packetSocket(.noSuchInterface), .host(.noSuchInterface): self.init(.noInput, "\(error)")
-        case .xdp(let inner):
-            switch inner.cause {
-            case .notPermitted: self.init(.notPermitted, "\(error)")
-            case .noSuchInterface: self.init(.noInput, "\(error)")
-            default: self.init(.unavailable, "\(error)")
-            }
-        default: self.init(.unavailable, "\(error)")
+        if case .configuration(let errors) = error {
+            self.init(errors)
+        } else {
+            self.init(ExitCode(FailureKind(of: error)), "\(error)")
         }
     }
 }

@@ -1,4 +1,5 @@
 import Apus
+import ApusRuntime
 
 /// The exit codes of `apus`, from sysexits.h.
 enum ExitCode: Int32, CaseIterable {
@@ -18,13 +19,26 @@ enum ExitCode: Int32, CaseIterable {
                 + "such as one to the host itself."
         case .noInput: "There is no such interface or file."
         case .unavailable:
-            "The host cannot do what was asked, or not now, as when a port is in use; the message says what is in "
-                + "the way and how to mend it."
-        case .notPermitted: "Not permitted; the message names the capability that is missing."
+            "The host cannot do what was asked, or not now, as when a port is in use or it has fewer queues; or "
+                + "nobody reads the output any more. The message says what is in the way and how to mend it."
+        case .notPermitted: "Not permitted; the message names the capability or permission that is missing."
         case .configuration:
             "The configuration file is wrong, or makes no sense on this host; the message says where, as "
                 + "file:line:column, and what was meant."
         }
+    }
+}
+
+extension ExitCode {
+    /// What a command ends with when this is in the way.
+    init(_ kind: FailureKind) {
+        self =
+            switch kind {
+            case .configuration: .configuration
+            case .missing: .noInput
+            case .notPermitted: .notPermitted
+            case .unavailable: .unavailable
+            }
     }
 }
 

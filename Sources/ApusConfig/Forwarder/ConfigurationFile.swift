@@ -2,16 +2,27 @@ import Glibc
 
 /// Why a configuration cannot be had from a file.
 public enum ConfigurationFileError: Error, Sendable, CustomStringConvertible {
-    /// The file cannot be read; the reason is the system's.
-    case unreadable(file: String, reason: String)
+    /// The file cannot be read; the `errno` says why.
+    case unreadable(file: String, code: Int32)
     /// It was read, and something is wrong with it.
     case invalid(ConfigurationErrors)
 
     /// What is wrong, and where.
     public var description: String {
         switch self {
-        case .unreadable(let file, let reason): "cannot read the configuration \(file.quoted): \(reason)"
+        case .unreadable(let file, let code):
+            "cannot read the configuration \(file.quoted): \(Self.reason(code))"
         case .invalid(let errors): errors.description
+        }
+    }
+
+    /// The reason, and the way out where it does not go without saying.
+    private static func reason(_ code: Int32) -> String {
+        switch code {
+        case EISDIR: "it is a folder; name the file in it"
+        case EACCES, EPERM:
+            "\(systemMessage(code)); give the user who runs this the right to read it, and to enter its folder"
+        default: systemMessage(code)
         }
     }
 }
@@ -34,7 +45,7 @@ extension ConfigurationSource {
     init(file: String, limit: Int) throws(ConfigurationFileError) {
         let isInput = file == "-"
         let descriptor = isInput ? STDIN_FILENO : unsafe open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(file: file, reason: systemMessage(errno)) }
+        guard descriptor >= 0 else { throw .unreadable(file: file, code: errno) }
         defer { if !isInput { close(descriptor) } }
         var bytes: [UInt8] = []
         var failure: Int32 = 0
@@ -51,7 +62,7 @@ extension ConfigurationSource {
             bytes += part
         }
         let name = isInput ? "standard input" : file
-        guard failure == 0 else { throw .unreadable(file: name, reason: systemMessage(failure)) }
+        guard failure == 0 else { throw .unreadable(file: name, code: failure) }
         self.init(name: name, bytes: bytes)
     }
 }

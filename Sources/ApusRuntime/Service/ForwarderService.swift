@@ -179,7 +179,7 @@ public final class ForwarderService {
             onEvent(.reloaded(configuration))
             for warning in forwarder.warnings { onEvent(.warning(warning)) }
         } catch {
-            control?.answerWaiting(.failed("\(error)"))
+            control?.answerWaiting(.failed("\(error)", FailureKind(of: error)))
             onEvent(.reloadFailed("\(error)"))
         }
         notifier.ready(summary)

@@ -1,5 +1,5 @@
 /// What can be asked on the control socket, one word a line.
-enum ControlCommand: String, CaseIterable, Sendable {
+package enum ControlCommand: String, CaseIterable, Sendable {
     case status
     case reload
     case stop
@@ -20,8 +20,8 @@ enum ControlCommand: String, CaseIterable, Sendable {
 enum ControlAnswer {
     /// Done: `{"ok":true}`, with what else there is to say.
     case done([String: UInt64] = [:])
-    /// Not done, and why.
-    case failed(String)
+    /// Not done, and why; the kind where it has one.
+    case failed(String, FailureKind? = nil)
     /// The figures.
     case status(StatusSnapshot)
     /// It will come: see ``ControlSocket/answerWaiting(_:)``.
@@ -37,9 +37,10 @@ enum ControlAnswer {
             writer.openObject()
             writer.add("ok", true)
             for (key, value) in facts.sorted(by: { $0.key < $1.key }) { writer.add(key, value) }
-        case .failed(let reason):
+        case .failed(let reason, let kind):
             writer.openObject()
             writer.add("ok", false)
+            if let kind { writer.add("kind", kind.rawValue) }
             writer.add("error", reason)
         }
         writer.closeObject()
