@@ -74,4 +74,37 @@ struct ControlLabTests {
         #expect(try served.control("reload").code == .exited(0))
     }
 
+    @Test func `help is what the forwarder can be asked`() throws {
+        let served = try Served("orders")
+        let run = try served.control("help")
+        #expect(run.code == .exited(0))
+        #expect(
+            run.output == """
+                status  the figures so far
+                reload  read the configuration again
+                stop    end with a summary
+                help    this list
+
+                """)
+        #expect(try object(try served.control("help", "--json").output)["ok"] as? Bool == true)
+    }
+
+    @Test func `a forwarder that is stopped is not waited for without end`() throws {
+        let served = try Served("stopped")
+        served.running.send(SIGSTOP)
+        defer { served.running.send(SIGCONT) }
+        let start = ContinuousClock.now
+        let asked = try served.net.b.start([apusPath, "control", served.socket, "status"])
+        #expect(asked.waitForExit(within: .seconds(20)) == .exited(69))
+        #expect(ContinuousClock.now - start >= .seconds(4))
+        let pid = served.running.pid
+        // A path so long is shown cut.
+        #expect(
+            asked.errors.hasPrefix("apus control: the forwarder at \"\(served.folder)")
+                && asked.errors.hasSuffix(
+                    " does not answer\nSee whether process \(pid) is stopped or hangs: ps -o stat=,wchan= -p \(pid)\n"
+                ),
+            "\(asked.errors)")
+        asked.kill()
+    }
 }

@@ -7,7 +7,7 @@ import FoundationEssentials
 enum Control {
     private static let json = Option(
         long: "json", help: "Print what the forwarder answers, an object on a line.")
-    private static let words = ["status", "reload", "stop"]
+    private static let words = ControlCommand.allCases.map(\.rawValue)
 
     static let command = Command(
         name: "control",
@@ -15,12 +15,14 @@ enum Control {
         discussion: [
             "The forwarder listens at the socket that its configuration names, or --control of apus forward. "
                 + "\"status\" prints the figures so far, \"reload\" has it read its configuration again and tells "
-                + "what came of it, \"stop\" ends it and returns when it has ended."
+                + "what came of it, \"stop\" ends it and returns when it has ended, \"help\" lists what it can be asked.",
+            "A reload that is refused ends with the code that a start with that file would end with. A forwarder that "
+                + "does not answer, as it is stopped or hangs, is waited for 5 seconds, for a reload or a stop 60.",
         ],
         options: [json],
         arguments: [
             Argument(name: "SOCKET", help: "The path of the control socket.", completion: .file),
-            Argument(name: "COMMAND", help: "What to do: status, reload or stop.", completion: .words(words)),
+            Argument(name: "COMMAND", help: "What to do: \(alternatives(words)).", completion: .words(words)),
         ],
         examples: [
             Example(
@@ -42,12 +44,12 @@ enum Control {
                 "unknown command \(word.quoted); \(near ?? "there are: " + words.joined(separator: ", "))")
         }
         let connection = try ControlConnection(path)
-        let line = try connection.ask(word)
+        let line = try connection.ask(word, within: word == "reload" || word == "stop" ? 60 : 5)
         guard let answer = ControlReply(line) else {
             throw ExitFailure(
                 .unavailable, "what serves \(path.quoted) is no forwarder: it answered \(line.quoted)")
         }
-        if word == "stop", answer.ok { connection.waitForEnd() }
+        if word == "stop", answer.ok { try connection.waitForEnd() }
         if invocation.has(json) {
             invocation.output.line(line)
         } else if answer.ok {
@@ -70,6 +72,8 @@ private struct ControlReply: Decodable {
     var status: ForwarderStatus?
     /// Streams in the configuration that was taken up.
     var streams: Int?
+    /// What can be asked, and what it does.
+    var commands: [String: String]?
 
     init?(_ line: String) {
         guard let reply = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else { return nil }
@@ -82,6 +86,8 @@ private struct ControlReply: Decodable {
         if let streams {
             return ["the configuration is in force: \(Units.count(streams)) stream\(streams == 1 ? "" : "s")"]
         }
-        return []
+        let names = ControlCommand.allCases.map(\.rawValue).filter { commands?[$0] != nil }
+        let width = names.map(\.count).max() ?? 0
+        return names.map { "\(padded($0, to: width))  \(commands?[$0] ?? "")".printable }
     }
 }

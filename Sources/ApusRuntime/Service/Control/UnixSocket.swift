@@ -3,12 +3,12 @@ import CLinux
 import Glibc
 
 /// The process at the other end of a UNIX socket, as it was when it connected.
-struct PeerCredentials: Equatable, Sendable {
-    var process: Int32
-    var user: UInt32
+package struct PeerCredentials: Equatable, Sendable {
+    package var process: Int32
+    package var user: UInt32
 
     /// Nil if the socket has no other end.
-    init?(of descriptor: Int32) {
+    package init?(of descriptor: Int32) {
         var (process, user): (pid_t, uid_t) = (0, 0)
         // Sound: both numbers are written before the call returns.
         guard unsafe apus_peer_credentials(descriptor, &process, &user) == 0 else { return nil }
