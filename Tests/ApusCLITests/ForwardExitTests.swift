@@ -64,6 +64,31 @@ struct ForwardExitTests {
         }
     }
 
+    @Test(arguments: [
+        ("--queues 4", "defaults: { queues: 4 }", "--queues", "vb has 1 receive queue, and 4 are asked for"),
+        ("--cpu 99", "workers: { cpus: [99] }", "--cpu", "this process can't run on core 99"),
+    ])
+    func `what the host has too little of is no wrong usage: 69, with the option or the place`(
+        words: String, section: String, option: String, sentence: String
+    ) throws {
+        let net = try Pair("little")
+        defer { net.close() }
+        let stream = ["-l", "192.0.2.2:5004", "-t", "192.0.2.1:5004"]
+        let options = try runApus(
+            in: net.b, ["forward"] + stream + words.split(separator: " ").map(String.init))
+        #expect(options.code == .exited(69))
+        #expect(options.errors.hasPrefix("apus forward: \(option): \(sentence)"), "\(options.errors)")
+        let text = "{ \(section), streams: [{ listen: '192.0.2.2:5004', to: ['192.0.2.1:5004'] }] }"
+        let file = try ScratchFile(text, suffix: "json5")
+        let run = try runApus(in: net.b, ["forward", "-c", file.path])
+        #expect(run.code == .exited(69))
+        #expect(run.errors.hasPrefix("apus forward: \(file.path):1:"), "\(run.errors)")
+        // Beside what is wrong itself, all is told at once.
+        let both = try ScratchFile(text.replacing("192.0.2.1:", with: "192.0.2.255:"), suffix: "json5")
+        let wrong = try runApus(in: net.b, ["forward", "-c", both.path])
+        #expect(wrong.code == .exited(78) && wrong.errors.contains("has 2 errors"), "\(wrong.errors)")
+    }
+
     @Test func `a file that may not be read is not permitted: 77`() throws {
         let net = try Pair("unreadable")
         defer { net.close() }

@@ -71,7 +71,7 @@ struct UpperInterfaceTests {
             let own = MACAddress(Self.mac)!
             let (theirs, listen) = (try #require(near.macAddress), "0.0.0.0:5004")
             #expect(try check(listen, theirs, interface: "v7") == ["near", "far"])
-            let error = try #require(throws: ConfigurationErrors.self) {
+            let error = try #require(throws: ForwarderError.self) {
                 _ = try check(listen, own, interface: "v7")
             }
             #expect(

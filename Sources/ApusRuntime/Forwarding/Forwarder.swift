@@ -75,10 +75,8 @@ public final class Forwarder {
             guard let name = stream.interface, case .option = stream.map["interface"] else { continue }
             _ = try ForwarderError.lift { () throws(HostError) in try host.link(named: name) }
         }
-        return try ForwarderError.lift { () throws(ConfigurationErrors) in
-            try configuration.validate()
-            return try HostCheck.interfaces(for: configuration, on: host)
-        }
+        try ForwarderError.lift { () throws(ConfigurationErrors) in try configuration.validate() }
+        return try HostCheck.interfaces(for: configuration, on: host)
     }
 
     /// What each port was granted.

@@ -6,11 +6,15 @@ import CLinux
 
 /// What the ports and the workers ask of the host.
 extension HostCheck {
-    /// Notes what the interfaces and the workers can't be given, before any of it is asked for.
+    /// Notes what no port can have, before any is opened.
     func checkPorts(_ names: [String]) {
-        checkQueues(names)
         checkFrames(names)
         checkSharedFrames(names)
+    }
+
+    /// Notes what this host has too little of: queues and cores.
+    func checkMeans(_ names: [String]) {
+        checkQueues(names)
         for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() where !apus_may_run_on(Int32(cpu))
         {
             report.add(

@@ -11,16 +11,23 @@ struct HostCheck {
     /// The interfaces to open, those beneath VLAN interfaces in their place.
     ///
     /// Throws all that is wrong: an interface that is missing, a listening address that is not the host's, a VLAN
-    /// interface to listen on with a link-layer address of its own, a destination that is the host itself or can't be
-    /// reached by any route.
+    /// interface to listen on with a link-layer address of its own, a destination that is the host itself, a broadcast
+    /// address, or can't be reached by any route. What is right, and has too little of something on this host, such as
+    /// queues or cores, is ``ForwarderError/unavailable(_:)``, unless something is wrong too.
     static func interfaces(
         for configuration: ForwarderConfiguration, on host: HostView
-    ) throws(ConfigurationErrors) -> NeededInterfaces {
+    ) throws(ForwarderError) -> NeededInterfaces {
         let check = HostCheck(
             configuration: configuration, host: host, report: ConfigurationReport(on: configuration.source))
         let needed = check.interfaces()
         check.checkPorts(needed.names)
-        try check.report.check()
+        let isRight = check.report.isEmpty
+        check.checkMeans(needed.names)
+        do throws(ConfigurationErrors) {
+            try check.report.check()
+        } catch {
+            throw isRight ? .unavailable(error) : .configuration(error)
+        }
         return needed
     }
 
