@@ -142,6 +142,45 @@ struct ForwarderNetworkTests {
         }
     }
 
+    @Test func `A reload that needs another interface says which stream does, and where that is written`()
+        throws
+    {
+        let line = try Line("place")
+        defer { line.lab.close() }
+        try line.relay.enter {
+            func configuration(_ more: String) throws -> ForwarderConfiguration {
+                try ForwarderConfiguration(
+                    parsing: ConfigurationSource(
+                        name: "x.json5",
+                        text: """
+                            {
+                              defaults: { backend: "packet" },
+                              streams: [
+                                { name: "a", listen: "10.1.0.2:5004", to: ["10.1.0.1:5006"] },
+                                \(more)
+                              ],
+                            }
+                            """))
+            }
+            let forwarder = try Forwarder(try configuration(""))
+            #expect(forwarder.grants.map(\.interface) == ["near"])
+            let refusal = #expect(throws: ForwarderError.self) {
+                try forwarder.reload(
+                    configuration(#"{ name: "b", listen: "10.1.0.2:5008", to: ["10.2.0.1:5006"] },"#))
+            }
+            #expect(
+                "\(refusal as Any)".contains(
+                    "x.json5:5:48: the stream \"b\" needs the interface far, which is not open; opening one needs a restart"
+                ), "\(refusal as Any)")
+            var other = try configuration("")
+            other.workers.spin = 7
+            #expect { try forwarder.reload(other) } throws: {
+                "\($0)".hasPrefix("x.json5")
+                    || "\($0)" == "the settings of the workers changed; that needs a restart"
+            }
+        }
+    }
+
     @Test func `A larger MTU counts from the moment it is set`() throws {
         let line = try Line("mtu")
         defer { line.lab.close() }

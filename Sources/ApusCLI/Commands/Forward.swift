@@ -10,7 +10,8 @@ enum Forward {
             "Packets that arrive at the listening address go out again from this host to each "
                 + "destination. The interface, the next hops and their link-layer addresses come from the kernel. "
                 + "\"ready\" on standard error says that packets flow. SIGHUP reads the file again, without losing a "
-                + "packet of streams that stay; SIGTERM and SIGINT stop it with a summary.",
+                + "packet of streams that stay; what would open another interface, or change the settings of ports, "
+                + "workers or limits, is refused, as that takes a restart. SIGTERM and SIGINT stop it with a summary.",
             "What is sent comes from the listening address and port, by whatever interface the route has. Where the "
                 + "destination has the other IP version, or the listening address is any or a group, it comes from the "
                 + "address that the kernel takes on the outgoing interface. A router that checks sources (uRPF) must "

@@ -135,8 +135,9 @@ public final class Forwarder {
                     "what comes in by \(name), which was not there at the start, is not received before a restart",
                     at: .unknown))
         }
-        if let reason = interfaces.reasonToRestart(needed.names, old: configuration, new: new) {
-            throw .needsRestart(reason)
+        if let obstacle = interfaces.reasonToRestart(needed, old: configuration, new: new) {
+            throw .unavailable(
+                ConfigurationErrors(new.error(obstacle.reason, at: obstacle.place)))
         }
         // On copies, so that the old ones go on when a later step fails.
         var (directory, guards) = (directory, guards)

@@ -220,18 +220,29 @@ final class OpenInterfaces {
         }
     }
 
-    /// Why a new configuration can't be taken up while running; `nil` when it can.
+    /// Why a new configuration can't be taken up while running, and where that is written; `nil` when it can.
     func reasonToRestart(
-        _ names: [String], old: ForwarderConfiguration, new: ForwarderConfiguration
-    ) -> String? {
-        if let added = names.first(where: { !self.names.contains($0) }) {
-            return "the interface \(added) is not open; opening one needs a restart"
+        _ needed: NeededInterfaces, old: ForwarderConfiguration, new: ForwarderConfiguration
+    ) -> (reason: String, place: ConfigurationLocation)? {
+        if let added = needed.names.first(where: { !names.contains($0) }) {
+            let asker = needed.askers[added]
+            return (
+                "\(asker?.text ?? "the interface") \(added), which is not open; opening one needs a restart",
+                asker?.place ?? .unknown
+            )
         }
-        for name in self.names where old.port(on: name) != new.port(on: name) {
-            return "the settings of the interface \(name) changed; that needs a restart"
+        for name in names where old.port(on: name) != new.port(on: name) {
+            return (
+                "the settings of the interface \(name) changed; that needs a restart",
+                new.port(on: name).map.whole
+            )
         }
-        if old.workers != new.workers { return "the settings of the workers changed; that needs a restart" }
-        if old.limits != new.limits { return "the limits changed; that needs a restart" }
+        if old.workers != new.workers {
+            return ("the settings of the workers changed; that needs a restart", new.workers.map.whole)
+        }
+        if old.limits != new.limits {
+            return ("the limits changed; that needs a restart", new.limits.map.whole)
+        }
         return nil
     }
 

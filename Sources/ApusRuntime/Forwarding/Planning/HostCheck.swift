@@ -35,7 +35,9 @@ struct HostCheck {
         var needed = NeededInterfaces()
         for interface in configuration.interfaces {
             do throws(HostError) {
-                if let lowest = lowest(try host.link(named: interface.name)) { needed.add(lowest.name) }
+                if let lowest = lowest(try host.link(named: interface.name)) {
+                    needed.add(lowest.name, for: .init(interface))
+                }
             } catch {
                 report.add("\(error)", at: interface.map["name"])
             }
@@ -50,7 +52,7 @@ struct HostCheck {
                     "interfaces"; add { name: "\(lowest.name)" }
                     """, at: place)
             } else {
-                needed.add(lowest.name)
+                needed.add(lowest.name, for: .init(stream, at: place))
             }
         }
         for stream in configuration.streams {

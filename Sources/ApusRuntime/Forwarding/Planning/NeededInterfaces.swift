@@ -8,12 +8,31 @@ struct NeededInterfaces {
     private(set) var optional: Set<String> = []
     /// Those of them that streams listen on.
     private(set) var listening: Set<String> = []
+    /// Who was the first to ask for one, and where.
+    private(set) var askers: [String: Asker] = [:]
     /// What is legal, and may not be what was meant.
     var warnings: [ConfigurationError] = []
 
-    /// Adds one that some stream can't do without.
-    mutating func add(_ name: String) {
+    /// Who needs an interface: `the stream "camera" needs the interface`, and where that is written.
+    struct Asker {
+        var text: String
+        var place: ConfigurationLocation
+
+        /// A stream, which listens there or leaves by it.
+        init(_ stream: StreamConfiguration, at place: ConfigurationLocation) {
+            (text, self.place) = ("the stream \(stream.name.quoted) needs the interface", place)
+        }
+
+        /// An entry of the list.
+        init(_ interface: InterfaceConfiguration) {
+            (text, place) = ("\"interfaces\" lists", interface.map["name"])
+        }
+    }
+
+    /// Adds one that somebody can't do without.
+    mutating func add(_ name: String, for asker: Asker) {
         optional.remove(name)
+        if askers[name] == nil { askers[name] = asker }
         if !names.contains(name) { names.append(name) }
     }
 
