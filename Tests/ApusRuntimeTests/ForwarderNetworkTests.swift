@@ -115,6 +115,33 @@ struct ForwarderNetworkTests {
         try receiver.waitForLine(containing: "got 100 \(isIPv6 ? "2001:db8:2::2" : "10.2.0.2")")
     }
 
+    @Test func `An interface that streams need and nobody has listed is opened as the defaults say`() throws {
+        let line = try Line("defaults")
+        defer { line.lab.close() }
+        let receiver = try line.watch("10.2.0.1", port: 5006)
+        try line.relay.enter {
+            var configuration = Self.configuration(.packet, listen: "10.1.0.2:5004", to: ["10.2.0.1:5006"])
+            configuration.interfaces.removeLast()
+            (configuration.interfaces[0].port.ringSize, configuration.interfaces[0].port.frames) = (128, 2048)
+            (configuration.defaults.backend, configuration.defaults.ringSize) = (.packet, 64)
+            configuration.defaults.frames = 512
+            let forwarder = try Forwarder(configuration)
+            #expect(forwarder.grants.map(\.interface) == ["near", "far"])
+            let slots = forwarder.grants.compactMap { grant in
+                grant.features.first { $0.name.contains("ring") }?.granted
+            }
+            #expect(Set(slots).count == 2, "\(forwarder.grants)")
+            try line.send(100, to: "10.1.0.2")
+            try Self.attend(forwarder) { forwarder.status().sent >= 3 }
+            // What is too small only for them is refused as it would be without a list.
+            configuration.limits.pendingPackets = 450
+            configuration.defaults.map = SourceMap(.option("defaults"))
+            let error = #expect(throws: ForwarderError.self) { try Forwarder(configuration) }
+            #expect("\(error as Any)".contains("expected at most 384 packets to be held back"))
+        }
+        try receiver.waitForLine(containing: "got 100")
+    }
+
     @Test
     func `A route that becomes a broadcast makes a destination unreachable, and counts what goes there`()
         throws

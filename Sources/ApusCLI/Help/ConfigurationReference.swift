@@ -32,8 +32,8 @@ struct ConfigurationReference {
                 (
                     "listen",
                     "Where it arrives, as \"address:port\". 0.0.0.0 or [::] means any address, on each interface that is up and has "
-                        + "one of the family at the start, or on those that \"interfaces\" lists; a multicast group is "
-                        + "joined on \"interface\"."
+                        + "one of the family at the start, or on those that \"interfaces\" lists and streams leave by; a "
+                        + "multicast group is joined on \"interface\"."
                 ),
                 ("to", "Where it goes: an array of \"address:port\", hosts or multicast groups."),
                 (
@@ -48,12 +48,16 @@ struct ConfigurationReference {
                 ("rtp", "Whether RTP statistics are kept, true or false. Default: true."),
             ]),
         ConfigurationReference(
-            section: "interfaces: [{ }]", meaning: "How ports on certain interfaces are opened.",
+            section: "interfaces: [{ }]",
+            meaning:
+                "How ports on certain interfaces are opened. Those that streams need are opened in any case, listed or "
+                + "not; those that are listed are opened even where none does.",
             keys: [("name", "The kernel's name of the interface.")] + port),
         ConfigurationReference(
             section: "defaults: { }",
             meaning:
-                "How ports are opened on all other interfaces, and what an interface's own entry leaves out.",
+                "How ports are opened on all other interfaces that streams need, and what an interface's own entry "
+                + "leaves out.",
             keys: port),
         ConfigurationReference(
             section: "busyPoll: { }", meaning: "Busy polling, within an interface or the defaults.",

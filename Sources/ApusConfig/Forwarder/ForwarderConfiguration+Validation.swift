@@ -18,13 +18,23 @@ extension ForwarderConfiguration {
         limits.validate(report)
         defaults.validate(report, inheriting: nil)
         validateInterfaces(report)
-        // One place for the error is enough, however many pools are too small.
-        let ports = interfaces.isEmpty ? [defaults] : interfaces.map(\.port)
-        ports.min { $0.framesToSpare < $1.framesToSpare }?.validate(pending: limits, report)
+        validatePools(of: interfaces.isEmpty ? [defaults] : interfaces.map(\.port), report)
         validateStreams(report)
         control?.validate(report)
         metrics?.validate(report)
         workers.validate(report)
+    }
+
+    /// Notes what the defaults can't be where ports are opened by them beside those that are listed, which only the
+    /// host knows.
+    package func validateDefaults(_ report: ConfigurationReport) {
+        validatePools(of: [defaults], report)
+        validateEndpoints(of: [defaults], report)
+    }
+
+    /// One place for the error is enough, however many pools are too small.
+    private func validatePools(of ports: [PortConfiguration], _ report: ConfigurationReport) {
+        ports.min { $0.framesToSpare < $1.framesToSpare }?.validate(pending: limits, report)
     }
 
     private func validateInterfaces(_ report: ConfigurationReport) {
@@ -52,7 +62,7 @@ extension ForwarderConfiguration {
                 at: streams[most].map.whole)
             return
         }
-        validateEndpoints(report)
+        validateEndpoints(of: interfaces.isEmpty ? [defaults] : interfaces.map(\.port), report)
         for stream in streams { stream.validate(report, limits: limits, interfaces: interfaces) }
         validateStreamNames(report)
         let listeners = ListenerTable(streams, report)
@@ -60,9 +70,8 @@ extension ForwarderConfiguration {
     }
 
     /// More endpoints than AF_XDP's steering program can be told are AF_PACKET's alone.
-    private func validateEndpoints(_ report: ConfigurationReport) {
+    private func validateEndpoints(of ports: [PortConfiguration], _ report: ConfigurationReport) {
         let most = IntegerRule.steeredEndpoints
-        let ports = interfaces.isEmpty ? [defaults] : interfaces.map(\.port)
         guard streams.count > most, ports.contains(where: { $0.backend != .packet }) else { return }
         var seen: Set<Endpoint> = []
         guard let first = streams.first(where: { seen.insert($0.listen).inserted && seen.count > most })

@@ -14,9 +14,10 @@
 ///
 /// Two configurations are equal when they say the same, wherever it is written in their files.
 public struct ForwarderConfiguration: Hashable, Sendable {
-    /// How a port is opened on an interface that ``interfaces`` does not list.
+    /// How a port is opened on an interface that streams need and ``interfaces`` does not list.
     public var defaults: PortConfiguration
-    /// The interfaces that are opened in a way of their own.
+    /// The interfaces that are opened in a way of their own, whether streams need them or not. Where there are some, a
+    /// stream that listens at any address listens on these and those that streams leave by.
     public var interfaces: [InterfaceConfiguration]
     /// The streams.
     public var streams: [StreamConfiguration]

@@ -5,8 +5,8 @@ public struct StreamConfiguration: Hashable, Sendable {
     /// What the stream is called in statistics and messages: 1 to 64 characters.
     public var name: String
     /// Where its packets arrive. An address of all zeros means any address of this host, on each interface that is up
-    /// and has one of the family when the forwarder starts, or on those that the configuration lists; a multicast
-    /// group is joined on the interface, which must be named then.
+    /// and has one of the family when the forwarder starts, or on those that the configuration lists and streams leave
+    /// by; a multicast group is joined on the interface, which must be named then.
     public var listen: Endpoint
     /// Where each packet goes; the first destination costs no copy, each further one costs one.
     public var to: [Endpoint]

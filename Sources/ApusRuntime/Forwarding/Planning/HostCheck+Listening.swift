@@ -7,7 +7,8 @@ extension HostCheck {
     enum Listening {
         /// On one interface.
         case on(Link)
-        /// On each interface that has an address of the family, or those that the configuration lists.
+        /// On each interface that has an address of the family, or those that the configuration lists and streams
+        /// leave by.
         case onAny
     }
 

@@ -8,6 +8,11 @@ import CLinux
 extension HostCheck {
     /// Notes what no port can have, before any is opened.
     func checkPorts(_ names: [String]) {
+        let listed = Set(configuration.interfaces.map(\.name))
+        // Without a list they were looked at already, and where all is listed they are not used.
+        if !listed.isEmpty, names.contains(where: { !listed.contains($0) }) {
+            configuration.validateDefaults(report)
+        }
         checkFrames(names)
         checkSharedFrames(names)
     }

@@ -42,24 +42,16 @@ struct HostCheck {
                 report.add("\(error)", at: interface.map["name"])
             }
         }
-        let isGiven = !configuration.interfaces.isEmpty
+        let listed = needed.names
+        // Those that are not listed are opened too, as the defaults say.
         func add(_ link: Link, _ place: ConfigurationLocation, _ stream: StreamConfiguration) {
-            guard let lowest = lowest(link) else { return }
-            if isGiven, !needed.names.contains(lowest.name) {
-                report.add(
-                    """
-                    the stream "\(stream.name)" uses the interface \(lowest.name), which is not among \
-                    "interfaces"; add { name: "\(lowest.name)" }
-                    """, at: place)
-            } else {
-                needed.add(lowest.name, for: .init(stream, at: place))
-            }
+            if let lowest = lowest(link) { needed.add(lowest.name, for: .init(stream, at: place)) }
         }
         for stream in configuration.streams {
             // Of a stream that can't listen the rest makes no sense either, as it would be sent from that address.
             guard let listening = listening(stream) else { continue }
             switch listening {
-            case .onAny: if isGiven { needed.listen(on: needed.names) }
+            case .onAny: needed.listen(on: listed)
             case .on(let link):
                 add(link, stream.map["listen"], stream)
                 if let lowest = lowest(link) { needed.listen(on: [lowest.name]) }
@@ -72,7 +64,7 @@ struct HostCheck {
                 if let link = leavingLink(stream, destination, at: place) { add(link, place, stream) }
             }
         }
-        if !isGiven { addInterfacesOfAnyAddress(to: &needed) }
+        if configuration.interfaces.isEmpty { addInterfacesOfAnyAddress(to: &needed) }
         addWarnings(to: &needed)
         return needed
     }
