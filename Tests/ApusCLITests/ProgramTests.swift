@@ -97,28 +97,6 @@ import Testing
         #expect(run.errors.hasPrefix(complaint), "\(run.errors)")
     }
 
-    @Test func `options make the configuration that a file would`() throws {
-        let line =
-            "-l 192.0.2.1:5004 -t 198.51.100.7:5004 -t '[2001:db8::7]:5004' -i eth0 -b xdp --mode native"
-            + " --zero-copy require --hugepages never --queues 2 --ring-size 1024 --frame-size 4096 --frames 8192"
-            + " --busy-poll 30 --busy-poll-budget 16 --ttl 9 --no-rtp -w 2 --cpu 0 --cpu 1 --spin 5 --sleep 0"
-            + " --metrics 127.0.0.1:9000 --control /run/a.sock"
-        let run = try shell("apus forward --check \(line)")
-        #expect(run.code == 0 && run.errors == "")
-        #expect(run.output == "fine: 1 stream to 2 destinations\n")
-    }
-
-    @Test func `a file is checked without being run`() throws {
-        let file = try ScratchFile(
-            "{ streams: [{ listen: '192.0.2.1:5004', to: ['198.51.100.7:5004'] }, { listen: '192.0.2.1:6', to: ['198.51.100.7:6'] }] }",
-            suffix: "json5")
-        let run = try apus("forward", "--config", file.path, "--check")
-        #expect(run.code == 0 && run.errors == "")
-        #expect(run.output == "\(file.path): fine: 2 streams to 2 destinations\n")
-        let json = try apus("forward", "--config", file.path, "--check", "--json")
-        #expect(json.output == "{\"destinations\":2,\"interfaces\":0,\"streams\":2}\n")
-    }
-
     @Test func `a wrong file ends with 78 and names each place`() throws {
         let file = try ScratchFile(
             "{\n  streams: [\n    { lisen: '192.0.2.1:5004', to: ['198.51.100.7'] },\n  ],\n}\n",

@@ -60,10 +60,7 @@ enum Forward {
 
     @Sendable private static func run(_ invocation: Invocation) throws(ExitFailure) {
         let configuration = try configuration(invocation)
-        if invocation.has(check) {
-            report(configuration, invocation)
-            return
-        }
+        if invocation.has(check) { return try check(configuration, invocation) }
         let options = ForwardOptions(
             showsStatistics: invocation.has(stats), writesJSON: invocation.has(json),
             configurationFile: invocation.text(config))
@@ -89,8 +86,20 @@ enum Forward {
         }
     }
 
-    /// What `--check` says of a configuration in which nothing is wrong.
-    private static func report(_ configuration: ForwarderConfiguration, _ invocation: Invocation) {
+    /// `--check`: holds it against this host, in the order of a start, and says what it holds.
+    private static func check(
+        _ configuration: ForwarderConfiguration, _ invocation: Invocation
+    ) throws(ExitFailure) {
+        do throws(ServiceError) {
+            try ForwarderService.check(configuration)
+        } catch {
+            throw ExitFailure(error)
+        }
+        do throws(ForwarderError) {
+            for warning in try Forwarder.check(configuration) { invocation.errorOutput.line("\(warning)") }
+        } catch {
+            throw ExitFailure(error)
+        }
         let summary = ConfigurationSummary(
             interfaces: configuration.interfaces.count, streams: configuration.streams.count,
             destinations: configuration.streams.reduce(0) { $0 + $1.to.count })

@@ -32,7 +32,10 @@ extension Forward {
             "Take streams, interfaces and all else from a JSON5 file; - is standard input, which is read once.",
         section: "Stream")
     static let check = Option(
-        long: "check", help: "Only check the configuration, touch nothing, and say what it holds.",
+        long: "check",
+        help:
+            "Only check the configuration, against this host too, and say what it holds. Nothing is touched or tried: "
+            + "ports in use, missing privileges and what drivers grant show at the start.",
         section: "Stream")
 
     // Interface

@@ -67,7 +67,7 @@ public final class Forwarder {
     }
 
     /// Holds a configuration against itself and the host. Gives the interfaces it needs.
-    private static func check(
+    static func check(
         _ configuration: ForwarderConfiguration, on host: HostView
     ) throws(ForwarderError) -> NeededInterfaces {
         for stream in configuration.streams {

@@ -35,6 +35,17 @@ struct ControlListener: ~Copyable {
         close(descriptor)
     }
 
+    /// Throws why there can be no socket at all, without making or asking for one: no such group, no folder, one that
+    /// anybody may write to, or another file in its place.
+    static func check(_ configuration: ControlConfiguration) throws(ServiceError) {
+        if let name = configuration.group { _ = try group(name) }
+        try ControlLock.checkFolder(of: configuration.socket, makes: false)
+        var facts = stat()
+        if unsafe lstat(configuration.socket, &facts) == 0, facts.st_mode & S_IFMT != S_IFSOCK {
+            throw .notASocket(path: configuration.socket)
+        }
+    }
+
     /// Whether a path leads to its file.
     func isFile(at path: String) -> Bool { FileIdentity(of: path) == file }
 

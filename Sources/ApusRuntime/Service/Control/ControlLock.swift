@@ -42,13 +42,17 @@ struct ControlLock: ~Copyable {
         close(descriptor)
     }
 
-    private static func checkFolder(of socket: String) throws(ServiceError) {
+    /// Throws if the socket can't be there.
+    ///
+    /// - Parameter makes: whether a folder in /run that is missing is made, or only found to be no obstacle.
+    static func checkFolder(of socket: String, makes: Bool = true) throws(ServiceError) {
         let folder = Self.folder(of: socket)
         var facts = stat()
         var code: Int32 = unsafe stat(folder, &facts) == 0 ? 0 : errno
         if code == ENOENT, Self.folder(of: folder) == "/run" {
             // As systemd's RuntimeDirectory= does: /run is empty after each boot. Elsewhere a folder that is missing
             // is a mistake. Another one that starts at this moment may have been first.
+            guard makes else { return }
             code = unsafe mkdir(folder, 0o755) == 0 || errno == EEXIST ? 0 : errno
             if code == 0, unsafe stat(folder, &facts) != 0 { code = errno }
         }

@@ -35,6 +35,21 @@ struct ListeningSocket: ~Copyable {
         }
     }
 
+    /// Throws ``ServiceError/addressNotOnHost(_:)`` if the kernel would. It is asked with a datagram socket and without
+    /// the port, which is so neither taken nor found in use.
+    static func check(_ endpoint: Endpoint) throws(ServiceError) {
+        let family: Int32 =
+            switch endpoint.address {
+            case .v4: AF_INET
+            case .v6: AF_INET6
+            }
+        let probe = socket(family, CInt(APUS_SOCK_DGRAM | APUS_SOCK_CLOEXEC), 0)
+        guard probe >= 0 else { throw .systemCall("socket for the metrics server", errno) }
+        defer { close(probe) }
+        guard bindSocket(probe, to: Endpoint(endpoint.address, port: 0)) == 0 || errno != EADDRNOTAVAIL
+        else { throw .addressNotOnHost(endpoint) }
+    }
+
     deinit { close(descriptor) }
 
     /// Gives the descriptor to somebody who closes it.
