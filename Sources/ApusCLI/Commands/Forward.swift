@@ -17,7 +17,8 @@ enum Forward {
                 + "address that the kernel takes on the outgoing interface. A router that checks sources (uRPF) must "
                 + "know the way back to the one that is used.",
             "A terminal that hangs up sends SIGHUP too, so that the forwarder goes on without it; with --stats it ends, "
-                + "with code \(ExitCode.unavailable.rawValue), as nobody reads its output any more.",
+                + "with code \(ExitCode.unavailable.rawValue), as nobody reads its output any more. So it does when the "
+                + "reader of a pipe goes.",
             "Streams of a VLAN interface are received and sent by the interface beneath it, which is the one that is "
                 + "opened; the tags of what is sent are those of the VLAN interface, whose link-layer address must be "
                 + "the same. What a stream receives is decided by its listening address and port alone: up to two "

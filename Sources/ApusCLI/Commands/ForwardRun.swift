@@ -39,10 +39,13 @@ func runForwarder(
         },
         onTick: { status in
             view.show(status)
-            if view.isClosed { service.stop() }
+            if view.isClosed { service.stop(because: "nobody reads the figures any more") }
         },
         onEvent: { view.note($0) })
-    view.finish(summary)
+    // A service manager is to see that it did not end because somebody wanted it to.
+    guard view.finish(summary) else {
+        throw ExitFailure(.unavailable, "cannot write all of the output: \(view.outputFailure)")
+    }
 }
 
 extension ExitFailure {

@@ -49,14 +49,28 @@ final class ForwardStatsView {
     /// Tells what happened.
     func note(_ event: ForwarderService.Event) { logger.write(.message("\(event)")) }
 
-    /// Tells what came of it all.
-    func finish(_ status: ForwarderStatus) {
+    /// Tells what came of it all: as JSON where that was asked for and somebody reads it, else in words for the log.
+    ///
+    /// - Returns: whether it had its reader to the end. One that only does not keep up with a live view or its lines
+    ///   has left out what is out of date, and is none of those that are gone.
+    func finish(_ status: ForwarderStatus) -> Bool {
+        var isTold = true
         if options.writesJSON {
             writer.write(.line(status.jsonLine))
-        } else {
+            isTold = writer.finish() && !writer.isClosed
+        }
+        if !options.writesJSON || !isTold {
             logger.write(.message(ForwardSummary.lines(status).joined(separator: "\n")))
         }
         logger.finish()
-        if logger !== writer { writer.finish() }
+        if logger !== writer, !options.writesJSON { writer.finish() }
+        return isTold && !writer.isClosed
+    }
+
+    /// Why not all was written.
+    var outputFailure: String {
+        let code = writer.failure
+        // The words of strerror(3) are a constant of the C library, or the thread's own.
+        return code == 0 ? "nobody reads it any more" : unsafe String(cString: strerror(code))
     }
 }

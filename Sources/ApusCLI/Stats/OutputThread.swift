@@ -30,24 +30,37 @@ final class OutputThread {
         self.mailbox = mailbox
         thread = WorkerThread(name: "apus-output", cpu: nil) {
             var writer = writer.value
-            while let job = mailbox.take() { mailbox.done(isClosed: writer.write(job)) }
+            while let job = mailbox.take() {
+                let (isClosed, failure) = writer.write(job)
+                mailbox.done(isClosed: isClosed, failure: failure)
+            }
         }
     }
 
     /// Whether nobody reads the output any more.
     var isClosed: Bool { mailbox.state.withLock { $0.isClosed } }
 
+    /// The error number for which the output could not be written; 0 if its reader has gone, or nothing failed.
+    var failure: Int32 { mailbox.state.withLock { $0.failure } }
+
     /// Writes it after what was given before, a view in place of one that is not written yet.
     func write(_ job: Job) { mailbox.put(job) }
 
     /// Writes what is left, and ends. Gives up, and leaves the thread where it hangs, after `limit`.
-    func finish(within limit: Duration = .seconds(2)) {
+    ///
+    /// - Returns: whether it was written, or lost to a reader that has gone.
+    @discardableResult
+    func finish(within limit: Duration = .seconds(2)) -> Bool {
         mailbox.end()
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
-            if mailbox.state.withLock({ $0.isIdle }) { return thread.join() }
+            if mailbox.state.withLock({ $0.isIdle }) {
+                thread.join()
+                return true
+            }
             usleep(1000)
         }
+        return false
     }
 }
 
@@ -70,8 +83,8 @@ private struct JobWriter {
         live = LiveView(on: output)
     }
 
-    /// Returns whether nobody reads the output any more.
-    mutating func write(_ job: OutputThread.Job) -> Bool {
+    /// Returns whether nobody reads the output any more, and the error number where that has another reason.
+    mutating func write(_ job: OutputThread.Job) -> (isClosed: Bool, failure: Int32) {
         switch job {
         case .message(let text):
             // Both may be the same terminal; the view comes back beneath the message.
@@ -80,7 +93,7 @@ private struct JobWriter {
         case .line(let text): output.line(text)
         case .view(let lines): live.show(lines, plain: "")
         }
-        return output.isClosed
+        return (output.isClosed, output.failure)
     }
 }
 
@@ -94,6 +107,7 @@ private final class Mailbox: @unchecked Sendable {
         fileprivate var isBusy = false
         fileprivate var isOver = false
         var isClosed = false
+        var failure: Int32 = 0
         var isIdle: Bool { jobs.isEmpty && view == nil && !isBusy }
     }
 
@@ -142,10 +156,10 @@ private final class Mailbox: @unchecked Sendable {
         }
     }
 
-    func done(isClosed: Bool) {
+    func done(isClosed: Bool, failure: Int32) {
         state.withLock {
             $0.isBusy = false
-            $0.isClosed = isClosed
+            ($0.isClosed, $0.failure) = (isClosed, failure)
         }
     }
 

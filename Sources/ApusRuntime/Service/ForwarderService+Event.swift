@@ -33,6 +33,7 @@ extension ForwarderService {
             case .interface(let news): "\(news)"
             case .trouble(let text): text
             case .warning(let warning): "\(warning)"
+            case .stopping(.program(let reason?)): "stopping: \(reason)"
             case .stopping(let asker): "stopping, asked by \(asker)"
             }
         }
@@ -44,8 +45,8 @@ extension ForwarderService {
         case signal(Int32)
         /// A client of the control socket; the process is 0 if the kernel did not tell.
         case control(process: Int32, user: UInt32)
-        /// The program itself; see ``ForwarderService/stop()``.
-        case program
+        /// The program itself, for a reason of its own; see ``ForwarderService/stop(because:)``.
+        case program(reason: String? = nil)
 
         /// The name of the signal, or the process.
         public var description: String {

@@ -46,7 +46,11 @@ public final class ForwarderService {
     public var metricsEndpoint: Endpoint? { metrics?.endpoint }
 
     /// Has ``run(_:reloadFrom:onTick:onEvent:)`` return, as SIGTERM would. To be called from one of its closures.
-    public func stop() { if stopAsker == nil { stopAsker = .program } }
+    ///
+    /// - Parameter reason: for the log, such as "nobody reads the figures any more".
+    public func stop(because reason: String? = nil) {
+        if stopAsker == nil { stopAsker = .program(reason: reason) }
+    }
 
     /// Runs the forwarder until it is told to stop, and returns the final figures.
     ///
@@ -186,7 +190,7 @@ public final class ForwarderService {
     }
 
     private func end(_ forwarder: some ServedForwarder, _ onEvent: (Event) -> Void) -> ForwarderStatus {
-        onEvent(.stopping(stopAsker ?? .program))
+        onEvent(.stopping(stopAsker ?? .program()))
         notifier.stopping()
         let status = signals.deferringStopSignals { forwarder.stop() }
         cache.serve(nil)
