@@ -5,10 +5,11 @@ import Testing
 /// `apus doctor` in namespaces, with what a killed process leaves.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct DoctorLabTests {
-    private func report(_ space: Namespace, _ words: String..., prefix: [String] = []) throws -> [String: Any]
-    {
+    private func report(
+        _ space: Namespace, _ words: String..., prefix: [String] = [], code: Int32 = 0
+    ) throws -> [String: Any] {
         let run = try runApus(in: space, ["doctor", "--json"] + words, prefix: prefix)
-        #expect(run.code == .exited(0), "\(run.errors)")
+        #expect(run.code == .exited(code), "\(run.errors)")
         return try object(run.output)
     }
 
@@ -135,10 +136,14 @@ struct DoctorLabTests {
     func `an unprivileged user gets a report, and the commands that would mend it`() throws {
         let net = try Pair("doctor-user")
         defer { net.close() }
-        let va = try interface(report(net.a, "va", prefix: unprivileged), "va")
+        let va = try interface(report(net.a, "va", prefix: unprivileged, code: 69), "va")
         #expect(Set(verdicts(va).values) == ["impossible"])
         let text = try runApus(in: net.a, ["doctor", "va"], prefix: unprivileged)
-        #expect(text.code == .exited(0) && text.errors == "")
+        #expect(text.code == .exited(69))
+        #expect(
+            text.errors
+                == "apus doctor: no packets can be moved by va: each way is impossible, for the reasons above\n"
+        )
         #expect(
             text.output.contains("→ setcap cap_net_admin,cap_net_raw,cap_bpf,cap_perfmon,cap_ipc_lock+ep /"))
         #expect(text.output.contains("→ setcap cap_net_raw+ep /"))

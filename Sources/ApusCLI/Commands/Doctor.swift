@@ -8,8 +8,10 @@ enum Doctor {
         discussion: [
             "Looks at the kernel, this process's privileges, memory, and each interface's driver, and says of "
                 + "each way to move packets whether it works (✓), works with less (!) or is impossible (✗), why, "
-                + "and which command mends it. One that a running process of Apus has is named \"in use\" (✓). "
-                + "It only reads: no packet is sent and nothing attached.",
+                + "and which command mends it. One that a running process of Apus has is named \"in use\" (✓), "
+                + "what the kernel does not tell is unknown (?). It only reads: no packet is sent and nothing attached. "
+                + "Where each way is impossible, on the interface named or on all, it ends with code "
+                + "\(ExitCode.unavailable.rawValue).",
             "A process of Apus that was killed leaves its XDP program on the interface, where it lets all traffic "
                 + "through. These leftovers are listed, and --clean removes them; the next start on the interface "
                 + "does so too. To see and remove them takes CAP_SYS_ADMIN and CAP_NET_ADMIN.",
@@ -62,6 +64,12 @@ enum Doctor {
             output.write(text.lines.joined(separator: "\n") + "\n")
         }
         if let failure { throw failure }
+        if !interfaces.isEmpty, interfaces.allSatisfy(\.hasNoWay) {
+            let name = invocation.arguments.first.map { "by \($0.printable)" } ?? "on this host"
+            throw ExitFailure(
+                .unavailable, "no packets can be moved \(name): each way is impossible, for the reasons above"
+            )
+        }
     }
 
     private static let cleaning: [Capability] = [.sysAdmin, .netAdmin]

@@ -136,7 +136,8 @@ extension HostDiagnosis {
                 "BPF JIT", .degraded, "off, so that XDP programs are interpreted",
                 remedy: "sysctl -w net.core.bpf_jit_enable=1")
         case nil:
-            Finding("BPF JIT", .ok, "not told in this network namespace; `apus doctor` outside of it knows")
+            Finding(
+                "BPF JIT", .unknown, "not told in this network namespace; `apus doctor` outside of it knows")
         }
     }
 

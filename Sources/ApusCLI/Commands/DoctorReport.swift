@@ -10,6 +10,8 @@ struct DoctorReport: Encodable, Equatable {
 /// How good something is.
 enum DoctorLevel: String, Encodable {
     case ok
+    /// The kernel does not tell.
+    case unknown
     /// A running process of Apus has it, which is no fault; another can't until that has ended.
     case inUse = "in-use"
     /// It works, but not as well as it could.
@@ -106,6 +108,9 @@ struct InterfaceDiagnosis: Encodable, Equatable {
     var zeroCopy: Support
     var programs: [ProgramDiagnosis]
     var backends: [BackendDiagnosis]
+
+    /// Whether each way to move packets is impossible.
+    var hasNoWay: Bool { backends.allSatisfy { $0.verdict == .impossible } }
 }
 
 /// What a dead process left on an interface.

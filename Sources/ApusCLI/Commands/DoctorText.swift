@@ -51,6 +51,7 @@ struct DoctorText {
         let verdict =
             switch backend.verdict {
             case .ok: "ok"
+            case .unknown: "unknown"
             case .inUse: "in use"
             case .degraded: "degraded"
             case .impossible: "impossible"
@@ -83,6 +84,7 @@ struct DoctorText {
         let mark: String =
             switch level {
             case .ok, .inUse: style.green("✓")
+            case .unknown: style.yellow("?")
             case .degraded: style.yellow("!")
             case .impossible: style.red("✗")
             case nil: " "
