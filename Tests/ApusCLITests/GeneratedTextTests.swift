@@ -27,6 +27,16 @@ import Testing
         #expect(try bashOffers("apus", "forward", "--listen", "").isEmpty)
         #expect(try bashOffers("apus", "completion", "") == ["bash", "zsh", "fish"])
         #expect(try bashOffers("apus", "help", "fo") == ["forward"])
+        let orders = ["status", "reload", "stop", "help"]
+        #expect(try bashOffers("apus", "control", "/run/a.sock", "") == orders)
+        #expect(try bashOffers("apus", "control", "--json", "/run/a.sock", "") == orders)
+        #expect(try bashOffers("apus", "control", "/run/a.sock", "--json", "st") == ["status", "stop"])
+        #expect(try bashOffers("apus", "control", "/etc/pass").contains("/etc/passwd"))
+        #expect(try bashOffers("apus", "control", "/run/a.sock", "status", "").isEmpty)
+        // What an option takes is no argument, also where bash has made words of it.
+        #expect(try bashOffers("apus", "generate", "--to", "192.0.2.1", ":", "5004", "").contains("lo"))
+        #expect(try bashOffers("apus", "generate", "--to", "=", "192.0.2.1", ":", "5004", "").contains("lo"))
+        #expect(try bashOffers("apus", "generate", "lo", "").isEmpty)
     }
 
     @Test(.requires(.program("fish"))) func `fish is offered commands, options and values`() throws {
@@ -43,6 +53,13 @@ import Testing
         #expect(try offers("apus forward --config /etc/pass").contains("/etc/passwd"))
         #expect(try offers("apus completion ").sorted() == ["bash", "fish", "zsh"])
         #expect(try offers("apus help fo") == ["forward"])
+        let orders = ["help", "reload", "status", "stop"]
+        #expect(try offers("apus control /run/a.sock ").sorted() == orders)
+        #expect(try offers("apus control --json /run/a.sock ").sorted() == orders)
+        #expect(try offers("apus control /run/a.sock --json st").sorted() == ["status", "stop"])
+        #expect(try offers("apus control /etc/pass").contains("/etc/passwd"))
+        #expect(try offers("apus generate --to 192.0.2.1:5004 ").contains("lo"))
+        #expect(try !offers("apus generate lo ").contains("lo"))
     }
 
     /// zsh completes only at a prompt, so one is given to it on a terminal of its own.
@@ -71,6 +88,10 @@ import Testing
         #expect(["auto", "xdp", "packet"].allSatisfy { backends.contains($0) }, "\(backends)")
         let options = try offers("apus forward --bu")
         #expect(options.contains("--busy-poll-budget"), "\(options)")
+        for line in ["apus control /run/a.sock ", "apus control --json /run/a.sock "] {
+            let orders = try offers(line)
+            #expect(["status", "reload", "stop", "help"].allSatisfy { orders.contains($0) }, "\(orders)")
+        }
     }
 
     @Test(.requires(.program("mandoc"))) func `the manual is clean mdoc`() throws {

@@ -5,7 +5,7 @@ func bashCompletion(_ root: Command) -> String {
     var script = """
         # bash completion for \(root.name), made by "\(root.name) completion bash"
         \(function)() {
-            local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=\(root.name) i
+            local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=\(root.name) i n=0
             # bash makes words of its own of --name=value
             if [[ $cur == = ]]; then
                 cur=
@@ -21,28 +21,44 @@ func bashCompletion(_ root: Command) -> String {
         let words = path.joined(separator: " ")
         script += "            '\(words)') path='\(words)' ;;\n"
     }
-    script += "        esac\n    done\n    case \"$path $prev\" in\n"
+    let patterns = commands.flatMap { path, command in
+        command.allOptions.filter { $0.value != nil }.map { bashPattern(path, $0) }
+    }
+    script += """
+                    # what an option takes, and what bash has split of a word, is no argument
+                    \(patterns.joined(separator: "|")))
+                        [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
+                        ((i++)) ;;
+                    *' ':*|*' '=*) ((i++)) ;;
+                    *' '-*) ;;
+                    *) ((n++)) ;;
+                esac
+            done
+            case "$path $prev" in
+
+        """
     for (path, command) in commands {
         for option in command.allOptions {
             guard let value = option.value else { continue }
-            let words = path.joined(separator: " ")
-            let spellings = ["\(words) \(option.name)"] + (option.short.map { ["\(words) -\($0)"] } ?? [])
-            let patterns = spellings.map { "'\($0)'" }.joined(separator: "|")
-            script += "        \(patterns)) \(bashReply(value.completion.resolved(in: root)))return ;;\n"
+            let reply = bashReply(value.completion.resolved(in: root))
+            script += "        \(bashPattern(path, option))) \(reply)return ;;\n"
         }
     }
     script += "    esac\n    case $path in\n"
     for (path, command) in commands {
         let names = command.subcommands.map(\.name)
         let options = command.allOptions.map(\.name)
-        let completion = command.arguments.first?.completion.resolved(in: root) ?? .nothing
         let plain =
             if !names.isEmpty {
                 "COMPREPLY=($(compgen -W '\(names.joined(separator: " "))' -- \"$cur\"))"
-            } else if completion != .nothing {
-                bashReply(completion).trimmingSemicolon
-            } else {
+            } else if command.arguments.isEmpty {
                 "COMPREPLY=($(compgen -W '\(options.joined(separator: " "))' -- \"$cur\"))"
+            } else {
+                "case $n in "
+                    + command.arguments.enumerated().map { number, argument in
+                        "\(argument.repeats ? "*" : "\(number)")) "
+                            + "\(bashReply(argument.completion.resolved(in: root)).trimmingSemicolon) ;; "
+                    }.joined() + "esac"
             }
         script += """
                     '\(path.joined(separator: " "))')
@@ -55,6 +71,12 @@ func bashCompletion(_ root: Command) -> String {
             """
     }
     return script + "    esac\n}\ncomplete -F \(function) \(root.name)\n"
+}
+
+/// What stands for an option behind its command, in both spellings.
+private func bashPattern(_ path: [String], _ option: Option) -> String {
+    ([option.name] + (option.short.map { ["-\($0)"] } ?? []))
+        .map { "'\((path + [$0]).joined(separator: " "))'" }.joined(separator: "|")
 }
 
 /// The statement that offers the values, with a semicolon behind it; nothing if there is nothing to offer.

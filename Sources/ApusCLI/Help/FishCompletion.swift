@@ -4,6 +4,24 @@ func fishCompletion(_ root: Command) -> String {
         # fish completion for \(root.name), made by "\(root.name) completion fish"
         complete -c \(root.name) -f
 
+        # Whether as many arguments stand behind so many words as test(1) is to find: WORDS -eq NUMBER OPTION…,
+        # where the options are those that take a value, which is no argument.
+        function __\(root.name)_arguments
+            set -l words (commandline -opc)
+            set -l count 0
+            set -l isValue 0
+            for word in $words[(math $argv[1] + 1)..-1]
+                if test $isValue = 1
+                    set isValue 0
+                else if contains -- $word $argv[4..-1]
+                    set isValue 1
+                else if not string match -q -- '-*' $word
+                    set count (math $count + 1)
+                end
+            end
+            test $count $argv[2] $argv[3]
+        end
+
         """
     for (path, command) in root.flattened() {
         let here = fishCondition(path, command)
@@ -17,7 +35,8 @@ func fishCompletion(_ root: Command) -> String {
             let help = fishText(option.help)
             script += "complete -c \(root.name) -n '\(here)'\(short) -l \(option.long)\(value) -d '\(help)'\n"
         }
-        for argument in command.arguments.prefix(1) {
+        for (number, argument) in command.arguments.enumerated() {
+            let here = "\(here); and \(fishPosition(number, argument, path, command, root))"
             switch argument.completion.resolved(in: root) {
             case .nothing, .commands: break
             case .file: script += "complete -c \(root.name) -n '\(here)' -F\n"
@@ -38,6 +57,18 @@ private func fishCondition(_ path: [String], _ command: Command) -> String {
         conditions.append("not __fish_seen_subcommand_from \(names)")
     }
     return conditions.isEmpty ? "true" : conditions.joined(separator: "; and ")
+}
+
+/// That it is this argument's turn.
+private func fishPosition(
+    _ number: Int, _ argument: Argument, _ path: [String], _ command: Command, _ root: Command
+) -> String {
+    let options = command.allOptions.filter { $0.value != nil }.flatMap { option in
+        [option.name] + (option.short.map { ["-\($0)"] } ?? [])
+    }
+    let comparison = argument.repeats ? "-ge" : "-eq"
+    let words = ["__\(root.name)_arguments", "\(path.count)", comparison, "\(number)"] + options
+    return words.joined(separator: " ")
 }
 
 private func fishValue(_ completion: Completion) -> String {
