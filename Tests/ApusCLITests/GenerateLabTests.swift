@@ -57,6 +57,19 @@ struct GenerateLabTests {
         #expect((1.94...2.06).contains(seconds), "\(seconds) s")
     }
 
+    @Test(.requires(.root)) func `a run shorter than a clock can tell has no rate`() throws {
+        let net = try Pair("generate-few")
+        defer { net.close() }
+        let words = ["generate", "va", "--to", "192.0.2.2:5004", "-n", "5", "--rate", "max"]
+        let run = try runApus(in: net.a, words)
+        #expect(
+            run.output.wholeMatch(
+                of: /sent 5 packets, 1,070 bytes to 192.0.2.2:5004( in [1-9][0-9.]* [µm]s: .*)?\n/)
+                != nil, "\(run.output)")
+        let summary = try object(try runApus(in: net.a, words + ["--json"]).output)
+        #expect(summary["reachedRate"] as? Double != 0, "\(summary)")
+    }
+
     @Test(.requires(.root, .program("tcpdump"), .program("tshark")))
     func `plain UDP goes flat out, numbered and right`() throws {
         let net = try Pair("generate-max")

@@ -27,6 +27,14 @@ import Testing
         #expect([0, 0.00012, 0.125, 1].map(Units.percent) == ["0.00 %", "0.01 %", "12.5 %", "100 %"])
     }
 
+    @Test(arguments: [
+        (0, "0.00 s"), (0.000_000_4, "0.40 µs"), (0.000_012, "12.0 µs"), (0.001_5, "1.50 ms"),
+        (0.099_96, "100 ms"), (0.1, "0.10 s"), (2, "2.00 s"), (123.456, "123.46 s"),
+    ])
+    func `a time too short for hundredths of a second has a smaller unit`(seconds: Double, text: String) {
+        #expect(Units.seconds(seconds) == text)
+    }
+
     @Test func `a table aligns texts at the left and numbers at the right`() {
         var table = Table([
             .init(title: "stream"), .init(title: "packets", isNumber: true), .init(title: "to"),

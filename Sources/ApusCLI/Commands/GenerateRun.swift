@@ -138,8 +138,9 @@ struct GenerateSummary: Encodable {
     var seconds: Double
     /// Packets a second; not there where as many as possible were wanted.
     var wantedRate: UInt64?
-    var reachedRate: Double
-    var bitRate: Double
+    /// Packets and bits a second; not there where all left at once, within what the clock can tell.
+    var reachedRate: Double?
+    var bitRate: Double?
     /// Packets that the port dropped, by reason.
     var drops: [String: UInt64]
     var interrupted: Bool
@@ -148,17 +149,20 @@ struct GenerateSummary: Encodable {
         (to, interface, self.backend) = ("\(options.destination)", options.interface, backend.rawValue)
         (packets, bytes) = (report.statistics.sent, report.statistics.sentBytes)
         (seconds, wantedRate) = (report.seconds, report.rate)
-        (reachedRate, bitRate) = (report.reachedRate, report.bitRate)
+        if report.nanoseconds > 0 { (reachedRate, bitRate) = (report.reachedRate, report.bitRate) }
         drops = report.statistics.drops.byLabel
         interrupted = isInterrupted
     }
 
     var lines: [String] {
-        var lines = [
-            "sent \(Units.count(Int(packets))) packets, \(Units.count(Int(bytes))) bytes to \(to) in "
-                + "\(Units.seconds(seconds)): \(Units.packetRate(reachedRate)), \(Units.bitRate(bitRate))"
-        ]
-        if let wantedRate {
+        var line =
+            "sent \(Units.count(Int(packets))) packet\(packets == 1 ? "" : "s"), \(Units.count(Int(bytes))) bytes to \(to)"
+        if let reachedRate, let bitRate {
+            line +=
+                " in \(Units.seconds(seconds)): \(Units.packetRate(reachedRate)), \(Units.bitRate(bitRate))"
+        }
+        var lines = [line]
+        if let wantedRate, let reachedRate {
             let share = Units.percent(reachedRate / Double(wantedRate))
             lines.append("wanted \(Units.packetRate(Double(wantedRate))), reached \(share)")
         }
@@ -180,8 +184,10 @@ extension PortDrops {
 }
 
 extension Units {
-    /// `2.00 s`.
+    /// `2.00 s`, `12.3 ms`, `4.56 µs`.
     static func seconds(_ value: Double) -> String {
+        if value > 0, value < 0.000_999_5 { return "\(decimal(value * 1e6)) µs" }
+        if value > 0, value < 0.1 { return "\(decimal(value * 1e3)) ms" }
         let hundredths = Int((value * 100).rounded())
         let fraction = hundredths % 100
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) s"
