@@ -111,8 +111,9 @@ public enum MemoryError: Error, Equatable, CustomStringConvertible {
     case noSuchNode(Int, highest: Int)
     /// A pool of more slots than no pool has yet, or of none.
     case notEnoughSlots(wanted: Int, free: Int)
-    /// Huge pages were required, and the kernel gave none; `cause` is its error.
-    case noHugePages(wanted: Int, cause: String)
+    /// Huge pages of 2 MiB were required, and the kernel gave none; `reserved` is how many it has set aside in all, and
+    /// `cause` is its error.
+    case noHugePages(wanted: Int, reserved: Int, cause: String)
     /// The kernel gave no memory; `cause` is its error.
     case noMemory(bytes: Int, cause: String)
 
@@ -125,14 +126,29 @@ public enum MemoryError: Error, Equatable, CustomStringConvertible {
             "there is no NUMA node \(node); the highest is \(highest)"
         case .notEnoughSlots(let wanted, let free):
             "\(wanted) frames were asked of a memory that has \(free) left; make the memory larger"
-        case .noHugePages(let wanted, let cause):
+        case .noHugePages(let wanted, let reserved, let cause):
             """
             \(wanted) free huge pages of 2 MiB are needed: \(cause); \
-            reserve them with: sysctl -w vm.nr_hugepages=\(wanted)
+            reserve them with: sysctl -w vm.nr_hugepages=\(reserved + wanted)
             """
         case .noMemory(let bytes, let cause):
             "\(bytes) bytes for frames could not be mapped: \(cause)"
         }
+    }
+}
+
+extension Mapping {
+    /// How many huge pages of 2 MiB the kernel has set aside, free or in use; 0 where it does not tell.
+    fileprivate static var reservedHugePages: Int {
+        let path = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return 0 }
+        defer { close(file) }
+        // The kernel writes at most as many bytes as there is room for, and says how many.
+        let digits = unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            count = unsafe max(0, read(file, buffer.baseAddress, 32))
+        }
+        return Int(String(decoding: digits.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
     }
 }
 
@@ -161,7 +177,7 @@ private struct Mapping {
             }
             let cause = unsafe String(cString: strerror(errno))
             if hugePages == .required {
-                throw .noHugePages(wanted: rounded / huge, cause: cause)
+                throw .noHugePages(wanted: rounded / huge, reserved: Self.reservedHugePages, cause: cause)
             }
             reason = "no \(rounded / huge) free 2 MiB pages (\(cause)); vm.nr_hugepages reserves them"
         }
