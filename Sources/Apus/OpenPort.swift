@@ -1,4 +1,5 @@
 public import ApusConfig
+import ApusHost
 public import ApusPacketSocket
 public import ApusPorts
 import ApusRings
@@ -40,6 +41,16 @@ public func openPort(
     _ interface: String, udp ports: [UInt16], backend: BackendChoice = .auto, queue: Int? = nil,
     frames: Int = 8192
 ) throws(OpenPortError) -> KernelPort {
+    do throws(HostError) {
+        _ = try HostView().link(named: interface)
+    } catch {
+        // Said once, not for each backend; whatever else there is they find out themselves.
+        if case .noSuchInterface(_, let existing) = error {
+            throw OpenPortError(
+                interface: interface,
+                reasons: ["there is no such interface; there are: \(existing.joined(separator: ", "))"])
+        }
+    }
     var refusal = OpenPortError(interface: interface)
     if backend != .packet {
         do throws(OpenPortError) {
