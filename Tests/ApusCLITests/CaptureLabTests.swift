@@ -103,6 +103,52 @@ struct CaptureLabTests {
         #expect(try fields(of: empty, "frame.len").isEmpty)
     }
 
+    @Test(
+        .requires(.root, .program("tcpdump"), .program("script")),
+        arguments: [("", "pcapng capture file"), ("--format pcap", "pcap capture file")])
+    func `standard output can be the file, and a terminal can't`(words: String, kind: String) throws {
+        let net = try Pair("capture-pipe")
+        defer { net.close() }
+        let copy = try ScratchFile(suffix: "copy")
+        let line = """
+            '\(apusPath)' capture vb --write - --port 5004 --count 50 \(words) \
+                | tee '\(copy.path)' | tcpdump -r - -nn -t --count
+            echo "ended ${PIPESTATUS[0]}"
+            """
+        let running = try net.b.start(["bash", "-c", line])
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        try send(net, 60)
+        try running.waitForLine(containing: "ended", timeout: .seconds(30))
+        #expect(running.output == "50 packets\nended 0\n", "\(running.output)\(running.errors)")
+        #expect(running.errors.contains("wrote 50 packets, "), "\(running.errors)")
+        #expect(running.errors.contains(" to standard output in "), "\(running.errors)")
+        let magic = try Array(Data(contentsOf: copy.url).prefix(4))
+        #expect(magic == (kind.hasPrefix("pcapng") ? [0x0a, 0x0d, 0x0d, 0x0a] : [0x4d, 0x3c, 0xb2, 0xa1]))
+
+        let terminal = try net.b.start([
+            "script", "-qec", "'\(apusPath)' capture vb --write - --count 1", "/dev/null",
+        ])
+        #expect(terminal.waitForExit() == .exited(64))
+        #expect(
+            terminal.output.contains(
+                "--write: standard output is a terminal; send it to a program or a file"),
+            "\(terminal.output)")
+    }
+
+    @Test(.requires(.root)) func `a reader of standard output that goes away ends it: 69`() throws {
+        let net = try Pair("capture-gone")
+        defer { net.close() }
+        let line = """
+            '\(apusPath)' capture vb --write - --port 5004 | head -c 100 >/dev/null
+            echo "ended ${PIPESTATUS[0]}"
+            """
+        let running = try net.b.start(["bash", "-c", line])
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        for _ in 0..<5 { try send(net, 50) }
+        try running.waitForLine(containing: "ended 69", timeout: .seconds(30))
+        #expect(running.errors.contains("writing standard output failed: Broken pipe"), "\(running.errors)")
+    }
+
     @Test(.requires(.root)) func `everything that arrives is captured, and goes its way all the same`() throws
     {
         let net = try Pair("capture-all")

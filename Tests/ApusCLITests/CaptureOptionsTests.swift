@@ -13,7 +13,8 @@ import Testing
         #expect(
             read
                 == CaptureOptions(
-                    interface: "eth7", file: "a.pcap", count: .max, duration: .max, ports: [], snap: 262_144,
+                    interface: "eth7", file: "a.pcap", format: .pcap, count: .max, duration: .max, ports: [],
+                    snap: 262_144,
                     usesXDP: false))
     }
 
@@ -22,11 +23,15 @@ import Testing
         #expect(
             read
                 == CaptureOptions(
-                    interface: "eth7", file: "a.pcapng", count: 7, duration: 1_500_000_000,
+                    interface: "eth7", file: "a.pcapng", format: .pcapng, count: 7, duration: 1_500_000_000,
                     ports: [5004, 5006],
                     snap: 96, usesXDP: true))
         #expect(try !options("-w a.pcap -b auto").usesXDP)
         #expect(try options("-w a.pcap --direction both").way == .both)
+        let piped = try options("-w -")
+        #expect(piped.file == nil && piped.format == .pcapng)
+        #expect(try options("-w - --format pcap").format == .pcap)
+        #expect(try options("-w a.dump --format pcapng").format == .pcapng)
     }
 
     @Test(arguments: [

@@ -4,7 +4,7 @@ import Apus
 enum Capture {
     static let command = Command(
         name: "capture",
-        summary: "write the packets of an interface to a .pcap or .pcapng file",
+        summary: "write the packets of an interface to a .pcap or .pcapng file, or to a pipe",
         discussion: [
             "With AF_PACKET, the default, it is a tap: each packet that the kernel receives is copied, and goes its "
                 + "way as if nobody looked; with --direction out or both, each that it sends. It needs CAP_NET_RAW.",
@@ -18,7 +18,7 @@ enum Capture {
                 + "are captured from now on.",
         ],
         usage: ["INTERFACE --write FILE [options]"],
-        options: [write, direction, count, duration, port, snap, backend, json],
+        options: [write, format, direction, count, duration, port, snap, backend, json],
         arguments: [
             Argument(name: "INTERFACE", help: "The interface to capture on.", completion: .interface)
         ],
@@ -30,6 +30,9 @@ enum Capture {
                 purpose: "The headers of a thousand packets of a stream",
                 line: "apus capture eth0 --write rtp.pcap --port 5004 --count 1000 --snap 96"),
             Example(
+                purpose: "A stream as tcpdump shows it, while it comes",
+                line: "apus capture eth0 --write - --port 5004 | tcpdump -n -r -"),
+            Example(
                 purpose: "What comes and goes, in one file",
                 line: "apus capture eth0 --write eth0.pcapng --direction both"),
         ],
@@ -37,7 +40,14 @@ enum Capture {
 
     static let write = Option(
         long: "write", short: "w", value: .init(name: "FILE", completion: .file),
-        help: "The file, which ends in .pcap or .pcapng; what it held is lost.")
+        help:
+            "The file, which ends in .pcap or .pcapng; what it held is lost. - is standard output, and the summary "
+            + "then goes to standard error.")
+    static let format = Option(
+        long: "format",
+        value: .init(name: "NAME", completion: .words(CaptureFormat.allCases.map(\.rawValue))),
+        help: "How the packets are written, whatever the file is called.",
+        defaultText: "what the file's name ends in, and pcapng for standard output")
     static let direction = Option(
         long: "direction",
         value: .init(name: "WAY", completion: .words(CaptureWay.allCases.map(\.rawValue))),
@@ -61,6 +71,8 @@ enum Capture {
         defaultText: "auto")
     static let json = Option(long: "json", help: "Write the summary as JSON.")
 }
+
+extension CaptureFormat: ConfigurationWord {}
 
 /// Which packets `apus capture` writes.
 enum CaptureWay: String, ConfigurationWord {
@@ -90,7 +102,9 @@ enum CaptureWay: String, ConfigurationWord {
 /// What `apus capture` was asked to do.
 struct CaptureOptions: Equatable {
     var interface: String
-    var file: String
+    /// The file, or nil for standard output.
+    var file: String?
+    var format: CaptureFormat
     var count: UInt64
     /// In nanoseconds; `.max` has no end.
     var duration: UInt64
@@ -107,8 +121,15 @@ extension Capture {
         guard let file = invocation.text(write) else {
             throw ExitFailure(.usage, "--write is missing: say which file the packets go to")
         }
-        guard CaptureFormat(path: file) != nil else {
+        let isOutput = file == "-"
+        let named = try invocation.value(format, as: CaptureFormat.self)
+        guard let format = named ?? (isOutput ? .pcapng : CaptureFormat(path: file)) else {
             throw ExitFailure(.usage, "--write: \(CaptureError.unknownFormat(path: file.printable))")
+        }
+        guard !isOutput || !invocation.output.isTerminal else {
+            throw ExitFailure(
+                .usage,
+                "--write: standard output is a terminal; send it to a program or a file, or name a file")
         }
         var ports: [UInt16] = []
         for number in try invocation.values(port, as: Int.self) {
@@ -130,7 +151,7 @@ extension Capture {
                 .usage, "--backend xdp sees received packets alone; capture those sent with --backend packet")
         }
         return CaptureOptions(
-            interface: invocation.arguments[0], file: file,
+            interface: invocation.arguments[0], file: isOutput ? nil : file, format: format,
             count: try invocation.number(count, in: 1...Int.max).map(UInt64.init) ?? .max,
             duration: try invocation.seconds(duration) ?? .max, ports: ports,
             snap: try invocation.number(snap, in: 64...CaptureWriter.maximumSnapshotLength)

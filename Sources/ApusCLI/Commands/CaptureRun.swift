@@ -121,10 +121,11 @@ extension Capture {
         recorder.flush()
         var summary = CaptureSummary(options, recorder, seconds: Double(monotonicClock() - start) / 1e9)
         for number in ports.indices { summary.add(ports[number].statistics().drops) }
+        let place = options.file == nil ? log : invocation.output
         if invocation.has(json) {
-            invocation.output.json(summary, spread: false)
+            place.json(summary, spread: false)
         } else {
-            for line in summary.lines { invocation.output.line(line) }
+            for line in summary.lines { place.line(line) }
         }
         if let failure = recorder.failure { throw ExitFailure(.unavailable, "\(failure)") }
     }
@@ -152,8 +153,16 @@ private struct CaptureRecorder: ~Copyable {
     private(set) var bytes: UInt64 = 0
 
     init(_ options: CaptureOptions) throws(CaptureError) {
-        writer = try CaptureWriter(
-            path: options.file, interface: options.interface, snapshotLength: options.snap)
+        writer =
+            if let file = options.file {
+                try CaptureWriter(
+                    path: file, format: options.format, interface: options.interface,
+                    snapshotLength: options.snap)
+            } else {
+                try CaptureWriter(
+                    standardOutputAs: options.format, interface: options.interface,
+                    snapshotLength: options.snap)
+            }
         (limit, ports, direction) = (options.count, options.ports, options.way.recorded)
     }
 
@@ -194,6 +203,7 @@ private struct CaptureRecorder: ~Copyable {
 
 /// What came of it, for people and programs.
 struct CaptureSummary: Encodable {
+    /// The file; - for standard output.
     var file: String
     var interface: String
     var packets: UInt64
@@ -204,7 +214,7 @@ struct CaptureSummary: Encodable {
     var drops: [String: UInt64] = [:]
 
     fileprivate init(_ options: CaptureOptions, _ recorder: borrowing CaptureRecorder, seconds: Double) {
-        (file, interface) = (options.file, options.interface)
+        (file, interface) = (options.file ?? "-", options.interface)
         (packets, bytes, self.seconds) = (recorder.count, recorder.bytes, seconds)
     }
 
@@ -213,7 +223,7 @@ struct CaptureSummary: Encodable {
     var lines: [String] {
         let line =
             "wrote \(Units.count(Int(packets))) packet\(packets == 1 ? "" : "s"), \(Units.count(Int(bytes))) bytes "
-            + "to \(file.printable) in \(Units.seconds(seconds))"
+            + "to \(file == "-" ? "standard output" : file.printable) in \(Units.seconds(seconds))"
         guard !drops.isEmpty else { return [line] }
         let list = drops.sorted { $0.key < $1.key }.map { "\($0.key) \(Units.count(Int($0.value)))" }
         return [line, "dropped: \(list.joined(separator: ", "))"]

@@ -41,7 +41,8 @@ public enum CaptureError: Error, Equatable, CustomStringConvertible {
         case .broken(let path, let packet, let cause):
             "\"\(path)\" is broken after packet \(packet): \(cause)"
         case .writeFailed(let path, let cause):
-            "writing \"\(path)\" failed: \(cause); what was captured later is not in it"
+            "writing \(path == "-" ? "standard output" : "\"\(path)\"") failed: \(cause); "
+                + "what was captured later is not in it"
         case .noFrames(let error):
             error.description
         }

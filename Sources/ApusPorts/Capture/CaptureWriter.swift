@@ -53,6 +53,28 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
         guard let format = format ?? CaptureFormat(path: path) else { throw .unknownFormat(path: path) }
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .cannotWrite(path: path, cause: errorText(errno)) }
+        self.init(descriptor, path, format, interface, snapshotLength)
+    }
+
+    /// Writes to standard output, which stays open, from where it is: a pipe to another program, or a file that a
+    /// shell has opened. ``path`` is `-`.
+    ///
+    /// A reader that goes away is a ``failure``, unless SIGPIPE ends the process first.
+    public init(
+        standardOutputAs format: CaptureFormat, interface: String = "apus",
+        snapshotLength: Int = maximumSnapshotLength
+    ) throws(CaptureError) {
+        require(
+            (64...Self.maximumSnapshotLength).contains(snapshotLength), "a snapshot has 64 to 262144 bytes")
+        let descriptor = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw .cannotWrite(path: "-", cause: errorText(errno)) }
+        self.init(descriptor, "-", format, interface, snapshotLength)
+    }
+
+    private init(
+        _ descriptor: Int32, _ path: String, _ format: CaptureFormat, _ interface: String,
+        _ snapshotLength: Int
+    ) {
         self.path = path
         self.format = format
         self.descriptor = descriptor
