@@ -27,18 +27,25 @@ static inline void lose(struct worker *worker, struct frame *frame, size_t slot,
     if (frame != NULL) release(frame);
 }
 
+// The port by which a packet leaves on a way.
+static inline int port_for(const struct worker *worker, const struct accepted *accepted, const struct way *way) {
+    if (accepted->payload_length > way->maximum_payload) return -1;
+    return worker->port_of_interface[way->interface];
+}
+
+// Whether a port takes one more, after it has sent what it can if there was no room.
+static inline bool has_room(struct worker *worker, int port) {
+    if (burst_count(&worker->outgoing[port]) < BURST) return true;
+    send_by(worker, port);
+    return burst_count(&worker->outgoing[port]) < BURST;
+}
+
 static inline void dispatch(struct worker *worker, struct frame *frame, const struct accepted *accepted,
-                            const struct destination *destination) {
+                            const struct way *way, int port) {
     struct counters *counters = &worker->relay.counters;
     size_t slot = accepted->slot;
-    if (unlikely(!destination->is_ready)) abort();
-    if (header_count(&destination->headers) + accepted->flow.udp_length - 8u > destination->maximum)
-        return lose(worker, frame, slot, TOO_LONG);
-    int port = worker->port_of_interface[destination->interface];
-    if (port < 0) return lose(worker, frame, slot, UNREACHABLE);
-    if (!readdress(frame, accepted, &destination->headers)) return lose(worker, frame, slot, TOO_LONG);
-    if (burst_count(&worker->outgoing[port]) == BURST) send_by(worker, port);
-    if (burst_count(&worker->outgoing[port]) == BURST) return lose(worker, frame, slot, RING_FULL);
+    if (!readdress(frame, accepted, &way->headers)) return lose(worker, frame, slot, TOO_LONG);
+    if (!has_room(worker, port)) return lose(worker, frame, slot, RING_FULL);
     add(&counters->streams[slot].sent, 1);
     add(&counters->sent, 1);
     if (unlikely(frame->next != NULL)) abort();
@@ -46,12 +53,13 @@ static inline void dispatch(struct worker *worker, struct frame *frame, const st
     append(&worker->outgoing[port], frame);
 }
 
-static inline struct frame *copy_frame(struct worker *worker, const struct frame *frame, const struct destination *to) {
-    int port = worker->port_of_interface[to->interface];
-    struct frame *copy = take_frame(worker->ports[port < 0 ? 0 : port].pool);
+static inline struct frame *copy_frame(struct worker *worker, const struct frame *frame, int port) {
+    struct frame *copy = take_frame(worker->ports[port].pool);
     if (copy == NULL) return NULL;
-    copy->timestamp = frame->timestamp, copy->flow_hash = frame->flow_hash, copy->port = frame->port;
-    copy->queue = frame->queue, copy->vlan = frame->vlan, copy->flags = frame->flags;
+    // All read before the first is written, so that neighbors go as one word.
+    struct frame from = *frame;
+    copy->timestamp = from.timestamp;
+    copy->port = from.port, copy->queue = from.queue, copy->flags = from.flags;
     if (frame->length > copy->slot_size - copy->offset || frame->next != NULL) abort();
     copy->length = frame->length;
     memcpy(data(copy), (const uint8_t *)frame + frame->offset, frame->length);
@@ -65,15 +73,26 @@ static inline void forward(struct worker *worker, struct frame *frame, uint64_t 
     if (unlikely(frame->next != NULL)) abort();
     if (!accept_frame(relay, data(frame), frame->length, mac, frame->flags, time, &accepted)) return release(frame);
     const struct stream *stream = &relay->streams[accepted.slot];
-    const struct destination *destinations = &relay->destinations[stream->first_destination];
+    const struct way *ways = &relay->ways[stream->first_destination];
     add(&relay->counters.copies, (uint64_t)stream->destination_count);
     for (int i = stream->destination_count - 1; i > 0; i--) {
-        struct frame *copy = copy_frame(worker, frame, &destinations[i]);
-        if (copy != NULL) dispatch(worker, copy, &accepted, &destinations[i]);
+        int port = port_for(worker, &accepted, &ways[i]);
+        if (port < 0) {
+            lose(worker, NULL, accepted.slot, TOO_LONG);
+            continue;
+        }
+        if (!has_room(worker, port)) {
+            lose(worker, NULL, accepted.slot, RING_FULL);
+            continue;
+        }
+        struct frame *copy = copy_frame(worker, frame, port);
+        if (copy != NULL) dispatch(worker, copy, &accepted, &ways[i], port);
         else lose(worker, NULL, accepted.slot, POOL_EMPTY);
     }
-    if (stream->destination_count > 0) dispatch(worker, frame, &accepted, &destinations[0]);
-    else release(frame);
+    if (stream->destination_count == 0) return release(frame);
+    int port = port_for(worker, &accepted, &ways[0]);
+    if (port < 0) lose(worker, frame, accepted.slot, TOO_LONG);
+    else dispatch(worker, frame, &accepted, &ways[0], port);
 }
 
 static inline size_t poll_port(struct worker *worker, int port) {
@@ -117,17 +136,20 @@ struct forward *forward_make(const struct forward_setup *setup) {
     insert(&relay->own, setup->own[0], 0, 0);
     insert(&relay->own, setup->own[1], 0, 0);
     relay->streams = calloc(setup->streams, sizeof *relay->streams);
-    relay->destinations = calloc(setup->streams * setup->fan_out, sizeof *relay->destinations);
+    relay->ways = calloc(setup->streams * setup->fan_out, sizeof *relay->ways);
     relay->sources = calloc(setup->streams * SOURCES, sizeof *relay->sources);
-    relay->last = calloc(setup->streams, 1);
+    relay->last = calloc(setup->streams, sizeof *relay->last);
     relay->counters.streams = calloc(setup->streams, sizeof *relay->counters.streams);
     for (size_t i = 0; i < setup->streams; i++) {
         insert(&relay->listeners, setup->listen, (uint16_t)(setup->first_port + i), (int)i);
         relay->streams[i] = (struct stream){(int32_t)(i * setup->fan_out), (int32_t)setup->fan_out, 0, true};
         for (size_t j = 0; j < SOURCES; j++) relay->sources[i * SOURCES + j].key = UINT64_MAX;
     }
-    for (size_t i = 0; i < setup->streams * setup->fan_out; i++)
-        relay->destinations[i] = (struct destination){setup->destinations[i], 1514, 1, true};
+    for (size_t i = 0; i < setup->streams * setup->fan_out; i++) {
+        struct way *way = &relay->ways[i];
+        prepare(&way->headers, &setup->destinations[i]);
+        way->interface = 1, way->maximum_payload = 1514 - (int32_t)prepared_count(&way->headers);
+    }
     forward->streams = setup->streams;
     forward->size = setup->size;
     forward->sequences = calloc(setup->streams, sizeof *forward->sequences);

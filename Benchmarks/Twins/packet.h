@@ -11,8 +11,8 @@ struct frame {
     struct pool *pool;
     struct frame *next;
     uint64_t timestamp;
-    uint32_t offset, length, slot_size, flow_hash;
-    uint16_t port, queue, vlan, flags;
+    uint32_t offset, length, slot_size;
+    uint16_t port, queue, flags;
 };
 
 static inline uint8_t *data(struct frame *frame) { return (uint8_t *)frame + frame->offset; }
@@ -86,8 +86,8 @@ static inline struct frame *take_frame(struct pool *pool) {
     }
     struct frame *frame = pool->stack[--pool->free];
     frame->timestamp = 0;
-    frame->offset = DATA_OFFSET, frame->length = 0, frame->flow_hash = 0;
-    frame->port = 0, frame->queue = 0, frame->vlan = 0, frame->flags = 0;
+    frame->offset = DATA_OFFSET, frame->length = 0;
+    frame->port = 0, frame->queue = 0, frame->flags = 0;
     return frame;
 }
 

@@ -1,55 +1,8 @@
 // C's relay: the algorithms of Sources/ApusRTP over packet.h. See forward.c for what it does not do.
 #pragma once
+#include "index.h"
 #include "packet.h"
-
-// MARK: finding a stream (EndpointIndex.swift)
-
-struct entry {
-    uint64_t high, low;
-    uint32_t port;
-    int32_t number;
-};
-
-struct endpoint_index {
-    struct entry *entries;
-    size_t mask, probes;
-    uint64_t seed_low, seed_high;
-};
-
-static inline uint64_t fold(unsigned __int128 product) { return (uint64_t)(product >> 64) ^ (uint64_t)product; }
-
-static inline size_t home(const struct endpoint_index *index, uint64_t high, uint64_t low, uint32_t port) {
-    uint64_t a = fold((unsigned __int128)(low ^ index->seed_low) * (high ^ index->seed_high));
-    return fold((unsigned __int128)(a ^ port) * 0xd1b54a32d192ed03u);
-}
-
-static inline int
-number(const struct endpoint_index *index, uint64_t high, uint64_t low, uint16_t port, bool is_ipv6) {
-    uint32_t key = port | (uint32_t)is_ipv6 << 16;
-    size_t place = home(index, high, low, key) & index->mask;
-    for (size_t i = 0; i < index->probes; i++) {
-        const struct entry *entry = &index->entries[place];
-        if (entry->low == low && entry->port == key && entry->high == high) return entry->number;
-        if (entry->number < 0) return -1;
-        place = (place + 1) & index->mask;
-    }
-    return -1;
-}
-
-static struct endpoint_index make_index(size_t capacity) {
-    size_t size = 8;
-    while (size < capacity * 2) size *= 2;
-    struct entry *entries = calloc(size, sizeof *entries);
-    for (size_t i = 0; i < size; i++) entries[i].number = -1;
-    return (struct endpoint_index){entries, size - 1, 1, 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9};
-}
-
-static void insert(struct endpoint_index *index, uint64_t low, uint16_t port, int number) {
-    size_t place = home(index, 0, low, port) & index->mask, distance = 1;
-    while (index->entries[place].number >= 0) place = (place + 1) & index->mask, distance++;
-    index->entries[place] = (struct entry){0, low, port, number};
-    if (distance > index->probes) index->probes = distance;
-}
+#include "prepared.h"
 
 // MARK: statistics (RTPReception.swift, ClockRateMeter.swift, SourceReception.swift)
 
@@ -79,7 +32,7 @@ struct stream_counters {
     counter packets, bytes, last_arrival, jitter, sent, dropped, not_rtp, rtcp, rest[10];
 };
 
-enum drop { OTHER_HOST, NO_STREAM, OWN_ADDRESS, HOP_LIMIT, TOO_LONG, UNREACHABLE, POOL_EMPTY, RING_FULL, DROPS };
+enum drop { OTHER_HOST, NO_STREAM, OWN_ADDRESS, HOP_LIMIT, TOO_LONG, POOL_EMPTY, RING_FULL, DROPS };
 
 struct counters {
     counter received, received_bytes, accepted, copies, sent, sent_bytes, completed;
@@ -121,11 +74,9 @@ static inline void advance(struct source *s, const struct rtp *rtp, uint64_t tim
 
 // MARK: relay (Relay.swift)
 
-struct destination {
-    struct encapsulation headers;
-    size_t maximum;
-    uint16_t interface;
-    bool is_ready;
+struct way {
+    struct prepared headers;
+    int32_t interface, maximum_payload;
 };
 
 struct stream {
@@ -134,20 +85,27 @@ struct stream {
     bool is_rtp;
 };
 
+// The place of a stream's source that sent the last packet, and of the one whose jitter it shows.
+struct last {
+    uint8_t sent, shown;
+};
+
 struct relay {
     struct endpoint_index listeners, own;
     struct stream *streams;
-    struct destination *destinations;
+    struct way *ways;
     struct source *sources;
-    uint8_t *last;
+    struct last *last;
     struct counters counters;
 };
 
+enum checksum { CARRIED, ABSENT, LEFT };
+
 struct accepted {
     size_t slot;
-    struct flow flow;
-    bool needs_checksum;
-    uint8_t hop_limit;
+    uint16_t rest, payload_offset, payload_length;
+    uint8_t traffic_class, hop_limit;
+    enum checksum checksum;
 };
 
 static inline void fail(struct relay *relay, enum failure failure) { add(&relay->counters.failures[failure], 1); }
@@ -187,16 +145,33 @@ note(struct relay *relay, const struct flow *flow, const uint8_t *p, size_t size
     if (payload >= 8 && p[0] >> 6 == 2 && (p[1] & 0xe0) == 0xc0) return add(&counters->rtcp, 1);
     struct rtp rtp;
     if (!parse_rtp(p, payload, &rtp)) return add(&counters->not_rtp, 1);
-    struct source *source = &relay->sources[slot * SOURCES + relay->last[slot]];
+    struct last last = relay->last[slot];
+    struct source *source = &relay->sources[slot * SOURCES + last.sent];
     if (unlikely(source->key != rtp.ssrc)) first_of(source, &rtp);
     if (unlikely(rtp.sequence != (uint16_t)(source->highest + 1) || rtp.payload_type != source->payload_type)) abort();
+    uint32_t rate = source->rate;
     advance(source, &rtp, time);
+    // A suite's streams have one source each, of one payload type.
+    if (unlikely(last.sent != last.shown || source->rate != rate)) abort();
     set(&counters->jitter, source->jitter);
+}
+
+// What the UDP checksum says of all but addresses and ports (FlowHeaders.checksumRest).
+static inline uint16_t checksum_rest(const struct flow *f) {
+    uint64_t sum;
+    if (f->flags & FLOW_IPV6) {
+        sum = plus(__builtin_bswap64(f->source_high), __builtin_bswap64(f->source_low));
+        sum = plus(plus(sum, __builtin_bswap64(f->destination_high)), __builtin_bswap64(f->destination_low));
+    } else {
+        sum = (uint64_t)__builtin_bswap32((uint32_t)f->source_low) + __builtin_bswap32((uint32_t)f->destination_low);
+    }
+    sum = plus(sum, __builtin_bswap32((uint32_t)f->source_port << 16 | f->destination_port));
+    return folded(plus(~sum, __builtin_bswap16((uint16_t)~f->udp_checksum)));
 }
 
 static inline bool accept_frame(struct relay *relay, const uint8_t *p, size_t size, uint64_t interface,
                                 uint16_t frame_flags, uint64_t time, struct accepted *accepted) {
-    struct flow *flow = &accepted->flow;
+    struct flow parsed, *flow = &parsed;
     add(&relay->counters.received, 1);
     add(&relay->counters.received_bytes, size);
     if (size < 14) return fail(relay, TRUNCATED_ETHERNET), false;
@@ -206,6 +181,7 @@ static inline bool accept_frame(struct relay *relay, const uint8_t *p, size_t si
     enum failure failure = parse_frame(p, size, flow);
     if (failure != FLOW_OK) return fail(relay, failure), false;
     if (has_martian(flow)) return fail(relay, MARTIAN), false;
+    accepted->rest = checksum_rest(flow);
     if (is_group && !is_multicast(flow)) return drop(relay, OTHER_HOST), false;
     bool is_ipv6 = flow->flags & FLOW_IPV6;
     if (number(&relay->own, flow->source_high, flow->source_low, 0, is_ipv6) >= 0)
@@ -218,56 +194,39 @@ static inline bool accept_frame(struct relay *relay, const uint8_t *p, size_t si
         if (flow->hop_limit <= 1) return drop(relay, HOP_LIMIT), false;
         accepted->hop_limit = flow->hop_limit - 1;
     }
-    accepted->needs_checksum = frame_flags & 1;
-    if (!accepted->needs_checksum && !(frame_flags & 2 && flow->udp_checksum != 0)) {
-        if (flow->udp_checksum == 0) {
-            if (is_ipv6) return fail(relay, BAD_UDP_CHECKSUM), false;
-        } else {
-            uint64_t start = pseudo_header(flow);
-            if (folded(sum_bytes(p + flow->transport_offset, flow->udp_length, start)) != 0xffff) {
-                if (flow->udp_checksum != folded(start)) return fail(relay, BAD_UDP_CHECKSUM), false;
-                accepted->needs_checksum = true;
-            }
+    if (frame_flags & 1) {
+        accepted->checksum = LEFT;
+    } else if (frame_flags & 2 && flow->udp_checksum != 0) {
+        accepted->checksum = CARRIED;
+    } else if (flow->udp_checksum == 0) {
+        if (is_ipv6) return fail(relay, BAD_UDP_CHECKSUM), false;
+        accepted->checksum = ABSENT;
+    } else {
+        uint64_t start = pseudo_header(flow);
+        accepted->checksum = CARRIED;
+        if (folded(sum_bytes(p + flow->transport_offset, flow->udp_length, start)) != 0xffff) {
+            if (flow->udp_checksum != folded(start)) return fail(relay, BAD_UDP_CHECKSUM), false;
+            accepted->checksum = LEFT;
         }
     }
+    accepted->payload_offset = flow->transport_offset + 8;
+    accepted->payload_length = flow->udp_length - 8;
+    accepted->traffic_class = flow->traffic_class;
     note(relay, flow, p, size, accepted->slot, time);
-    if (accepted->needs_checksum) add(&relay->counters.completed, 1);
+    if (accepted->checksum == LEFT) add(&relay->counters.completed, 1);
     return true;
 }
 
 // MARK: rewriting (Packet+Relay.swift)
 
-static inline uint64_t replace(uint64_t sum, uint64_t old, uint64_t new) {
-    return plus(plus(sum, ~__builtin_bswap64(old)), __builtin_bswap64(new));
-}
-
-static inline uint16_t carried(const struct encapsulation *e, const struct flow *f) {
-    uint64_t sum = __builtin_bswap16((uint16_t)~f->udp_checksum);
-    sum = replace(replace(sum, f->source_high, e->source_high), f->source_low, e->source_low);
-    sum = replace(replace(sum, f->destination_high, e->destination_high), f->destination_low, e->destination_low);
-    uint32_t old = (uint32_t)f->source_port << 16 | f->destination_port;
-    uint32_t new = (uint32_t)e->source_port << 16 | e->destination_port;
-    return udp_value(plus(sum, (uint64_t)__builtin_bswap32(~old) + __builtin_bswap32(new)));
-}
-
 static inline bool
-readdress(struct frame *frame, const struct accepted *accepted, const struct encapsulation *destination) {
-    const struct flow *old = &accepted->flow;
-    uint32_t start = old->transport_offset + 8u, payload = old->udp_length - 8u;
-    if (start > frame->length) return false;
-    frame->offset += start, frame->length -= start;
-    if (likely(frame->next == NULL)) {
-        if (frame->length < payload) return false;
-        frame->length = payload;
-    }
-    struct encapsulation new = *destination;
-    new.hop_limit = accepted->hop_limit;
-    new.traffic_class = old->traffic_class;
-    // A checksum to be computed, or none at all, comes in no suite.
-    if (unlikely(accepted->needs_checksum || old->udp_checksum == 0)) abort();
-    uint16_t checksum = carried(&new, old);
-    uint32_t size = (uint32_t)header_count(&new);
-    if (size > frame->offset - HEADER_SIZE) return false;
-    frame->offset -= size, frame->length += size;
-    return encode_headers(&new, data(frame), frame->length, payload, checksum);
+readdress(struct frame *frame, const struct accepted *accepted, const struct prepared *headers) {
+    uint32_t start = accepted->payload_offset, payload = accepted->payload_length;
+    // Further segments, a checksum to be computed, or none at all, come in no suite.
+    if (unlikely(frame->next != NULL || accepted->checksum != CARRIED)) abort();
+    uint32_t size = (uint32_t)prepared_count(headers);
+    if (start + payload > frame->length || size > frame->offset - HEADER_SIZE + start) return false;
+    frame->offset += start - size, frame->length = size + payload;
+    return encode_prepared(headers, data(frame), frame->length, payload, accepted->hop_limit,
+                           accepted->traffic_class, carried(headers, accepted->rest));
 }

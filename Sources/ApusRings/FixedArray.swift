@@ -61,14 +61,18 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
     @inlinable
     public subscript(_ position: Int) -> Element {
         unsafeAddress {
-            precondition(position >= 0 && position < count)
+            precondition(contains(position))
             return unsafe UnsafePointer(elements + position)
         }
         unsafeMutableAddress {
-            precondition(position >= 0 && position < count)
+            precondition(contains(position))
             return unsafe elements + position
         }
     }
+
+    /// Whether there is that position: one comparison, as a negative number is a large one without a sign.
+    @inlinable @inline(__always)
+    func contains(_ position: Int) -> Bool { UInt(bitPattern: position) < UInt(bitPattern: count) }
 }
 
 extension FixedArray where Element: BitwiseCopyable {

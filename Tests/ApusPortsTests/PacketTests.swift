@@ -58,6 +58,27 @@ struct PacketTests {
         }
     }
 
+    @Test func `What is in front is replaced, and what is behind cut off, in one step`() {
+        withPool { pool in
+            for (old, new, kept) in [(14, 42, 60), (0, 256, 100), (40, 0, 0), (100, 356, 0), (30, 30, 70)] {
+                var one = pool.packet(count: 100)
+                var other = pool.packet(count: 100)
+                #expect(one.replaceFront(old, by: new, keeping: kept) == true)
+                #expect(other.trimFront(old) && other.trimBack(100 - old - kept) && other.prepend(new))
+                #expect(one.count == other.count && one.headroom == other.headroom)
+                #expect(one.count == new + kept)
+            }
+            var packet = pool.packet(count: 100)
+            for (old, new, kept) in [
+                (101, 0, 0), (50, 0, 51), (0, 257, 0), (-1, 0, 0), (0, -1, 0), (0, 0, -1), (.max, 0, .max),
+                (100, .max, 0),
+            ] {
+                #expect(packet.replaceFront(old, by: new, keeping: kept) == false)
+                #expect(packet.count == 100 && packet.headroom == 256)
+            }
+        }
+    }
+
     @Test func `What is written is read, after trimming and prepending too`() {
         withPool { pool in
             var packet = pool.packet(count: 20, byte: 7)

@@ -269,8 +269,12 @@ import Testing
         var plan = ForwardingPlan.listening(Traffic.v4)
         plan.streams[0].destinations.append(Destination(Endpoint("[2001:db8::5]:9")!, path: .unreachable))
         engine.adopt(plan)
-        #expect(engine.relay.table.destinationCount(ofSlot: 0) == 2)
-        #expect(engine.relay.table.destination(1, ofSlot: 0).endpoint == Endpoint("[2001:db8::5]:9")!)
+        #expect(engine.relay.table.ways(ofSlot: 0).count == 2)
+        let second = engine.relay.table.ways(ofSlot: 0).lowerBound + 1
+        let endpoint = engine.relay.table.destinations[second].endpoint
+        #expect(endpoint == Endpoint("[2001:db8::5]:9")!)
+        #expect(engine.relay.table.way(to: endpoint, ofSlot: 0) == second)
+        #expect(engine.relay.table.way(to: Endpoint("[2001:db8::6]:9")!, ofSlot: 0) == nil)
         #expect(engine.relay.table.generation(ofSlot: 0) == 1)
         #expect(engine.figures().packets == 1)
     }

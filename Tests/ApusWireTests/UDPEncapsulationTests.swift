@@ -3,7 +3,7 @@ import Seeds
 import Testing
 
 @Suite struct UDPEncapsulationTests {
-    private static func random(_ random: inout Seeded) -> UDPEncapsulation {
+    static func random(_ random: inout Seeded) -> UDPEncapsulation {
         let (nextHop, interface) = (MACAddress(bits: random.number()), MACAddress(bits: random.number()))
         let inner = VLANTag(control: random.number())
         let tags =
@@ -29,7 +29,7 @@ import Testing
     }
 
     /// The whole frame of a payload, written as the forwarder does.
-    private static func frame(
+    static func frame(
         _ headers: UDPEncapsulation, _ payload: [UInt8], checksum: UInt16
     ) throws -> [UInt8] {
         var octets = [UInt8](repeating: 0xa5, count: headers.byteCount) + payload

@@ -41,7 +41,8 @@ private final class Echo {
     func run(bursts: Int, repeats: Int) -> Int { answerInTurn(&pair, bursts, repeats) }
 }
 
-@inline(__always)
+// Once in the program for both ends, as in the twin.
+@inline(never)
 private func answer(_ port: inout Port<MemoryDriver>, _ burst: inout Burst) -> Int {
     if port.receive(into: &burst) == 0 { return 0 }
     burst.keep { packet in

@@ -5,7 +5,7 @@ import Harness
 // What the language costs, on the whole data path of the forwarder: parse, verify the checksum, find the stream,
 // RTP statistics, readdress, carry the checksum over, copy for each further destination, send. A camera and a
 // screen at the ends of two pairs of ports in memory are in the loop, in the competitor's own language. The twin is
-// Twins/forward.c with packet.h and flow.h.
+// Twins/forward.c with relay.h, packet.h and flow.h.
 
 private let streams = 64
 private let near = MACAddress("02:00:00:00:01:02")!

@@ -37,8 +37,10 @@ public struct MemoryDriver: PortDriver, ~Copyable {
             features: [.init("ring", requested: "\(asked)", granted: "\(got)")])
     }
 
+    // Both inlined, so that a look at an empty ring is not a call.
+
     /// Receives what the other end sent. See ``PortDriver/receive(into:)``.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func receive(into burst: inout Burst) -> Int {
         var bytes = 0
         let extra = incomingExtra
@@ -47,13 +49,14 @@ public struct MemoryDriver: PortDriver, ~Copyable {
             if packet.isSegmented { bytes &+= extra.took(packet) }
             burst.append(packet)
         }
+        if count == 0 { return 0 }
         counters.received &+= UInt64(truncatingIfNeeded: count)
         counters.receivedBytes &+= UInt64(truncatingIfNeeded: bytes)
         return count
     }
 
     /// Passes packets to the other end. See ``PortDriver/transmit(_:)``.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func transmit(_ burst: inout Burst) -> Int {
         var bytes = 0
         let extra = outgoingExtra
@@ -64,6 +67,7 @@ public struct MemoryDriver: PortDriver, ~Copyable {
             if packet.isSegmented { bytes &+= extra.gave(packet) }
             return packet
         }
+        if count == 0 { return 0 }
         counters.sent &+= UInt64(truncatingIfNeeded: count)
         counters.sentBytes &+= UInt64(truncatingIfNeeded: bytes)
         return count

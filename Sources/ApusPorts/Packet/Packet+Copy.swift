@@ -1,5 +1,4 @@
 public import ApusRings
-import Glibc
 
 extension Packet {
     /// A copy of the packet and its metadata, in frames of `pool`; `nil` when the pool has too few
@@ -48,21 +47,22 @@ extension Packet {
 }
 
 extension Frame {
-    @usableFromInline
+    @inlinable @inline(__always)
     func takeMetadata(of other: Frame) {
-        unsafe header.pointee.timestamp = other.header.pointee.timestamp
-        unsafe header.pointee.port = other.header.pointee.port
-        unsafe header.pointee.queue = other.header.pointee.queue
-        unsafe header.pointee.flags = other.header.pointee.flags
+        // All read before the first is written, so that neighbors go as one word.
+        let from = unsafe other.header.pointee
+        unsafe header.pointee.timestamp = from.timestamp
+        unsafe (header.pointee.port, header.pointee.queue) = (from.port, from.queue)
+        unsafe header.pointee.flags = from.flags
     }
 
     /// Copies the bytes of one segment, keeping the default headroom; `false` when they don't fit.
-    @usableFromInline
+    @inlinable @inline(__always)
     func takeData(of other: Frame) -> Bool {
         let length = unsafe other.header.pointee.length
-        guard unsafe length <= header.pointee.slotSize - header.pointee.offset else { return false }
+        guard unsafe length <= header.pointee.slotSize &- header.pointee.offset else { return false }
         unsafe header.pointee.length = length
-        unsafe _ = memcpy(data, other.data, Int(length))
+        unsafe data.copyMemory(from: other.data, byteCount: Int(truncatingIfNeeded: length))
         return true
     }
 }

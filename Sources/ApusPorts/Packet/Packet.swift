@@ -113,6 +113,22 @@ extension Packet {
         return true
     }
 
+    /// Puts `new` bytes, whose values are whatever the frame held there, in place of the first `old` ones, and cuts off
+    /// what follows the next `kept`: ``trimFront(_:)``, ``trimBack(_:)`` and ``prepend(_:)`` in one step, for a packet
+    /// in one segment.
+    ///
+    /// - Returns: `false`, and nothing changed, when the packet is shorter than `old` and `kept`, there is not that much
+    ///   headroom, or it goes on in further segments.
+    @inlinable @inline(__always)
+    public mutating func replaceFront(_ old: Int, by new: Int, keeping kept: Int) -> Bool {
+        guard old >= 0, new >= 0, kept >= 0, !isSegmented else { return false }
+        let (end, isBeyond) = old.addingReportingOverflow(kept)
+        guard !isBeyond, end <= count, new &- old <= headroom else { return false }
+        unsafe frame.header.pointee.offset &+= UInt32(truncatingIfNeeded: old &- new)
+        unsafe frame.header.pointee.length = UInt32(truncatingIfNeeded: new &+ kept)
+        return true
+    }
+
     /// Takes `count` bytes off the end of the first segment.
     ///
     /// - Returns: `false`, and nothing changed, when it is shorter than that.

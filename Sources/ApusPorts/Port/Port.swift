@@ -41,7 +41,7 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// Sends from the front of `burst`; what there is no room for stays in it, in order.
     ///
     /// - Returns: how many packets were taken.
-    @inlinable
+    @inlinable @inline(__always)
     @discardableResult
     public mutating func transmit(_ burst: inout Burst) -> Int {
         if burst.isEmpty { return 0 }
@@ -61,8 +61,9 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
 
     /// A copy of a packet in frames of this port's own pool; `nil` when it has too few free, or the packet
     /// does not fit them.
-    @inlinable
+    @inlinable @inline(never)
     public mutating func copy(of packet: borrowing Packet) -> Packet? {
+        // Not inlined into its callers: in a large one the closure would be called through a pointer.
         unsafe packet.copy { unsafe driver.takeFrame() }
     }
 
@@ -88,10 +89,12 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
             }
             position += 1
         }
-        guard position < burst.count else { return dropped &+ transmit(&burst) }
+        guard position < burst.count else {
+            return dropped &+ (position == 0 ? 0 : driver.transmit(&burst))
+        }
         var sendable = Burst()
         for _ in 0..<position { sendable.append(burst.popFirst()!) }
-        let taken = transmit(&sendable)
+        let taken = position == 0 ? 0 : driver.transmit(&sendable)
         // What was not taken goes back in front of the rest.
         while let packet = burst.popFirst() { sendable.append(packet) }
         burst = sendable

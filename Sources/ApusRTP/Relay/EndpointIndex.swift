@@ -110,11 +110,13 @@ struct EndpointIndex: ~Copyable, Sendable {
     func number(high: UInt64, low: UInt64, port: UInt16, isIPv6: Bool) -> Int {
         let port = UInt32(port) | (isIPv6 ? 1 << 16 : 0)
         var place = Self.home(high, low, port, seed) & mask
-        for _ in 0..<maximumProbes {
+        var left = maximumProbes
+        while left > 0 {
             let entry = entries[place]
             if entry.low == low, entry.port == port, entry.high == high { return Int(entry.number) }
             if entry.number < 0 { return -1 }
             place = (place &+ 1) & mask
+            left &-= 1
         }
         return -1
     }

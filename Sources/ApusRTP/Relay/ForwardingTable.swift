@@ -16,7 +16,10 @@ public struct ForwardingTable: ~Copyable, Sendable {
     }
 
     @usableFromInline let streams: FixedArray<Stream>
-    @usableFromInline let destinations: FixedArray<Destination>
+    /// All ways of all streams; ``ways(ofSlot:)`` tells which are whose.
+    public let ways: FixedArray<Way>
+    /// Where the ways lead, in the same order. Apart from them, so that what each packet needs stays in the cache.
+    public let destinations: FixedArray<Destination>
     /// By slot; 0 where there is no stream. Apart from the streams, so that they are compared fast.
     let generations: FixedArray<UInt64>
     private let listeners: EndpointIndex
@@ -47,6 +50,7 @@ public struct ForwardingTable: ~Copyable, Sendable {
         }
         self.streams = streams
         self.generations = generations
+        ways = FixedArray(count: all.count) { Way(all[$0].path) }
         destinations = FixedArray(count: all.count) { all[$0] }
         listeners = EndpointIndex(plan.streams.map { ($0.listen, $0.slot) })
         own = EndpointIndex(plan.ownAddresses.map { (Endpoint($0, port: 0), 0) })
@@ -63,19 +67,19 @@ public struct ForwardingTable: ~Copyable, Sendable {
             high: headers.destinationHigh, low: headers.destinationLow, port: headers.destinationPort,
             isIPv6: headers.isIPv6)
         if slot >= 0 || !hasWildcards { return slot }
-        return wildcardSlot(of: headers)
+        return wildcardSlot(
+            high: headers.destinationHigh, low: headers.destinationLow, port: headers.destinationPort,
+            isIPv6: headers.isIPv6)
     }
 
     /// A stream that listens at any address takes what goes to an address of this host: not what a router
     /// would pass on, nor a group that it did not name.
+    ///
+    /// Numbers rather than the headers as a whole: those would have to lie in memory, for each packet.
     @inline(never)
-    private mutating func wildcardSlot(of headers: FlowHeaders) -> Int {
-        let isOwn =
-            own.number(
-                high: headers.destinationHigh, low: headers.destinationLow, port: 0, isIPv6: headers.isIPv6)
-            >= 0
-        guard isOwn else { return -1 }
-        return listeners.number(high: 0, low: 0, port: headers.destinationPort, isIPv6: headers.isIPv6)
+    private mutating func wildcardSlot(high: UInt64, low: UInt64, port: UInt16, isIPv6: Bool) -> Int {
+        guard own.number(high: high, low: low, port: 0, isIPv6: isIPv6) >= 0 else { return -1 }
+        return listeners.number(high: 0, low: 0, port: port, isIPv6: isIPv6)
     }
 
     @inline(__always)
@@ -83,26 +87,50 @@ public struct ForwardingTable: ~Copyable, Sendable {
         own.number(high: headers.sourceHigh, low: headers.sourceLow, port: 0, isIPv6: headers.isIPv6) >= 0
     }
 
-    /// How many destinations the stream in that slot has; 0 when there is no stream.
-    @inlinable
-    public func destinationCount(ofSlot slot: Int) -> Int { Int(streams[slot].destinationCount) }
+    /// Where among ``ways`` those of the stream in that slot are, in the order of its destinations; empty when there is
+    /// no stream.
+    @inlinable @inline(__always)
+    public func ways(ofSlot slot: Int) -> Range<Int> {
+        let first = Int(streams[slot].firstDestination)
+        return unsafe Range(uncheckedBounds: (first, first &+ Int(streams[slot].destinationCount)))
+    }
 
     /// Which of the streams that had the slot it is; 0 when there is none.
     public func generation(ofSlot slot: Int) -> UInt64 { generations[slot] }
 
-    /// The destination of the stream in that slot that has this endpoint, if there still is one.
-    public func destination(to endpoint: Endpoint, ofSlot slot: Int) -> Destination? {
-        for number in 0..<destinationCount(ofSlot: slot) {
-            let destination = destination(number, ofSlot: slot)
-            if destination.endpoint == endpoint { return destination }
-        }
+    /// Where among ``ways`` that of the stream in that slot to this endpoint is, if there still is one.
+    public func way(to endpoint: Endpoint, ofSlot slot: Int) -> Int? {
+        for way in ways(ofSlot: slot) where destinations[way].endpoint == endpoint { return way }
         return nil
     }
+}
 
-    /// A destination of the stream in that slot, from 0 to its count - 1.
-    @inlinable
-    public func destination(_ number: Int, ofSlot slot: Int) -> Destination {
-        precondition(number >= 0 && number < streams[slot].destinationCount)
-        return destinations[Int(streams[slot].firstDestination) &+ number]
+/// The way to a ``Destination`` as a worker uses it: nothing is left to be computed for a packet that is the same for
+/// the next one.
+@frozen
+public struct Way: Sendable, BitwiseCopyable {
+    /// The headers that the packets go behind; without meaning if the path is not
+    /// ``Destination/Path/ready(interface:_:maximumPacketSize:)``.
+    public let headers: PreparedHeaders
+    /// The interface by which they go; -1 if the path is not ready.
+    public let interface: Int32
+    /// The longest UDP payload that fits them, in octets; below 0 if none does.
+    public let maximumPayloadLength: Int32
+
+    /// The way of that path.
+    public init(_ path: Destination.Path) {
+        guard case .ready(let interface, let headers, let maximum) = path else {
+            let nowhere = IPv4Address(bits: 0)
+            headers = PreparedHeaders(
+                UDPEncapsulation(
+                    nextHop: .zero, interface: .zero, source: nowhere, sourcePort: 0, destination: nowhere,
+                    destinationPort: 0))
+            (interface, maximumPayloadLength) = (-1, -1)
+            return
+        }
+        self.headers = PreparedHeaders(headers)
+        self.interface = Int32(interface)
+        // No frame is longer than can be said so.
+        maximumPayloadLength = Int32(clamping: maximum - headers.byteCount)
     }
 }

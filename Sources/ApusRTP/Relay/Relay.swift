@@ -21,36 +21,15 @@ public struct Relay: ~Copyable, Sendable {
         receptions = StreamReceptions(streams: slots, sourcesPerStream: sourcesPerStream)
     }
 
-    /// A packet that goes on.
-    @frozen
-    public struct Accepted: BitwiseCopyable, Sendable {
-        /// The slot of its stream.
-        public let slot: Int
-        /// Where everything is in it.
-        public let headers: FlowHeaders
-        /// Whether its UDP checksum must be computed, since the sender left that to its device.
-        public let needsChecksum: Bool
-        /// The hop limit to send it with.
-        public let hopLimit: UInt8
-
-        @inline(__always)
-        init(slot: Int, headers: FlowHeaders, needsChecksum: Bool, hopLimit: UInt8) {
-            (self.slot, self.headers) = (slot, headers)
-            (self.needsChecksum, self.hopLimit) = (needsChecksum, hopLimit)
-        }
-    }
-
     /// What is known of a frame beside its bytes.
     @frozen
     public struct Arrival: BitwiseCopyable, Sendable {
         /// The link-layer address of the interface it came in by.
         public var interface: MACAddress
-        /// Whether a device has verified the UDP checksum.
-        public var isChecksumVerified: Bool
-        /// Whether a device or the kernel knows that the UDP checksum is not filled in yet.
-        public var isChecksumPartial: Bool
         /// When it arrived, in nanoseconds since 1970.
         public var time: UInt64
+        /// 1 for a partial UDP checksum, 2 for a verified one.
+        @usableFromInline let checksumBits: UInt8
 
         /// An arrival.
         @inlinable
@@ -58,11 +37,23 @@ public struct Relay: ~Copyable, Sendable {
             interface: MACAddress, isChecksumVerified: Bool = false, isChecksumPartial: Bool = false,
             time: UInt64
         ) {
-            self.interface = interface
-            self.isChecksumVerified = isChecksumVerified
-            self.isChecksumPartial = isChecksumPartial
-            self.time = time
+            let bits: UInt8 = (isChecksumPartial ? 1 : 0) | (isChecksumVerified ? 2 : 0)
+            self.init(interface: interface, checksumBits: bits, time: time)
         }
+
+        /// An arrival of which a driver says in two bits what is known of the UDP checksum: 1 that it is not filled in
+        /// yet, 2 that a device has verified it. Other bits don't count.
+        @inlinable @inline(__always)
+        public init(interface: MACAddress, checksumBits: UInt8, time: UInt64) {
+            (self.interface, self.checksumBits, self.time) = (interface, checksumBits, time)
+        }
+
+        /// Whether a device has verified the UDP checksum.
+        @inlinable @inline(__always)
+        public var isChecksumVerified: Bool { checksumBits & 2 != 0 }
+        /// Whether a device or the kernel knows that the UDP checksum is not filled in yet.
+        @inlinable @inline(__always)
+        public var isChecksumPartial: Bool { checksumBits & 1 != 0 }
     }
 
     /// Takes up a new table; gives the old one back, to be freed elsewhere.
@@ -103,14 +94,18 @@ public struct Relay: ~Copyable, Sendable {
             counters.count(error)
             return nil
         }
+        // Now, as what it needs is at hand.
+        let rest = headers.checksumRest
         guard Self.isMeant(headers, frame, counters), let slot = stream(for: headers, counters),
             let hopLimit = hopLimit(headers, slot, counters),
             // The one check that reads the payload comes last.
-            let needsChecksum = Self.needsChecksum(headers, frame, arrival, counters)
+            let checksum = Self.checksum(headers, frame, arrival, counters)
         else { return nil }
+        let accepted = Accepted(
+            slot: slot, headers: headers, rest: rest, checksum: checksum, hopLimit: hopLimit)
         note(headers, frame, slot, arrival.time, counters)
-        if needsChecksum { counters.completedChecksums.add() }
-        return Accepted(slot: slot, headers: headers, needsChecksum: needsChecksum, hopLimit: hopLimit)
+        if checksum == .left { counters.completedChecksums.add() }
+        return accepted
     }
 
     /// Looks at a frame of `byteCount` bytes that goes on in further segments behind the first: `nil` when
@@ -119,7 +114,7 @@ public struct Relay: ~Copyable, Sendable {
     /// The headers have to be in the first segment whole. A UDP checksum that no device has verified is not
     /// verified here either, which is counted: corrected for the new headers it goes on, and so does any
     /// damage to the payload, for the receiver to see. One that the sender has left to its device, which the
-    /// field itself shows, has to be computed over all segments: `needsChecksum`.
+    /// field itself shows, has to be computed over all segments: it is ``Checksum/left``.
     public mutating func accept(
         firstSegment: RawSpan, byteCount: Int, _ arrival: Arrival, counters: borrowing RelayCounters
     ) -> Accepted? {
@@ -151,7 +146,9 @@ public struct Relay: ~Copyable, Sendable {
         } else if !arrival.isChecksumVerified, headers.udpChecksum != 0 {
             counters.unverifiedChecksums.add()
         }
-        return Accepted(slot: slot, headers: headers, needsChecksum: isPartial, hopLimit: hopLimit)
+        let checksum: Checksum = isPartial ? .left : headers.udpChecksum == 0 ? .absent : .carried
+        return Accepted(
+            slot: slot, headers: headers, rest: headers.checksumRest, checksum: checksum, hopLimit: hopLimit)
     }
 }
 
@@ -209,15 +206,16 @@ extension Relay {
     }
 
     @inline(__always)
-    private static func needsChecksum(
+    private static func checksum(
         _ headers: FlowHeaders, _ frame: RawSpan, _ arrival: Arrival, _ counters: borrowing RelayCounters
-    ) -> Bool? {
-        if arrival.isChecksumPartial { return true }
+    ) -> Checksum? {
+        if arrival.isChecksumPartial { return .left }
         // What a device says of a checksum that is not there doesn't count.
-        if arrival.isChecksumVerified && headers.udpChecksum != 0 { return false }
+        if arrival.isChecksumVerified && headers.udpChecksum != 0 { return .carried }
         switch headers.udpChecksumState(in: frame) {
-        case .valid, .absent: return false
-        case .partial: return true
+        case .valid: return .carried
+        case .absent: return .absent
+        case .partial: return .left
         case .wrong:
             counters.count(headers.udpChecksum == 0 ? ParseFailure.missingUDPChecksum : .badUDPChecksum)
             return nil
@@ -234,7 +232,14 @@ extension Relay {
         counters.streams[slot].count(payloadBytes: headers.payloadLength, at: time)
         guard table.streams[slot].isRTP else { return }
         let end = min(headers.payloadOffset &+ headers.payloadLength, bytes.byteCount)
-        let payload = bytes.extracting(headers.payloadOffset..<end)
+        measure(bytes.extracting(headers.payloadOffset..<end), slot, time, counters)
+    }
+
+    /// Takes an RTP packet into the statistics. Apart, as nothing of what was found in the headers is needed here.
+    @inline(never)
+    private mutating func measure(
+        _ payload: RawSpan, _ slot: Int, _ time: UInt64, _ counters: borrowing RelayCounters
+    ) {
         if RTPView.isRTCP(payload) { return counters.streams[slot].rtcp.add() }
         guard let packet = try? RTPHeader(checking: payload) else {
             return counters.streams[slot].notRTP.add()

@@ -106,7 +106,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     ///
     /// For drivers, which answer for the frame from then on; in their place everyone else makes a ``Packet`` by
     /// `makePacket()`.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func take() -> Frame? {
         guard let frame = unsafe takeRaw() else { return nil }
         unsafe frame.header.pointee.reset()
@@ -116,7 +116,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     /// A free frame whose header holds whatever its last user left, but for `next`, which is `nil`.
     ///
     /// For drivers, which write every field when the kernel has filled the frame.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func takeRaw() -> Frame? {
         if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
         if unsafe core.pointee.free == 0 {

@@ -55,9 +55,9 @@ extension ForwardWorker where Driver: ~Copyable {
         var entry = waiter
         let slot = entry.accepted.slot
         guard relay.table.generation(ofSlot: slot) == entry.generation,
-            let destination = relay.table.destination(to: entry.destination, ofSlot: slot)
+            let way = relay.table.way(to: entry.destination, ofSlot: slot)
         else { return counters.count(.streamRemoved) }
-        if case .unresolved(let neighbor) = destination.path {
+        if case .unresolved(let neighbor) = relay.table.destinations[way].path {
             if entry.deadline <= now {
                 counters.streams[slot].dropped.add()
                 counters.count(.unresolved)
@@ -69,8 +69,7 @@ extension ForwardWorker where Driver: ~Copyable {
         }
         let accepted = entry.accepted
         // It has been counted as a copy when it came.
-        if let reason = obstacle(to: destination, accepted) { return lose(reason, accepted, counters) }
-        dispatch(entry.packet, accepted, to: destination, counters)
+        send(entry.packet, accepted, on: way, counters)
     }
 
     /// The rounds before a rest: takes what an interface that is gone has left in its rings, and is bounded where
@@ -110,8 +109,8 @@ extension Relay {
         guard let headers = try? FlowHeaders(checking: packet.bytes) else { return }
         let (source, destination) = (headers.source.port, headers.destination)
         for slot in counters.streams.indices {
-            guard case .ready(_, let own, _)? = table.destination(to: destination, ofSlot: slot)?.path,
-                own.sourcePort == source
+            guard let way = table.way(to: destination, ofSlot: slot),
+                case .ready(_, let own, _) = table.destinations[way].path, own.sourcePort == source
             else { continue }
             counters.streams[slot].sent.set(counters.streams[slot].sent.value &- 1)
             counters.streams[slot].dropped.add()

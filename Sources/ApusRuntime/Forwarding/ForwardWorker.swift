@@ -76,7 +76,12 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
     @inline(never)
     mutating func round(_ counters: borrowing RelayCounters) -> Int {
         var received = 0
-        for port in ports.indices { received &+= poll(port, counters) }
+        for port in ports.indices {
+            let count = ports[port].receive(into: &incoming)
+            if count == 0 { continue }
+            forwardIncoming(from: port, counters)
+            received &+= count
+        }
         for port in ports.indices { send(by: port, counters) }
         return received
     }
@@ -88,26 +93,23 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         for port in ports.indices { figures[port].publish(ports[port].statistics()) }
     }
 
-    /// Receives one burst and sends it on. Gives the number of packets.
-    private mutating func poll(_ port: Int, _ counters: borrowing RelayCounters) -> Int {
-        let received = ports[port].receive(into: &incoming)
-        if received == 0 { return 0 }
+    /// Sends on what was received. Apart, so that an idle round is a look at each port.
+    @inline(never)
+    private mutating func forwardIncoming(from port: Int, _ counters: borrowing RelayCounters) {
         let mac = macAddresses[interfaceOfPort[port]]
         let now = Clock.realtime
         while let packet = incoming.popFirst() {
             forward(packet, mac, now, counters)
         }
-        return received
     }
 
     @inline(__always)
     private mutating func forward(
         _ packet: consuming Packet, _ mac: MACAddress, _ now: UInt64, _ counters: borrowing RelayCounters
     ) {
-        let flags = packet.flags
+        let known = packet.flags.intersection([.checksumPartial, .checksumVerified])
         let arrival = Relay.Arrival(
-            interface: mac, isChecksumVerified: flags.contains(.checksumVerified),
-            isChecksumPartial: flags.contains(.checksumPartial),
+            interface: mac, checksumBits: UInt8(truncatingIfNeeded: known.rawValue),
             time: packet.timestamp != 0 ? packet.timestamp : now)
         let accepted =
             packet.isSegmented
@@ -116,99 +118,14 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             : relay.accept(packet.bytes, arrival, counters: counters)
         guard let accepted else { return }
         // Copies for all destinations but the first, which gets the packet itself.
-        let count = relay.table.destinationCount(ofSlot: accepted.slot)
-        counters.copies.add(UInt64(truncatingIfNeeded: count))
-        var number = count &- 1
-        while number > 0 {
-            let destination = relay.table.destination(number, ofSlot: accepted.slot)
-            if let reason = obstacle(to: destination, accepted) {
-                lose(reason, accepted, counters)
-            } else if !hasRoom(for: destination, counters) {
-                lose(.transmitRingFull, accepted, counters)
-            } else if let copy = copy(packet, for: destination) {
-                dispatch(copy, accepted, to: destination, counters)
-            } else {
-                lose(.poolEmpty, accepted, counters)
-            }
-            number &-= 1
-        }
-        guard number == 0 else { return }
-        let destination = relay.table.destination(0, ofSlot: accepted.slot)
-        if let reason = obstacle(to: destination, accepted) { return lose(reason, accepted, counters) }
-        dispatch(packet, accepted, to: destination, counters)
-    }
-
-    /// Why a packet can go neither to a destination nor into the queue for it; asked before it is copied.
-    @inline(__always)
-    func obstacle(to destination: Destination, _ accepted: Relay.Accepted) -> RelayDrop? {
-        switch destination.path {
-        case .ready(let interface, let headers, let maximum):
-            if headers.byteCount &+ accepted.headers.payloadLength > maximum { return .tooLong }
-            return portOfInterface[Int(interface)] >= 0 ? nil : .unreachable
-        case .unresolved(let neighbor): return waiting.hasRoom(for: neighbor) ? nil : .waitingQueueFull
-        case .unreachable: return .unreachable
-        }
-    }
-
-    /// Whether a port takes one more, after it has sent what it can if there is no room; asked before a packet is copied.
-    @inline(__always)
-    private mutating func hasRoom(on port: Int, _ counters: borrowing RelayCounters) -> Bool {
-        if outgoing[port].room > 0 { return true }
-        send(by: port, counters)
-        return outgoing[port].room > 0
+        let ways = relay.table.ways(ofSlot: accepted.slot)
+        counters.copies.add(UInt64(truncatingIfNeeded: ways.count))
+        if ways.count > 1 { sendCopies(of: packet, accepted, on: ways, counters) }
+        if ways.isEmpty { return }
+        send(packet, accepted, on: ways.lowerBound, counters)
     }
 
     @inline(__always)
-    private mutating func hasRoom(for destination: Destination, _ counters: borrowing RelayCounters) -> Bool {
-        // There is no obstacle, so there is a port.
-        guard case .ready(let interface, _, _) = destination.path else { return true }
-        return hasRoom(on: portOfInterface[Int(interface)], counters)
-    }
-
-    /// A copy in the pool of the port it leaves by, so that it isn't copied again.
-    private mutating func copy(_ packet: borrowing Packet, for destination: Destination) -> Packet? {
-        var port = 0
-        if case .ready(let interface, _, _) = destination.path {
-            port = max(0, portOfInterface[Int(interface)])
-        }
-        return ports[port].copy(of: packet)
-    }
-
-    func lose(_ reason: RelayDrop, _ accepted: Relay.Accepted, _ counters: borrowing RelayCounters) {
-        counters.count(reason)
-        counters.streams[accepted.slot].dropped.add()
-    }
-
-    /// Sends a packet on its way to one destination to which there is no ``obstacle(to:_:)``, or lets it wait.
-    mutating func dispatch(
-        _ packet: consuming Packet, _ accepted: Relay.Accepted, to destination: Destination,
-        _ counters: borrowing RelayCounters
-    ) {
-        switch destination.path {
-        case .ready(let interface, let headers, _):
-            var packet = packet
-            let port = portOfInterface[Int(interface)]
-            guard packet.readdress(accepted, behind: headers) else {
-                return lose(.tooLong, accepted, counters)
-            }
-            guard hasRoom(on: port, counters) else { return lose(.transmitRingFull, accepted, counters) }
-            counters.streams[accepted.slot].sent.add()
-            counters.sent.add()
-            counters.sentBytes.add(UInt64(truncatingIfNeeded: packet.totalCount))
-            outgoing[port].append(packet)
-        case .unresolved(let neighbor):
-            waiting.append(
-                WaitingQueue.Entry(
-                    packet: packet, accepted: accepted,
-                    generation: relay.table.generation(ofSlot: accepted.slot),
-                    destination: destination.endpoint, neighbor: neighbor,
-                    deadline: Clock.monotonic &+ patience))
-            counters.waiting.set(UInt64(waiting.count))
-        case .unreachable:
-            lose(.unreachable, accepted, counters)
-        }
-    }
-
     mutating func send(by port: Int, _ counters: borrowing RelayCounters) {
         if !outgoing[port].isEmpty {
             if copiesBetweenPorts {

@@ -1,48 +1,68 @@
 import ApusPorts
 import ApusRTP
+import ApusRings
 import ApusWire
 
 extension Packet {
-    /// Puts the packet behind other headers: what is in front of its UDP payload goes, and what is behind it:
+    /// Puts the packet behind the headers of a way: what is in front of its UDP payload goes, and what is behind it:
     /// Ethernet padding, a trailer, what the IP packet has beyond the UDP length.
     ///
-    /// The checksum is carried over by what differs (RFC 1624), so that damage to the payload stays
-    /// visible; it is computed where there was none to carry over and one is needed.
+    /// The checksum is carried over by what differs (RFC 1624), so that damage to the payload stays visible. For a
+    /// packet in one segment that has a checksum to carry over; ``readdressSlowly(_:on:of:)`` is for the others.
     /// - Returns: `false` when the frame has no room for the headers; the packet is then useless.
-    mutating func readdress(_ accepted: Relay.Accepted, behind destination: UDPEncapsulation) -> Bool {
-        let old = accepted.headers
-        guard trimFront(old.payloadOffset) else { return false }
-        if isSegmented {
-            guard truncate(to: old.payloadLength) else { return false }
-        } else {
-            guard count >= old.payloadLength, trimBack(count - old.payloadLength) else { return false }
+    @inline(__always)
+    mutating func readdress(_ accepted: Relay.Accepted, on way: Int, of ways: borrowing FixedArray<Way>)
+        -> Bool
+    {
+        let count = ways[way].headers.byteCount
+        guard replaceFront(accepted.payloadOffset, by: count, keeping: accepted.payloadLength) else {
+            return false
         }
-        var new = destination
-        new.hopLimit = accepted.hopLimit
-        new.trafficClass = old.trafficClass
+        let checksum = ways[way].headers.checksum(carrying: accepted.checksumRest)
+        return write(ways[way].headers, accepted, checksum)
+    }
+
+    /// The same of any packet. Its checksum is computed where there was none to carry over and one is needed.
+    mutating func readdressSlowly(
+        _ accepted: Relay.Accepted, on way: Int, of ways: borrowing FixedArray<Way>
+    ) -> Bool {
+        let headers = ways[way].headers
+        let payloadLength = accepted.payloadLength
+        guard trimFront(accepted.payloadOffset) else { return false }
+        if isSegmented {
+            guard truncate(to: payloadLength) else { return false }
+        } else {
+            guard count >= payloadLength, trimBack(count - payloadLength) else { return false }
+        }
         let checksum =
-            if accepted.needsChecksum {
-                checksum(behind: new)
-            } else if let carried = new.checksum(replacing: old) {
-                carried
+            if accepted.checksum == .carried {
+                headers.checksum(carrying: accepted.checksumRest)
+            } else if accepted.checksum == .left || headers.isIPv6 {
+                checksum(from: headers.checksumStart(payloadLength: payloadLength))
             } else {
-                new.isIPv6 ? checksum(behind: new) : 0
+                0 as UInt16
             }
-        let payloadLength = old.payloadLength
-        guard prepend(new.byteCount) else { return false }
+        return prepend(headers.byteCount) && write(headers, accepted, checksum)
+    }
+
+    @inline(__always)
+    private mutating func write(
+        _ headers: PreparedHeaders, _ accepted: Relay.Accepted, _ checksum: UInt16
+    ) -> Bool {
         var frame = mutableBytes
         do throws(EncodeFailure) {
-            try new.encode(into: &frame, payloadLength: payloadLength, udpChecksum: checksum)
+            try headers.encode(
+                into: &frame, payloadLength: accepted.payloadLength, hopLimit: accepted.hopLimit,
+                trafficClass: accepted.trafficClass, udpChecksum: checksum)
+            return true
         } catch {
             return false
         }
-        return true
     }
 
-    /// The UDP checksum of a packet that holds only the payload now, computed over all of it.
-    private func checksum(behind headers: UDPEncapsulation) -> UInt16 {
-        guard isSegmented else { return headers.checksum(of: bytes) }
-        var sum = headers.checksumStart(payloadLength: totalCount)
+    /// The UDP checksum of a packet that holds only the payload now, computed over all of it onto the sum of the rest.
+    private func checksum(from start: InternetChecksum) -> UInt16 {
+        var sum = start
         var isOdd = false
         forEachSegment { segment in
             var piece = InternetChecksum()

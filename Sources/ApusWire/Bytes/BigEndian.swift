@@ -86,6 +86,12 @@ extension MutableRawSpan {
         unsafe storeBytes(of: value.bigEndian, toUncheckedByteOffset: offset, as: UInt64.self)
     }
 
+    /// Writes 64 bits at `offset` as they lie in memory; eight octets from there must exist.
+    @unsafe @inlinable @inline(__always)
+    mutating func putNative64(_ value: UInt64, _ offset: Int) {
+        unsafe storeBytes(of: value, toUncheckedByteOffset: offset, as: UInt64.self)
+    }
+
     /// Writes a link-layer address at `offset`; six octets from there must exist.
     @unsafe @inlinable @inline(__always)
     mutating func putMAC(_ address: MACAddress, _ offset: Int) {

@@ -1,35 +1,4 @@
 extension FlowHeaders {
-    /// The UDP source port.
-    @inlinable @inline(__always)
-    public var sourcePort: UInt16 { UInt16(truncatingIfNeeded: places >> 48) }
-    /// The UDP destination port.
-    @inlinable @inline(__always)
-    public var destinationPort: UInt16 { UInt16(truncatingIfNeeded: places >> 32) }
-    /// Where the IP header begins in the frame, in octets.
-    @inlinable @inline(__always)
-    public var networkOffset: UInt16 { UInt16(truncatingIfNeeded: places >> 16) }
-    /// Where the UDP header begins in the frame, in octets.
-    @inlinable @inline(__always)
-    public var transportOffset: UInt16 { UInt16(truncatingIfNeeded: places) }
-    /// The octets of UDP header and payload, at least 8.
-    @inlinable @inline(__always)
-    public var udpLength: UInt16 { UInt16(truncatingIfNeeded: figures >> 48) }
-    /// The UDP checksum as it stands; 0 means that there is none. It is not verified yet.
-    @inlinable @inline(__always)
-    public var udpChecksum: UInt16 { UInt16(truncatingIfNeeded: figures >> 32) }
-    /// Time to live, or hop limit.
-    @inlinable @inline(__always)
-    public var hopLimit: UInt8 { UInt8(truncatingIfNeeded: figures >> 24) }
-    /// Differentiated services code point in the upper 6 bits, ECN in the lower 2.
-    @inlinable @inline(__always)
-    public var trafficClass: UInt8 { UInt8(truncatingIfNeeded: figures >> 16) }
-    /// What else is to know.
-    @inlinable @inline(__always)
-    public var flags: Flags { Flags(rawValue: UInt8(truncatingIfNeeded: figures >> 8)) }
-    /// The VLAN tags in the frame.
-    @inlinable @inline(__always)
-    public var tags: VLANTags { VLANTags(word: tagWord, count: UInt8(truncatingIfNeeded: figures)) }
-
     /// Whether the packet is IPv6.
     @inlinable @inline(__always)
     public var isIPv6: Bool { flags.contains(.ipv6) }

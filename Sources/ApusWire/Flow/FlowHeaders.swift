@@ -13,15 +13,26 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
     public let destinationHigh: UInt64
     /// The lower half of the destination address; for IPv4 the address, in the lower 32 bits.
     public let destinationLow: UInt64
-    // The rest in whole words, as it is written and copied for each packet: a copy in words of what was just
-    // written in octets waits until all of those are in the cache.
-
-    /// Source port, destination port, network offset, transport offset, from the top.
-    @usableFromInline let places: UInt64
-    /// UDP length, UDP checksum, and in octets hop limit, traffic class, flags and number of tags, from the top.
-    @usableFromInline let figures: UInt64
-    /// As in ``VLANTags``.
-    @usableFromInline let tagWord: UInt64
+    /// The UDP source port.
+    public let sourcePort: UInt16
+    /// The UDP destination port.
+    public let destinationPort: UInt16
+    /// Where the IP header begins in the frame, in octets.
+    public let networkOffset: UInt16
+    /// Where the UDP header begins in the frame, in octets.
+    public let transportOffset: UInt16
+    /// The octets of UDP header and payload, at least 8.
+    public let udpLength: UInt16
+    /// The UDP checksum as it stands; 0 means that there is none. It is not verified yet.
+    public let udpChecksum: UInt16
+    /// Time to live, or hop limit.
+    public let hopLimit: UInt8
+    /// Differentiated services code point in the upper 6 bits, ECN in the lower 2.
+    public let trafficClass: UInt8
+    /// What else is to know.
+    public let flags: Flags
+    /// The VLAN tags in the frame.
+    public let tags: VLANTags
 
     /// Properties of a frame that carries a UDP datagram.
     @frozen
@@ -48,14 +59,12 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
     ) {
         (sourceHigh, sourceLow) = (source.high, source.low)
         (destinationHigh, destinationLow) = (destination.high, destination.low)
+        (sourcePort, destinationPort) = (udp.sourcePort, udp.destinationPort)
+        (udpLength, udpChecksum) = (udp.length, udp.checksum)
         // Offsets are below 2^16: eight extension headers of 2048 octets are the most.
-        places =
-            UInt64(udp.sourcePort) << 48 | UInt64(udp.destinationPort) << 32
-            | UInt64(truncatingIfNeeded: networkOffset) << 16 | UInt64(truncatingIfNeeded: transportOffset)
-        figures =
-            UInt64(udp.length) << 48 | UInt64(udp.checksum) << 32 | UInt64(hopLimit) << 24
-            | UInt64(trafficClass) << 16 | UInt64(flags.rawValue) << 8 | UInt64(tags.count)
-        tagWord = tags.word
+        self.networkOffset = UInt16(truncatingIfNeeded: networkOffset)
+        self.transportOffset = UInt16(truncatingIfNeeded: transportOffset)
+        (self.hopLimit, self.trafficClass, self.flags, self.tags) = (hopLimit, trafficClass, flags, tags)
     }
 
     /// Finds the datagram of an Ethernet frame.

@@ -42,8 +42,13 @@ public func fuzzRelay(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
             : relay.accept(frame, arrival, counters: counters)
         guard let accepted else { continue }
         precondition(accepted.slot < slots && accepted.hopLimit > 0)
-        precondition(accepted.headers.destination == listeners[accepted.slot])
-        use(accepted.headers.payload(of: frame))
+        let segment = isHalf ? frame.extracting(0..<(length + 1) / 2) : frame
+        let headers = try? FlowHeaders(checkingFirstSegment: segment, byteCount: length)
+        precondition(headers?.destination == listeners[accepted.slot])
+        precondition(accepted.payloadOffset + accepted.payloadLength <= length)
+        if !isHalf {
+            use(frame.extracting(accepted.payloadOffset..<accepted.payloadOffset + accepted.payloadLength))
+        }
     }
     var refused: UInt64 = 0
     for reason in counters.parseFailures.indices { refused += counters.parseFailures[reason].value }
