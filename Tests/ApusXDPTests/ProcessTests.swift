@@ -133,6 +133,22 @@ struct ProcessTests {
         }
     }
 
+    @Test func `The counters are read where /sys does not say how many CPUs there are`() throws {
+        let net = try Pair("nosys")
+        defer { net.lab.close() }
+        // In a mount namespace of that process alone.
+        let script = "mount -t tmpfs none /sys && exec \"$@\""
+        let command = [
+            "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh",
+            // The C library ends a process that writes beyond what it allocated.
+            "env", "LD_PRELOAD=libc_malloc_debug.so.0", "GLIBC_TUNABLES=glibc.malloc.check=3",
+        ]
+        let one = try net.b.start(command + holder("vb", "192.0.2.2:5004", "native"))
+        try one.waitForLine(containing: "ready")
+        #expect(one.stop(SIGTERM) == .exited(0), "\(one.output) \(one.errors)")
+        #expect(one.output.contains("\nsteered 0\n"), "\(one.output)")
+    }
+
     @Test func `A leftover that the kernel does not show is not called a dispatcher of another`() throws {
         let net = try Pair("hidden")
         defer { net.lab.close() }

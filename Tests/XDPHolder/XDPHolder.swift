@@ -4,8 +4,8 @@ import ApusWire
 import ApusXDP
 import Glibc
 
-/// Holds an interface with AF_XDP and echoes what comes to a port, until it is killed: what the tests kill,
-/// run beside themselves, and start without privileges.
+/// Holds an interface with AF_XDP and echoes what comes to a port, until SIGINT, SIGTERM, or it is killed: what the
+/// tests end, run beside themselves, and start without privileges.
 ///
 ///     XDPHolder INTERFACE ADDRESS:PORT native|generic
 @main
@@ -19,6 +19,7 @@ struct XDPHolder {
         var options = XDPOptions()
         options.mode = arguments[3] == "native" ? .native : .generic
         options.hugePages = .never
+        blockSignals()
         do throws(XDPError) {
             try hold(arguments[1], endpoint, options)
         } catch {
@@ -36,11 +37,26 @@ struct XDPHolder {
         if interface.steering?.grant.takesFragments == true { say("takes fragments") }
         say("ready")
         var burst = Burst()
-        while true {
+        while !isOver {
             if port.receive(into: &burst) == 0 { port.wait(milliseconds: 100) }
             port.transmit(&burst)
             port.flush()
         }
+        if let counters = interface.steering?.counters { say("steered \(counters.steered)") }
+    }
+
+    /// From now on SIGINT and SIGTERM end the loop.
+    private static func blockSignals() {
+        var ends = sigset_t()
+        unsafe sigemptyset(&ends)
+        for number in [SIGINT, SIGTERM] { unsafe sigaddset(&ends, number) }
+        unsafe _ = sigprocmask(SIG_BLOCK, &ends, nil)
+    }
+
+    private static var isOver: Bool {
+        var pending = sigset_t()
+        unsafe sigpending(&pending)
+        return unsafe sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1
     }
 
     /// Without a buffer, so that the line is out before the process is killed.

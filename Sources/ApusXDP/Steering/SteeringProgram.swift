@@ -139,7 +139,7 @@ public final class SteeringProgram: Sendable {
         _ = unsafe bpf_map_delete_elem(map, &key)
     }
 
-    /// What it did with the frames it saw so far.
+    /// What it did with the frames it saw so far; all 0 where /sys does not show how many CPUs there are.
     public var counters: SteeringCounters {
         var result = SteeringCounters()
         guard let map = try? open(counts) else { return result }
@@ -147,9 +147,17 @@ public final class SteeringProgram: Sendable {
             \.steered, \.passedNotIP, \.passedFragment, \.passedNotUDP, \.passedNoPort, \.passedNoSocket,
             \.passedMalformed,
         ]
-        var perCPU = [UInt64](repeating: 0, count: max(1, Int(libbpf_num_possible_cpus())))
+        // Negative where /sys does not tell.
+        var processors: Int32 = 0
+        _ = LibXDP.call {
+            processors = libbpf_num_possible_cpus()
+            return 0
+        }
+        guard processors > 0 else { return result }
+        var perCPU = [UInt64](repeating: 0, count: Int(processors))
         for (index, field) in fields.enumerated() {
             var key = UInt32(index)
+            // Sound: the kernel writes eight bytes for each possible CPU, and as many there are.
             let read = unsafe perCPU.withUnsafeMutableBytes {
                 unsafe bpf_map_lookup_elem(map, &key, $0.baseAddress)
             }
