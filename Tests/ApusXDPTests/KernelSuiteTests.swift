@@ -156,7 +156,7 @@ struct KernelSuiteTests {
             a.handOver()
             b.handOver()
         }
-        try net.a.enter { first.steering?.detach() }
-        try net.b.enter { second.steering?.detach() }
+        try net.a.enter { try first.steering?.detach() }
+        try net.b.enter { try second.steering?.detach() }
     }
 }

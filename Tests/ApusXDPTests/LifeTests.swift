@@ -82,7 +82,7 @@ struct LifeTests {
             }
             try open()
             try net.b.run("ip", "link", "delete", "dev", "vb")
-            former.steering?.detach()
+            try former.steering?.detach()
             #expect(throws: XDPError.self) { _ = try XDPInterface(again: former) }
             #expect(former.knownQueues == 1)
             try net.lab.link(net.a, "va", ["192.0.2.1/24"], net.b, "vb", ["192.0.2.2/24"])

@@ -128,8 +128,43 @@ struct ProcessTests {
             let all = try start(net, with: enough)
             try all.waitForLine(containing: "ready")
             #expect(all.output.contains("\nattached\ntakes fragments\nready\n"), "\(all.output)")
-            _ = all.stop(SIGTERM)
-            try net.b.enter { for leftover in Leftover.all() { try leftover.clean() } }
+            #expect(all.stop(SIGTERM) == .exited(0))
+            try expectNothingAttached(net)
+        }
+    }
+
+    private func expectNothingAttached(_ net: Pair, sourceLocation: SourceLocation = #_sourceLocation) throws
+    {
+        let link = try net.b.run("ip", "-d", "link", "show", "vb").standardOutput
+        #expect(!link.contains("xdp"), sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM], [true, false])
+    func `Without CAP_SYS_ADMIN it knows that it is attached, and nothing is left after the end`(
+        _ signal: Int32, hasBPFFileSystem: Bool
+    ) throws {
+        let net = try Pair("sysadmin")
+        defer { net.lab.close() }
+        if !hasBPFFileSystem { try net.b.run("umount", "/sys/fs/bpf") }
+        let one = try start(net, with: ["net_admin", "net_raw", "bpf", "perfmon", "ipc_lock"])
+        try one.waitForLine(containing: "ready")
+        #expect(one.output.contains("\nattached\n"), "\(one.output)")
+        #expect(one.stop(signal) == .exited(0))
+        try expectNothingAttached(net)
+    }
+
+    @Test func `A start without CAP_SYS_ADMIN that fails after the program was attached takes it off again`()
+        throws
+    {
+        let net = try Pair("failed")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let taken = try XDPInterface(sendingOn: "vb").open(queue: 0)
+            let one = try start(net, with: ["net_admin", "net_raw", "bpf", "perfmon", "ipc_lock"])
+            #expect(one.waitForExit() == .exited(77))
+            #expect(one.output.contains("another AF_XDP socket is bound to queue 0"), "\(one.output)")
+            try expectNothingAttached(net)
+            _ = consume taken
         }
     }
 

@@ -118,7 +118,7 @@ struct SteeringTests {
             try net.a.run("ping", "-6", "-c", "1", "-W", "2", "2001:db8::2")
             #expect(steering.counters.passedNotIP > 0)
             #expect(steering.counters.passedNotUDP > 0)
-            steering.detach()
+            try steering.detach()
             #expect(!steering.isAttached)
             #expect(throws: XDPError.self) { try steering.add(Endpoint("0.0.0.0:1")!) }
             try net.a.run("ping", "-c", "1", "-W", "2", "192.0.2.2")
@@ -138,7 +138,7 @@ struct SteeringTests {
                 let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
                 #expect(steering.grant.remarks.contains { $0.contains("can't replace BPF functions (") })
                 #expect(throws: LabError.self) { try net.b.run("xdp-filter", "load", "-f", "ipv4", "vb") }
-                steering.detach()
+                try steering.detach()
                 try net.b.run("xdp-filter", "load", "-m", "native", "-f", "ipv4", "vb")
                 let error = try #require(throws: XDPError.self) {
                     _ = try SteeringProgram(attachingTo: "vb", mode: .native)
@@ -158,7 +158,7 @@ struct SteeringTests {
             try net.b.run("xdp-filter", "ip", "-m", "src", "192.0.2.1")
             #expect(throws: LabError.self) { try net.a.run("ping", "-c", "1", "-W", "1", "192.0.2.2") }
             #expect(steering.isAttached)
-            steering.detach()
+            try steering.detach()
             let status = try net.b.run("xdp-loader", "status", "vb").standardOutput
             #expect(status.contains("xdpfilt_alw_ip") && !status.contains("apus_steer"))
             try net.b.run("xdp-filter", "unload", "vb")
@@ -235,7 +235,7 @@ struct SteeringTests {
         try net.b.enter {
             let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
             try net.b.run("ip", "link", "del", "vb")
-            steering.detach()
+            try steering.detach()
         }
         #expect(try net.b.run("ls", "/sys/fs/bpf/xdp").standardOutput.isEmpty)
     }

@@ -85,7 +85,7 @@ extension OpenInterfaces {
         } catch {
             opened[number] = nil
             if case .xdp(let interface) = interface {
-                interface.steering?.detach()
+                try? interface.steering?.detach()
                 former[number] = interface
             }
             throw error
@@ -114,7 +114,8 @@ extension OpenInterfaces {
     private func keepSteering(of interface: XDPInterface, _ number: Int) {
         guard let steering = interface.steering else { return }
         pastSteering[number, default: SteeringCounters()].add(steering.counters)
-        steering.detach()
+        // The interface is gone, and the program with it.
+        try? steering.detach()
     }
 
     /// What the XDP programs did with the frames they saw; a few system calls for each.

@@ -84,3 +84,10 @@ func string<Characters>(of characters: Characters) -> String {
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 }
+
+/// The kernel's number of the program that a descriptor refers to.
+func programID(_ descriptor: Int32) -> UInt32? {
+    var info = bpf_prog_info()
+    var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+    return unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 ? info.id : nil
+}

@@ -151,3 +151,12 @@ func interfaceIndex(_ name: String) throws(XDPError) -> Int32 {
     guard index != 0 else { throw XDPError(name, .noSuchInterface(existing: interfaceNames())) }
     return Int32(index)
 }
+
+/// The name that an interface of this network namespace has now; nil when it is gone. What it was opened by may be
+/// another one's since.
+func interfaceName(_ index: Int32) -> String? {
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE)) { name in
+        guard unsafe if_indextoname(UInt32(index), name.baseAddress!) != nil else { return nil }
+        return unsafe String(cString: name.baseAddress!)
+    }
+}

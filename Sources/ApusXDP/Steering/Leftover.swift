@@ -73,13 +73,7 @@ public struct Leftover: Sendable, Hashable, CustomStringConvertible {
         let expected = bpf_prog_get_fd_by_id(dispatcher)
         guard expected >= 0 else { return }
         defer { close(expected) }
-        let forced = LibXDP.call {
-            var options = bpf_xdp_attach_opts()
-            // Up to the last field: libbpf refuses padding that is not zero, and Swift does not write it.
-            options.sz = MemoryLayout<bpf_xdp_attach_opts>.offset(of: \.old_prog_fd)! + 4
-            options.old_prog_fd = expected
-            return unsafe bpf_xdp_detach(index, mode.attachFlag, &options)
-        }
+        let forced = LibXDP.call { SteeringProgram.detach(expected, from: index, mode) }
         guard forced.code == 0 else {
             throw XDPError(
                 interface, .failed("detaching a leftover", code: forced.code, detail: forced.detail))
@@ -117,9 +111,7 @@ public struct Leftover: Sendable, Hashable, CustomStringConvertible {
         let descriptor = unsafe bpf_obj_get(path)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var info = bpf_prog_info()
-        var length = UInt32(MemoryLayout<bpf_prog_info>.size)
-        return unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 ? info.id : nil
+        return programID(descriptor)
     }
 
     private static func entries(of folder: String) -> [String] {

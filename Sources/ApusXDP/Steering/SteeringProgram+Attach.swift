@@ -108,6 +108,28 @@ extension SteeringProgram {
         return bpf_xdp_attach(index, descriptor, mode.attachFlag | LibXDP.onlyIfNoneIsThere, nil)
     }
 
+    /// Notes which program it is, and by whom it is called.
+    static func identify(_ own: inout Loaded, on index: Int32, _ mode: XDPMode) {
+        unsafe own.descriptor = xdp_program__fd(own.program)
+        if own.descriptor < 0 {
+            unsafe own.descriptor = bpf_program__fd(bpf_object__next_program(own.object, nil))
+        }
+        own.id = programID(own.descriptor) ?? 0
+        let attached = AttachedProgram.attached(to: index)
+        if !attached.contains(where: { $0.id == own.id }) {
+            own.dispatcher = attached.first { $0.mode == mode }?.id ?? 0
+        }
+    }
+
+    /// Takes a program off an interface that is attached to it by itself; no other one than that.
+    static func detach(_ program: Int32, from index: Int32, _ mode: XDPMode) -> Int32 {
+        var options = bpf_xdp_attach_opts()
+        // Up to the last field: libbpf refuses padding that is not zero, and Swift does not write it.
+        options.sz = MemoryLayout<bpf_xdp_attach_opts>.offset(of: \.old_prog_fd)! + 4
+        options.old_prog_fd = program
+        return unsafe bpf_xdp_detach(index, mode.attachFlag, &options)
+    }
+
     static func map(_ name: String, in own: Loaded, _ interface: String) throws(XDPError) -> Int32 {
         let map = unsafe bpf_object__find_map_fd_by_name(own.object, name)
         guard map >= 0 else {
@@ -119,9 +141,9 @@ extension SteeringProgram {
     static func readGrant(
         _ own: Loaded, _ index: Int32, _ mode: XDPMode, _ hasBPFFileSystem: Bool, _ remarks: inout [String]
     ) -> SteeringGrant {
-        let id = unsafe xdp_program__id(own.program)
+        let id = own.id
         let present = AttachedProgram.all(on: index)
-        let usesDispatcher = present.first { $0.id == id }?.dispatcher != nil
+        let usesDispatcher = own.dispatcher != 0
         var takesFragments = own.takesFragments
         if usesDispatcher {
             _ = LibXDP.call {
@@ -168,14 +190,14 @@ extension SteeringProgram {
 
     /// Of two processes that attached at the same moment, the older one stays.
     func yieldToOlder() throws(XDPError) {
-        let id = loaded.withLock { unsafe xdp_program__id($0.program) }
+        let id = loaded.withLock { $0.id }
         let all = AttachedProgram.all(on: index)
         guard let mine = all.first(where: { $0.id == id })?.owner else { return }
         for other in all where other.id != id {
             guard let owner = other.owner, owner.isAlive,
                 (owner.owner.attached_at, other.id) < (mine.owner.attached_at, id)
             else { continue }
-            detach()
+            try detach()
             throw XDPError(interface, .held(pid: owner.pid))
         }
     }

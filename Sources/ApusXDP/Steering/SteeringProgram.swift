@@ -28,6 +28,12 @@ public final class SteeringProgram: Sendable {
         var object: OpaquePointer?
         var program: OpaquePointer?
         var takesFragments = false
+        /// The program itself, and the kernel's number of it. libxdp does not know the number of each without
+        /// CAP_SYS_ADMIN.
+        var descriptor: Int32 = -1
+        var id: UInt32 = 0
+        /// The dispatcher that called it when it was attached; 0 when there was none.
+        var dispatcher: UInt32 = 0
         /// What libxdp said while it attached the program.
         var log = ""
     }
@@ -52,6 +58,7 @@ public final class SteeringProgram: Sendable {
         var own = Loaded()
         do {
             own = try Self.attach(interface, index, mode, throughDispatcher: hasBPFFileSystem)
+            Self.identify(&own, on: index, mode)
             (taken, sockets, counts) = try (
                 Self.map("apus_taken", in: own, interface), Self.map("apus_xsks", in: own, interface),
                 Self.map("apus_counters", in: own, interface)
@@ -65,38 +72,50 @@ public final class SteeringProgram: Sendable {
         try yieldToOlder()
     }
 
-    deinit { detach() }
+    // Nobody is there to be told. Who wants to know calls `detach()` before.
+    deinit { try? detach() }
 
     /// Takes the program off the interface; all frames go to the kernel then. Other programs stay. Nothing
     /// happens if it is off already, or if the interface is gone.
-    public func detach() {
-        loaded.withLock { own in
-            guard let program = unsafe own.program else { return }
+    ///
+    /// Throws when the program stays attached, which costs time on every frame until it is removed: it takes
+    /// CAP_NET_ADMIN, and in a dispatcher CAP_SYS_ADMIN too.
+    public func detach() throws(XDPError) {
+        let failure = loaded.withLock { own -> LibXDP.Outcome? in
+            guard let program = unsafe own.program else { return nil }
+            defer {
+                Self.close(own)
+                own = Loaded()
+            }
             let outcome = LibXDP.call {
                 unsafe xdp_program__detach(program, index, grant.mode.libxdp, 0)
             }
-            if outcome.code != 0, interfaceIsGone { unsafe Leftover.removePins(of: xdp_program__id(program)) }
-            Self.close(own)
-            own = Loaded()
+            if outcome.code == 0 { return nil }
+            if interfaceName(index) == nil {
+                Leftover.removePins(of: own.id)
+                return nil
+            }
+            // libxdp opens programs by their numbers, for which the kernel wants CAP_SYS_ADMIN.
+            let alone = LibXDP.call { Self.detach(own.descriptor, from: index, grant.mode) }
+            return alone.code == 0 || !isAttached(own) ? nil : outcome
         }
-    }
-
-    /// Whether the interface was deleted, which took the program off it.
-    private var interfaceIsGone: Bool {
-        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE)) { name in
-            unsafe if_indextoname(UInt32(index), name.baseAddress!) == nil
-        }
+        guard let failure else { return }
+        throw XDPError(
+            interface,
+            .failed(
+                "the XDP program could not be taken off and costs time on every frame; remove it with "
+                    + "`sudo apus doctor \(interface) --clean`", code: failure.code, detail: failure.detail))
     }
 
     /// Whether the program still sits on the interface: another process may have taken it off.
-    public var isAttached: Bool {
-        loaded.withLock { own in
-            guard let program = unsafe own.program else { return false }
-            let id = unsafe xdp_program__id(program)
-            // What is attached by itself the kernel tells everybody; what is in a dispatcher, not.
-            return AttachedProgram.attached(to: index).contains { $0.id == id }
-                || AttachedProgram.all(on: index).contains { $0.id == id }
-        }
+    public var isAttached: Bool { loaded.withLock { isAttached($0) } }
+
+    private func isAttached(_ own: Loaded) -> Bool {
+        guard unsafe own.program != nil else { return false }
+        // What is attached to the interface the kernel tells everybody; what is in a dispatcher, not. A dispatcher
+        // that a program joins or leaves is replaced.
+        return AttachedProgram.attached(to: index).contains { $0.id == own.id || $0.id == own.dispatcher }
+            || AttachedProgram.all(on: index).contains { $0.id == own.id }
     }
 
     /// Takes datagrams to this endpoint from now on; an address of zeros takes the port at any address of
