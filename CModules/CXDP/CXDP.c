@@ -70,12 +70,21 @@ int apus_xdp_has_bpffs(void) {
     return statfs(apus_xdp_bpffs(), &facts) == 0 && facts.f_type == BPF_FS_MAGIC;
 }
 
-static int interface_ioctl(const char *interface, unsigned long request, struct ifreq *asked) {
+// Asks about the interface with this index, by the name that it has now. It and others may be renamed meanwhile: then
+// the answer is nobody's.
+static int interface_ioctl(int index, unsigned long request, struct ifreq *asked) {
+    struct ifreq named = {.ifr_ifindex = index};
     int result, descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -errno;
-    strncpy(asked->ifr_name, interface, IFNAMSIZ - 1);
-    result = ioctl(descriptor, request, asked) < 0 ? -errno : 0;
+    result = ioctl(descriptor, SIOCGIFNAME, &named);
+    if (result == 0) {
+        memcpy(asked->ifr_name, named.ifr_name, IFNAMSIZ);
+        result = ioctl(descriptor, request, asked);
+    }
+    if (result == 0)
+        result = ioctl(descriptor, SIOCGIFINDEX, &named);
+    result = result < 0 ? -errno : named.ifr_ifindex == index ? 0 : -ENODEV;
     close(descriptor);
     return result;
 }
@@ -90,23 +99,23 @@ static uint64_t count_queues(const char *interface, const char *kind) {
     return count ? count : 1;
 }
 
-uint64_t apus_xdp_queues(const char *interface) {
+uint64_t apus_xdp_queues(int index) {
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     struct ifreq asked = {.ifr_data = (void *)&channels};
     uint64_t receive, transmit;
-    int result = interface_ioctl(interface, SIOCETHTOOL, &asked);
-    if (result == -ENODEV)
+    int result = interface_ioctl(index, SIOCETHTOOL, &asked);
+    if (result == -ENODEV || result == -ENXIO)
         return 0;
     if (result < 0)
-        return count_queues(interface, "rx") | count_queues(interface, "tx") << 32;
+        return count_queues(asked.ifr_name, "rx") | count_queues(asked.ifr_name, "tx") << 32;
     receive = channels.rx_count + channels.combined_count;
     transmit = channels.tx_count + channels.combined_count;
     return (receive ? receive : 1) | (transmit ? transmit : 1) << 32;
 }
 
-int apus_xdp_mtu(const char *interface) {
+int apus_xdp_mtu(int index) {
     struct ifreq asked = {0};
-    int result = interface_ioctl(interface, SIOCGIFMTU, &asked);
+    int result = interface_ioctl(index, SIOCGIFMTU, &asked);
     return result < 0 ? result : asked.ifr_mtu;
 }
 

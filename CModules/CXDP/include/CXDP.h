@@ -57,13 +57,13 @@ const char *apus_xdp_bpffs(void);
 /// Whether a BPF file system is mounted there.
 int apus_xdp_has_bpffs(void);
 
-/// The RX queues (low half) and TX queues (high half) an interface has in use; 0 when there is no
-/// such interface. Bonds, macvlans and some others don't say; then it is as many as the kernel has in /sys, where a
+/// The RX queues (low half) and TX queues (high half) that the interface with this index has in use; 0 when there is
+/// none. Bonds, macvlans and some others don't say; then it is as many as the kernel has in /sys, where a
 /// frame keeps the number of the queue it came in by beneath; 1 and 1 where /sys does not show it.
-uint64_t apus_xdp_queues(const char *interface);
+uint64_t apus_xdp_queues(int index);
 
-/// The interface's MTU, or a negative errno.
-int apus_xdp_mtu(const char *interface);
+/// The MTU of the interface with this index, or a negative errno.
+int apus_xdp_mtu(int index);
 
 /// open_mem with the options that Swift can't express (a struct that ends in a bit field).
 struct bpf_object *apus_xdp_open(const void *object, size_t size, const char *name);

@@ -21,8 +21,10 @@ import Synchronization
 /// Control plane: may be used from any thread, and costs system calls. Open, close and use it in one network
 /// namespace.
 public final class XDPInterface: Sendable {
-    /// The interface's name.
+    /// The name it was opened by.
     public let name: String
+    /// The interface's index, by which it is asked for: it may be renamed, and the name go to another.
+    let index: Int32
     /// What was wanted.
     public let options: XDPOptions
     /// The frames, which may be shared with other interfaces.
@@ -108,6 +110,7 @@ public final class XDPInterface: Sendable {
     ) throws(XDPError) {
         try options.check(name)
         if let memory { try options.check(name, against: memory) }
+        index = if let steering { steering.index } else { try interfaceIndex(name) }
         (self.name, self.options, self.redirection, self.steering) = (name, options, redirection, steering)
         (self.mode, modeReasons) = (mode, reasons)
         self.memory = if let memory { memory } else { try XDPMemory(for: [name], options) }
@@ -123,13 +126,15 @@ public final class XDPInterface: Sendable {
     }
 
     /// RX queues the interface has in use at the moment.
-    public var queueCount: Int { Self.queueCount(of: name) }
+    public var queueCount: Int { Self.queueCount(of: index) }
 
     /// RX queues that an interface of this network namespace has in use at the moment; 0 when there is none of that
     /// name. What the driver does not tell is looked up in /sys.
     public static func queueCount(of name: String) -> Int {
-        unsafe Int(apus_xdp_queues(name) & 0xffff_ffff)
+        (try? interfaceIndex(name)).map { queueCount(of: $0) } ?? 0
     }
+
+    private static func queueCount(of index: Int32) -> Int { Int(apus_xdp_queues(index) & 0xffff_ffff) }
 
     /// Queues that have had a port, and frames therefore.
     public var knownQueues: Int { queues.withLock { $0.count } }
@@ -250,6 +255,9 @@ extension XDPInterface {
 
     /// Binds a socket to the queue with the best flags that can be had.
     private func bind(_ queue: Int, _ pool: UnsafeMutablePointer<FramePool>) throws(XDPError) -> XDPQueue {
+        guard let current = interfaceName(index) else {
+            throw XDPError(name, .noSuchInterface(existing: interfaceNames()))
+        }
         let rings = XSKRings()
         var reasons: [BindRequest: String] = [:]
         var last: (code: Int32, detail: String) = (0, "")
@@ -258,7 +266,7 @@ extension XDPInterface {
             for attempt in 0..<20 {
                 rings.clear()
                 let opened = memory.open(
-                    name, queue: queue, flags: request.flags(options), receiveRing: options.receiveRing,
+                    current, queue: queue, flags: request.flags(options), receiveRing: options.receiveRing,
                     transmitRing: options.transmitRing, rings: rings)
                 switch opened {
                 case .socket(let socket):

@@ -42,8 +42,8 @@ public final class XDPMemory: Sendable {
         var queues = 0
         for name in interfaces {
             try options.check(name)
-            _ = try interfaceIndex(name)
-            unsafe queues += max(1, Int(apus_xdp_queues(name) & 0xffff_ffff))
+            let index = try interfaceIndex(name)
+            queues += max(1, Int(apus_xdp_queues(index) & 0xffff_ffff))
         }
         do throws(MemoryError) {
             self.init(

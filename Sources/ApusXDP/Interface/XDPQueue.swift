@@ -60,7 +60,7 @@ final class XDPQueue: @unchecked Sendable {
 
     /// Reads the interface's MTU again: it may have been changed.
     func readMTU() {
-        let mtu = unsafe Int(apus_xdp_mtu(interface.name))
+        let mtu = Int(apus_xdp_mtu(interface.index))
         // An Ethernet header and one VLAN tag more, as the kernel's own check allows.
         if mtu > 0 { unsafe maximumPacketSize.pointee.store(mtu + 14 + 4, ordering: .relaxed) }
     }

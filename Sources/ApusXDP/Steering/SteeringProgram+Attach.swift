@@ -87,7 +87,7 @@ extension SteeringProgram {
             case EOPNOTSUPP:
                 .modeNotSupported(mode, detail: detail)
             case _ where detail.contains("MTU") || [ERANGE, EMSGSIZE].contains(attached.code):
-                unsafe .mtuTooLarge(mtu: Int(apus_xdp_mtu(interface)), mode: mode, detail: detail)
+                .mtuTooLarge(mtu: Int(apus_xdp_mtu(index)), mode: mode, detail: detail)
             default:
                 .failed("attaching an XDP program in \(mode) mode", code: attached.code, detail: detail)
             }

@@ -1,0 +1,53 @@
+import ApusPorts
+import ApusWire
+import Glibc
+import NetworkLab
+import Testing
+
+@testable import ApusXDP
+
+/// A name is what an interface has at the moment; what is open is the interface.
+@Suite("AF_XDP and names", .requires(.root))
+struct NameTests {
+    @Test
+    func `A renamed interface is asked for its own figures, not those of the one that has its name now`()
+        throws
+    {
+        let net = try Pair("renamed", queues: 2)
+        defer { net.close() }
+        try net.b.enter {
+            let interface = try XDPInterface("vb", options(.native) { $0.framesPerQueue = 1024 })
+            try interface.add(Endpoint("192.0.2.2:5004")!)
+            var port = try interface.open(queue: 0)
+            try net.b.run("ip", "link", "set", "vb", "down")
+            try net.b.run("ip", "link", "set", "vb", "name", "former")
+            try net.b.run("ip", "link", "set", "former", "up")
+            try net.b.run(
+                "ip", "link", "add", "vb", "mtu", "2000", "numrxqueues", "4", "numtxqueues", "4", "type",
+                "veth",
+                "peer", "name", "other")
+            _ = port.statistics()
+            #expect(port.driver.maximumPacketSize == 1518)
+            #expect(interface.queueCount == 2)
+            let second = try interface.open(queue: 1)
+            #expect(throws: XDPError.self) { _ = try interface.open(queue: 2) }
+            #expect(interface.steering?.isAttached == true)
+            try net.b.run("ip", "link", "set", "former", "mtu", "1400")
+            _ = port.statistics()
+            #expect(port.driver.maximumPacketSize == 1418)
+            _ = consume second
+            try net.b.run("ip", "link", "delete", "former")
+            #expect(interface.queueCount == 0)
+        }
+    }
+
+    @Test func `A name that is too long is no interface's`() throws {
+        let net = try Pair("long")
+        defer { net.close() }
+        try net.b.enter {
+            try net.b.run("ip", "link", "add", "fifteen-letters", "type", "veth", "peer", "name", "other")
+            #expect(XDPInterface.queueCount(of: "fifteen-letters") == 1)
+            #expect(XDPInterface.queueCount(of: "fifteen-letters-and-more") == 0)
+        }
+    }
+}
