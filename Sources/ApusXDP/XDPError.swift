@@ -32,6 +32,8 @@ public struct XDPError: Error, Hashable, Sendable {
         case noSuchQueue(Int, queues: Int)
         /// Another socket, of this or another process, is bound to the queue.
         case queueBusy(Int)
+        /// A thread has used a port of the queue, and another one closed it before that thread handed it over.
+        case poolNotHandedOver(Int)
         /// The kernel has no room for the UMEM within RLIMIT_MEMLOCK.
         case lockedMemory(needed: Int)
         /// More endpoints than the steering program holds.
@@ -96,6 +98,9 @@ extension XDPError: CustomStringConvertible {
             "there is no RX queue \(queue); it has \(queues), counted from 0"
         case .queueBusy(let queue):
             "another AF_XDP socket is bound to queue \(queue); close it, or use another queue"
+        case .poolNotHandedOver(let queue):
+            "a thread has used the port of queue \(queue), and another one closed it, so its frames are still the "
+                + "first one's; call handOver() on a port on the thread that used it before another one closes it"
         case .lockedMemory(let needed):
             "the kernel may not lock \(needed >> 20) MiB for the UMEM: raise `ulimit -l` "
                 + "(LimitMEMLOCK= in a systemd unit) or grant CAP_IPC_LOCK"

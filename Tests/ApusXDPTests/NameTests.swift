@@ -50,4 +50,33 @@ struct NameTests {
             #expect(XDPInterface.queueCount(of: "fifteen-letters-and-more") == 0)
         }
     }
+
+    @Test func `A port that was not handed over before another thread closed it is the cause that is told`()
+        throws
+    {
+        let net = try Pair("handover")
+        defer { net.close() }
+        try net.b.enter {
+            let interface = try XDPInterface("vb", options(.generic) { $0.framesPerQueue = 1024 })
+            var port: Port<XDPDriver>? = try interface.open(queue: 0)
+            // Taken by this thread, which ends without having handed it over.
+            do { _ = port?.makePacket() }
+            let keeper = Keeper(port.take()!)
+            try net.b.enter { keeper.drop() }
+            try net.b.enter {
+                let error = #expect(throws: XDPError.self) { _ = try interface.open(queue: 0) }
+                #expect(error?.cause == .poolNotHandedOver(0))
+                #expect(error?.description.contains("handOver()") == true)
+            }
+            // The thread itself has them still, and can open the queue again.
+            _ = try interface.open(queue: 0)
+        }
+    }
+
+    private final class Keeper: @unchecked Sendable {
+        // Sendable: one thread fills it, and another empties it when the first waits.
+        private var port: Port<XDPDriver>?
+        init(_ port: consuming Port<XDPDriver>) { self.port = consume port }
+        func drop() { port = nil }
+    }
 }

@@ -189,8 +189,9 @@ public final class XDPInterface: Sendable {
     private func takePool(_ queue: Int) throws(XDPError) -> UnsafeMutablePointer<FramePool> {
         let taken = unsafe queues.withLock { queues -> Result<UnsafeMutablePointer<FramePool>, XDPError> in
             if let known = queues[queue] {
-                guard !known.isOpen, unsafe !known.pool.pointee.isOwnedElsewhere else {
-                    return unsafe .failure(XDPError(name, .queueBusy(queue)))
+                guard !known.isOpen else { return unsafe .failure(XDPError(name, .queueBusy(queue))) }
+                guard unsafe !known.pool.pointee.isOwnedElsewhere else {
+                    return unsafe .failure(XDPError(name, .poolNotHandedOver(queue)))
                 }
                 queues[queue]?.isOpen = true
                 return unsafe .success(known.pool)
