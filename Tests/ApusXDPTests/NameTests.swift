@@ -51,6 +51,30 @@ struct NameTests {
         }
     }
 
+    @Test func `Options are looked at before the program is attached`() throws {
+        let net = try Pair("before")
+        defer { net.close() }
+        try net.b.enter {
+            let held = try SteeringProgram(attachingTo: "vb", mode: .native)
+            let error = #expect(throws: XDPError.self) {
+                _ = try XDPInterface("vb", options(.native) { $0.receiveRing = 3 })
+            }
+            #expect(error?.description.contains("receiveRing is 3") == true, "\(String(describing: error))")
+            _ = consume held
+        }
+    }
+
+    @Test func `More frames than there are numbers are an error`() throws {
+        let net = try Pair("many", queues: 2)
+        defer { net.close() }
+        try net.b.enter {
+            let error = #expect(throws: XDPError.self) {
+                _ = try XDPMemory(for: ["vb"], options(.native) { $0.framesPerQueue = .max })
+            }
+            #expect(error?.description.contains("vb") == true)
+        }
+    }
+
     @Test func `A port that was not handed over before another thread closed it is the cause that is told`()
         throws
     {

@@ -78,6 +78,7 @@ public final class XDPInterface: Sendable {
     convenience init(
         _ name: String, _ options: XDPOptions, memory: XDPMemory? = nil, kind: String?
     ) throws(XDPError) {
+        try Self.check(options, memory, name)
         let (steering, reasons) = try Self.attach(name, options, kind)
         try self.init(name, options, memory, .steering(steering), steering, steering.grant.mode, reasons)
     }
@@ -91,7 +92,7 @@ public final class XDPInterface: Sendable {
         _ name: String, _ options: XDPOptions = XDPOptions(), memory: XDPMemory? = nil,
         map: Int32, mode: XDPMode
     ) throws(XDPError) {
-        _ = try interfaceIndex(name)
+        try Self.check(options, memory, name)
         try self.init(name, options, memory, .map(map), nil, mode, [])
     }
 
@@ -99,7 +100,7 @@ public final class XDPInterface: Sendable {
     public convenience init(
         sendingOn name: String, _ options: XDPOptions = XDPOptions(), memory: XDPMemory? = nil
     ) throws(XDPError) {
-        _ = try interfaceIndex(name)
+        try Self.check(options, memory, name)
         let mode = options.mode == .generic ? XDPMode.generic : .native
         try self.init(name, options, memory, .none, nil, mode, [])
     }
@@ -108,12 +109,16 @@ public final class XDPInterface: Sendable {
         _ name: String, _ options: XDPOptions, _ memory: XDPMemory?, _ redirection: Redirection,
         _ steering: SteeringProgram?, _ mode: XDPMode, _ reasons: [String]
     ) throws(XDPError) {
-        try options.check(name)
-        if let memory { try options.check(name, against: memory) }
         index = if let steering { steering.index } else { try interfaceIndex(name) }
         (self.name, self.options, self.redirection, self.steering) = (name, options, redirection, steering)
         (self.mode, modeReasons) = (mode, reasons)
         self.memory = if let memory { memory } else { try XDPMemory(for: [name], options) }
+    }
+
+    /// Before anything is attached.
+    private static func check(_ options: XDPOptions, _ memory: XDPMemory?, _ name: String) throws(XDPError) {
+        try options.check(name)
+        if let memory { try options.check(name, against: memory) }
     }
 
     deinit {

@@ -45,10 +45,11 @@ public final class XDPMemory: Sendable {
             let index = try interfaceIndex(name)
             queues += max(1, Int(apus_xdp_queues(index) & 0xffff_ffff))
         }
+        let (count, isTooLarge) = queues.multipliedReportingOverflow(by: options.framesPerQueue)
         do throws(MemoryError) {
             self.init(
                 try FrameMemory(
-                    frames: queues * options.framesPerQueue, frameSize: options.frameSize,
+                    frames: isTooLarge ? .max : count, frameSize: options.frameSize,
                     hugePages: options.hugePages, node: options.node),
                 fillRing: options.fillRing, completionRing: options.completionRing)
         } catch {

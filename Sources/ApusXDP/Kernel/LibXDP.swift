@@ -61,41 +61,19 @@ extension XDPMode {
     var libxdp: xdp_attach_mode { self == .native ? XDP_MODE_NATIVE : XDP_MODE_SKB }
 }
 
-/// Capabilities (capabilities(7)) that this room needs.
-enum Capability: Int {
-    case netAdmin = 12
-    case netRaw = 13
-    case sysAdmin = 21
-    case perfmon = 38
-    case bpf = 39
-
+extension Capability {
     /// Those that loading and attaching the steering program takes. Since Linux 5.8 the verifier compares and
     /// moves packet pointers, as every program that reads packets does, only for those who have CAP_PERFMON.
     static let toAttach: [Capability] = [.netAdmin, .bpf, .perfmon]
     /// Those that opening an interface takes, in the order of the manual.
     static let toOpen: [Capability] = [.netAdmin, .netRaw, .bpf, .perfmon]
 
-    var name: String {
-        switch self {
-        case .netAdmin: "CAP_NET_ADMIN"
-        case .netRaw: "CAP_NET_RAW"
-        case .sysAdmin: "CAP_SYS_ADMIN"
-        case .perfmon: "CAP_PERFMON"
-        case .bpf: "CAP_BPF"
-        }
-    }
-
-    /// Those of `wanted` that the calling thread does not have in effect. CAP_SYS_ADMIN stands in for CAP_BPF
-    /// and CAP_PERFMON, which were parts of it before Linux 5.8.
+    /// The names of those of `wanted` that the calling thread does not have in effect. CAP_SYS_ADMIN stands in for
+    /// CAP_BPF and CAP_PERFMON, which were parts of it before Linux 5.8.
     static func missing(of wanted: [Capability]) -> [String] {
-        let status = readFile("/proc/thread-self/status") ?? ""
-        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
-            let digits = line.split(whereSeparator: \.isWhitespace).last,
-            let held = UInt64(digits, radix: 16)
-        else { return [] }
-        func has(_ capability: Capability) -> Bool { held >> UInt64(capability.rawValue) & 1 == 1 }
-        let isMaster = has(.sysAdmin)
-        return wanted.filter { !has($0) && !(isMaster && ($0 == .bpf || $0 == .perfmon)) }.map(\.name)
+        let held = Capabilities.current()
+        let isMaster = held.has(.sysAdmin)
+        return wanted.filter { !held.has($0) && !(isMaster && ($0 == .bpf || $0 == .perfmon)) }.map(\.name)
     }
 }
 

@@ -1,3 +1,4 @@
+import ApusHost
 import CXDP
 import Glibc
 import Synchronization

@@ -1,3 +1,4 @@
+import ApusHost
 public import ApusWire
 import CXDP
 import Glibc
@@ -143,7 +144,7 @@ public final class SteeringProgram: Sendable {
     }
 
     /// Sends what comes in by a queue to the AF_XDP socket bound to it.
-    public func register(socket: Int32, queue: Int) throws(XDPError) {
+    func register(socket: Int32, queue: Int) throws(XDPError) {
         var (key, value) = (UInt32(queue), socket)
         let map = try open(sockets)
         guard unsafe bpf_map_update_elem(map, &key, &value, UInt64(BPF_ANY)) == 0 else {
@@ -152,7 +153,7 @@ public final class SteeringProgram: Sendable {
     }
 
     /// Leaves what comes in by a queue to the kernel again.
-    public func unregister(queue: Int) {
+    func unregister(queue: Int) {
         var key = UInt32(queue)
         guard let map = try? open(sockets) else { return }
         _ = unsafe bpf_map_delete_elem(map, &key)
