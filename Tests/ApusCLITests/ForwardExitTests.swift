@@ -39,6 +39,28 @@ struct ForwardExitTests {
         #expect(file.errors.contains("pid \(holder.pid)"), "\(file.errors)")
     }
 
+    @Test func `a thread that can't be started is a limit of the host: 69, with its name`() throws {
+        let net = try Pair("nothread")
+        defer { net.close() }
+        // The limit counts for who has neither CAP_SYS_ADMIN nor CAP_SYS_RESOURCE, and is another user than root.
+        let folder = try NetworkLab.run(["mktemp", "--directory"]).standardOutput.split(separator: "\n")[0]
+        defer { _ = try? NetworkLab.run(["rm", "-r", "\(folder)"]) }
+        try NetworkLab.run(["install", "-m", "755", apusPath, "\(folder)/apus"])
+        try NetworkLab.run(["chmod", "755", "\(folder)"])
+        let running = try net.b.start(
+            [
+                "prlimit", "--nproc=1:1", "setpriv", "--reuid=61234", "--regid=61234", "--clear-groups",
+                "--inh-caps=-all,+net_raw,+net_admin", "--ambient-caps=-all,+net_raw,+net_admin",
+                "--bounding-set=-all,+net_raw,+net_admin", "\(folder)/apus",
+                "forward", "-b", "packet", "-l", "192.0.2.2:5004", "-t", "192.0.2.1:5004",
+            ])
+        #expect(running.waitForExit() == .exited(69))
+        #expect(
+            running.errors.hasPrefix("apus forward: no thread could be started: ")
+                && running.errors.contains("TasksMax=") && running.errors.contains("ulimit -u"),
+            "\(running.errors)")
+    }
+
     @Test func `the host itself as a destination is wrong usage, or a wrong file`() throws {
         let net = try Pair("own")
         defer { net.close() }

@@ -130,10 +130,10 @@ struct PortRangeTests {
     }
 
     @Test("a worker that the kernel does not let on its core runs, and says so")
-    func refusedCore() {
-        let pinned = WorkerThread(name: "pinned", cpu: 0) {}
-        let refused = WorkerThread(name: "refused", cpu: 1023) {}
-        let free = WorkerThread(name: "free", cpu: nil) {}
+    func refusedCore() throws {
+        let pinned = try WorkerThread(name: "pinned", cpu: 0) {}
+        let refused = try WorkerThread(name: "refused", cpu: 1023) {}
+        let free = try WorkerThread(name: "free", cpu: nil) {}
         for thread in [pinned, refused, free] { thread.join() }
         #expect(pinned.pinFailure == nil && free.pinFailure == nil && refused.pinFailure == EINVAL)
     }

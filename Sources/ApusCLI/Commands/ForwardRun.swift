@@ -23,7 +23,12 @@ func runForwarder(
     for line in GrantText.lines(forwarder.grants) { log.line(line) }
     if let endpoint = service.metricsEndpoint { log.line("metrics at http://\(endpoint)/metrics") }
     service.statisticsInterval = options.showsStatistics ? .seconds(1) : nil
-    let view = ForwardStatsView(options: options, output: invocation.output, log: log)
+    let view: ForwardStatsView
+    do throws(ThreadError) {
+        view = try ForwardStatsView(options: options, output: invocation.output, log: log)
+    } catch {
+        throw ExitFailure(ForwarderError.thread(error))
+    }
     let summary = service.run(
         forwarder,
         reloadFrom: {

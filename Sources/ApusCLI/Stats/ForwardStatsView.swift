@@ -19,10 +19,10 @@ final class ForwardStatsView {
     private var updates = 0
 
     /// From now on only the view writes to both.
-    init(options: ForwardOptions, output: Output, log: Output) {
+    init(options: ForwardOptions, output: Output, log: Output) throws(ThreadError) {
         (self.options, self.output) = (options, output)
-        writer = OutputThread(output: output, log: log)
-        logger = output.isTerminal ? writer : OutputThread(output: log, log: log)
+        writer = try OutputThread(output: output, log: log)
+        logger = output.isTerminal ? writer : try OutputThread(output: log, log: log)
     }
 
     /// Whether nobody reads the output any more.

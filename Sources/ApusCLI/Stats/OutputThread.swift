@@ -24,11 +24,11 @@ final class OutputThread {
     private let thread: WorkerThread
 
     /// Writes to both from now on; nobody else should.
-    init(output: Output, log: Output) {
+    init(output: Output, log: Output) throws(ThreadError) {
         let mailbox = Mailbox()
         let writer = Handover(JobWriter(output: output, log: log))
         self.mailbox = mailbox
-        thread = WorkerThread(name: "apus-output", cpu: nil) {
+        thread = try WorkerThread(name: "apus-output", cpu: nil) {
             var writer = writer.value
             while let job = mailbox.take() {
                 let (isClosed, failure) = writer.write(job)

@@ -7,24 +7,42 @@ import ApusWire
 struct Crew: ~Copyable {
     var members: FixedArray<Member>
 
-    /// Starts one worker on each set of ports.
+    /// Starts one worker on each set of ports. None runs on when one can't be started.
     ///
     /// - Parameters:
     ///   - cpus: the cores to pin them to, one after the other; `nil` leaves that to the scheduler.
     ///   - choices: by interface, what was granted beside what its driver says.
     ///   - make: makes the ports of a worker.
-    init<Failure: Error>(
+    init(
         workers: Int, interfaces: Int, slots: Int, waiting: Int, idle: IdlePolicy, cpus: [Int]?,
         copiesBetweenPorts: Bool, choices: [[PortGrant.Feature]],
-        ports make: (_ worker: Int) throws(Failure) -> FixedArray<RestingWorker.Seat>
-    ) throws(Failure) {
-        members = try FixedArray(count: workers) { (number) throws(Failure) in
-            var member = Member(
-                try make(number), number: number, interfaces: interfaces, slots: slots, waiting: waiting,
+        ports make: (_ worker: Int) -> FixedArray<RestingWorker.Seat>
+    ) throws(ThreadError) {
+        members = FixedArray(count: workers) { number in
+            Member(
+                make(number), number: number, interfaces: interfaces, slots: slots, waiting: waiting,
                 idle: idle, cpu: cpus.map { $0[number % $0.count] }, choices: choices)
-            member.run(copiesBetweenPorts: copiesBetweenPorts)
-            return member
         }
+        do throws(ThreadError) {
+            try start(copiesBetweenPorts: copiesBetweenPorts)
+        } catch {
+            stop()
+            throw error
+        }
+    }
+
+    /// Starts the workers that rest. One that gets no thread rests on, and what comes in by its ports stays in the
+    /// rings; the others run.
+    mutating func start(copiesBetweenPorts: Bool) throws(ThreadError) {
+        var failure: ThreadError?
+        for number in members.indices where !members[number].isRunning {
+            do throws(ThreadError) {
+                try members[number].run(copiesBetweenPorts: copiesBetweenPorts)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// What each port was granted.
@@ -55,21 +73,25 @@ struct Crew: ~Copyable {
 
     /// Has all workers rest for as long as their ports are changed, which is milliseconds. What comes in by other
     /// ports meanwhile stays in the rings.
-    private mutating func whileResting(copiesBetweenPorts: Bool, _ change: (inout Member) -> Void) {
+    private mutating func whileResting(
+        copiesBetweenPorts: Bool, _ change: (inout Member) -> Void
+    ) throws(ThreadError) {
         for number in members.indices { members[number].askToRest() }
         for number in members.indices { members[number].awaitRest() }
         for number in members.indices { change(&members[number]) }
-        for number in members.indices { members[number].run(copiesBetweenPorts: copiesBetweenPorts) }
+        try start(copiesBetweenPorts: copiesBetweenPorts)
     }
 
-    /// Closes the ports of an interface. Their figures stay.
-    mutating func close(_ interface: Int, copiesBetweenPorts: Bool) {
-        whileResting(copiesBetweenPorts: copiesBetweenPorts) { $0.remove(interface) }
+    /// Closes the ports of an interface. Their figures stay. They are closed also when it throws, and the workers that
+    /// got no thread rest, see ``start(copiesBetweenPorts:)``.
+    mutating func close(_ interface: Int, copiesBetweenPorts: Bool) throws(ThreadError) {
         // Closing takes its time, so it is done when the others are at work again.
-        for number in members.indices { members[number].close() }
+        defer { for number in members.indices { members[number].close() } }
+        try whileResting(copiesBetweenPorts: copiesBetweenPorts) { $0.remove(interface) }
     }
 
-    /// Adds ports of an interface that is open again.
+    /// Adds ports of an interface that is open again. They are added also when it throws, and the workers that got no
+    /// thread rest, see ``start(copiesBetweenPorts:)``.
     ///
     /// - Parameters:
     ///   - workers: by port, whose it is to be.
@@ -77,9 +99,9 @@ struct Crew: ~Copyable {
     mutating func add(
         _ ports: consuming FixedArray<RestingWorker.Seat>, workers: [Int], choices: [[PortGrant.Feature]],
         copiesBetweenPorts: Bool
-    ) {
+    ) throws(ThreadError) {
         var ports = ports
-        whileResting(copiesBetweenPorts: copiesBetweenPorts) { member in
+        try whileResting(copiesBetweenPorts: copiesBetweenPorts) { member in
             let own = workers.indices.filter { workers[$0] == member.number }
             member.add(FixedArray(count: own.count) { ports[own[$0]].take() }, choices: choices)
         }

@@ -63,26 +63,35 @@ extension Crew.Member {
         add(ports, choices: choices)
     }
 
-    /// Lets it run with the ports it has: the loop is chosen here, by what was granted.
-    mutating func run(copiesBetweenPorts copies: Bool) {
+    /// Whether it has a thread; without one it rests, or has ended.
+    var isRunning: Bool { thread != nil }
+
+    /// Lets it run with the ports it has: the loop is chosen here, by what was granted. It rests on when that throws.
+    mutating func run(copiesBetweenPorts copies: Bool) throws(ThreadError) {
         settle()
         board.rests.store(false, ordering: .relaxed)
         board.stop.store(false, ordering: .relaxed)
-        let resting = resting.take()!
-        thread =
-            switch (resting.has(.xdp), resting.has(.packet)) {
-            case (_, false): start(resting, as: XDPDriver.self, copies)
-            case (false, _): start(resting, as: PacketSocketDriver.self, copies)
-            default: start(resting, as: EitherDriver<XDPDriver, PacketSocketDriver>.self, copies)
-            }
+        let backends = (xdp: resting!.has(.xdp), packet: resting!.has(.packet))
+        let handoff = Handoff(resting.take()!)
+        do throws(ThreadError) {
+            thread =
+                switch backends {
+                case (_, false): try start(handoff, as: XDPDriver.self, copies)
+                case (false, _): try start(handoff, as: PacketSocketDriver.self, copies)
+                default: try start(handoff, as: EitherDriver<XDPDriver, PacketSocketDriver>.self, copies)
+                }
+        } catch {
+            // Nobody has taken it.
+            resting = handoff.take()
+            throw error
+        }
         core = cpu.map { [PortGrant.Feature(core: $0, refused: thread?.pinFailure)] } ?? []
     }
 
     private func start<Driver: WorkerDriver & ~Copyable>(
-        _ resting: consuming RestingWorker, as _: Driver.Type, _ copies: Bool
-    ) -> WorkerThread {
-        let handoff = Handoff(resting)
-        return WorkerThread(name: "apus-forward-\(number)", cpu: cpu) { [board, figures, returned] in
+        _ handoff: Handoff<RestingWorker>, as _: Driver.Type, _ copies: Bool
+    ) throws(ThreadError) -> WorkerThread {
+        try WorkerThread(name: "apus-forward-\(number)", cpu: cpu) { [board, figures, returned] in
             var worker = ForwardWorker<Driver>(handoff.take(), copiesBetweenPorts: copies)
             worker.run(board, figures)
             if board.rests.load(ordering: .relaxed) { returned.put(worker.rest()) }
@@ -146,6 +155,7 @@ extension Crew.Member {
 
     /// Waits until it rests.
     mutating func awaitRest() {
+        guard isRunning else { return }
         join()
         resting = returned.take()
     }

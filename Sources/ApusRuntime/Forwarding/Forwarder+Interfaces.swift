@@ -14,7 +14,8 @@ extension Forwarder {
         for number in interfaces.giveUpDeleted(changes, on: host) {
             isPlanStale = true
             tell(.lost(interfaces.names[number]))
-            crew.close(number, copiesBetweenPorts: interfaces.copiesBetweenPorts)
+            // A worker that gets no thread is told of, and tried again, by `attend`.
+            try? crew.close(number, copiesBetweenPorts: interfaces.copiesBetweenPorts)
         }
     }
 
@@ -29,7 +30,7 @@ extension Forwarder {
                 // Before packets come in by it. Should the host not answer now, `attend` asks it again.
                 isPlanStale = true
                 try? replan()
-                crew.add(
+                try? crew.add(
                     ports, workers: workers, choices: interfaces.choices,
                     copiesBetweenPorts: interfaces.copiesBetweenPorts)
                 tell(.returned(name, grants))

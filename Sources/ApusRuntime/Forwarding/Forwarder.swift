@@ -104,6 +104,11 @@ public final class Forwarder {
             lastCheck = Clock.monotonic
             let failure = areGuardsStale ? guards.follow(configuration, on: host) : nil
             areGuardsStale = failure != nil
+            do throws(ThreadError) {
+                try crew.start(copiesBetweenPorts: interfaces.copiesBetweenPorts)
+            } catch {
+                throw .thread(error)
+            }
             try interfaces.check()
             if let failure { throw .host(failure) }
         }

@@ -17,6 +17,8 @@ public enum ForwarderError: Error, CustomStringConvertible {
     case memory(MemoryError)
     case packetSocket(PacketSocketError)
     case xdp(XDPError)
+    /// A worker has no thread to run on.
+    case thread(ThreadError)
     /// Ports with a feature that the configuration requires can't be had.
     case required(String)
     /// The change needs a new start.
@@ -31,6 +33,7 @@ public enum ForwarderError: Error, CustomStringConvertible {
         case .memory(let error): error.description
         case .packetSocket(let error): error.description
         case .xdp(let error): error.description
+        case .thread(let error): error.description
         case .required(let text), .needsRestart(let text): text
         }
     }

@@ -5,24 +5,31 @@ import ApusRings
 import ApusXDP
 
 extension OpenInterfaces {
-    /// Opens the ports and starts the workers.
+    /// Opens the ports, and when all are open starts the workers.
     func makeCrew(_ configuration: ForwarderConfiguration) throws(ForwarderError) -> Crew {
         let settings = configuration.workers
-        return try Crew(
-            workers: workers, interfaces: opened.count, slots: configuration.limits.streams,
-            waiting: configuration.limits.pendingPackets,
-            idle: IdlePolicy(spin: settings.spin, sleep: Int32(clamping: (settings.sleep + 999) / 1000)),
-            cpus: settings.cpus, copiesBetweenPorts: copiesBetweenPorts, choices: choices
-        ) { (worker) throws(ForwarderError) in
-            var places: [(interface: Int, queue: Int)] = []
-            for number in opened.indices {
-                for queue in stride(from: worker, to: queueCount(of: number), by: workers) {
-                    places.append((number, queue))
+        var seats = try FixedArray(count: opened.count) { (number) throws(ForwarderError) in
+            try openPorts(on: number)
+        }
+        do throws(ThreadError) {
+            return try Crew(
+                workers: workers, interfaces: opened.count, slots: configuration.limits.streams,
+                waiting: configuration.limits.pendingPackets,
+                idle: IdlePolicy(spin: settings.spin, sleep: Int32(clamping: (settings.sleep + 999) / 1000)),
+                cpus: settings.cpus, copiesBetweenPorts: copiesBetweenPorts, choices: choices
+            ) { worker in
+                var places: [(interface: Int, queue: Int)] = []
+                for number in seats.indices {
+                    for queue in stride(from: worker, to: seats[number].count, by: workers) {
+                        places.append((number, queue))
+                    }
+                }
+                return FixedArray(count: places.count) { position in
+                    seats[places[position].interface][places[position].queue].take()
                 }
             }
-            return try FixedArray(count: places.count) { (position) throws(ForwarderError) in
-                try openPort(on: places[position].interface, queue: places[position].queue)
-            }
+        } catch {
+            throw .thread(error)
         }
     }
 

@@ -17,7 +17,7 @@ package final class WorkerThread: @unchecked Sendable {
     /// - Parameters:
     ///   - name: what `ps -T` and perf show; 15 bytes of it.
     ///   - cpu: the core to stay on, see ``pinFailure``; `nil` leaves that to the scheduler.
-    package init(name: String, cpu: Int?, _ body: sending @escaping () -> Void) {
+    package init(name: String, cpu: Int?, _ body: sending @escaping () -> Void) throws(ThreadError) {
         self.name = String(name.prefix(15))
         self.body = body
         var started = start(on: cpu)
@@ -25,7 +25,7 @@ package final class WorkerThread: @unchecked Sendable {
             pinFailure = started
             started = start(on: nil)
         }
-        precondition(started == 0, "no thread could be started: \(started)")
+        guard started == 0 else { throw ThreadError(code: started) }
     }
 
     private func start(on cpu: Int?) -> Int32 {

@@ -184,8 +184,8 @@ struct ServiceControlFileTests {
         ])
         let (configuration, path) = (configuration(), path)
         let winners = Tally()
-        let threads = (0..<8).map { number in
-            WorkerThread(name: "start-\(number)", cpu: nil) {
+        let threads = try (0..<8).map { number in
+            try WorkerThread(name: "start-\(number)", cpu: nil) {
                 do throws(ServiceError) {
                     let listener = try ControlListener(configuration)
                     winners.count.add(1, ordering: .relaxed)

@@ -44,7 +44,7 @@ final class Pump {
 
     init(_ make: @escaping @Sendable () throws(ServiceError) -> Part) throws {
         let stop = stop
-        thread = WorkerThread(name: "pump", cpu: nil) {
+        thread = try WorkerThread(name: "pump", cpu: nil) {
             do throws(ServiceError) {
                 let part = try make()
                 stop.isReady.store(true, ordering: .releasing)
@@ -126,7 +126,7 @@ func freePort() -> UInt16 {
 /// this process open and close meanwhile doesn't count. `#expect` what it found outside.
 func descriptorsLeft(by body: @escaping @Sendable () -> Void) -> Int {
     let result = Left()
-    let thread = WorkerThread(name: "descriptors", cpu: nil) {
+    let thread = try! WorkerThread(name: "descriptors", cpu: nil) {
         // CLONE_FILES of linux/sched.h: from here on the table is a copy.
         guard unshare(0x400) == 0 else { return result.count.store(.max, ordering: .relaxed) }
         for descriptor in 3..<Int32(65_536) { close(descriptor) }
