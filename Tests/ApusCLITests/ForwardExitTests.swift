@@ -61,6 +61,25 @@ struct ForwardExitTests {
             "\(running.errors)")
     }
 
+    @Test func `auto goes on with AF_PACKET where AF_XDP may not lock its memory, and leaves no program`()
+        throws
+    {
+        let net = try Pair("memlock")
+        defer { net.close() }
+        let prefix = [
+            "prlimit", "--memlock=65536:65536", "setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock",
+        ]
+        let words = ["-l", "192.0.2.2:5004", "-t", "192.0.2.1:5004"]
+        let running = try net.b.start(prefix + [apusPath, "forward", "-b", "auto"] + words)
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        #expect(running.errors.contains("LimitMEMLOCK="), "\(running.errors)")
+        #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
+        #expect(running.stop(SIGTERM) == .exited(0))
+        let strict = try runApus(in: net.b, ["forward", "-b", "xdp"] + words, prefix: prefix)
+        #expect(strict.code == .exited(69) && strict.errors.contains("LimitMEMLOCK="), "\(strict.errors)")
+        #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
+    }
+
     @Test func `the host itself as a destination is wrong usage, or a wrong file`() throws {
         let net = try Pair("own")
         defer { net.close() }

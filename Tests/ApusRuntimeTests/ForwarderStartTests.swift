@@ -45,4 +45,30 @@ struct ForwarderStartTests {
             #expect(try XDPAttachment.all(on: "vb").isEmpty)
         }
     }
+
+    @Test("auto takes AF_PACKET where a queue can't be had, and says why", arguments: [0, 1])
+    func fallback(queue: Int) throws {
+        let net = try Pair("bindfall", queues: 2)
+        defer { net.close() }
+        let script = """
+            import socket, time
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            for i in range(600): s.sendto(bytes(100), ('192.0.2.2', 5004)); time.sleep(0.1)
+            """
+        _ = try net.a.start(["python3", "-c", script])
+        try net.b.enter {
+            let taken = try take(queue)
+            let forwarder = try Forwarder(configuration(.auto))
+            #expect(try XDPAttachment.all(on: "vb").isEmpty)
+            #expect(forwarder.grants.map(\.backend) == [.packet, .packet])
+            let backend = forwarder.grants[0].features.first { $0.name == "backend" }
+            #expect(backend?.requested == "auto" && backend?.granted == "packet")
+            #expect(
+                backend?.reason?.contains("another AF_XDP socket is bound to queue \(queue)") == true,
+                "\(backend!)")
+            try ForwarderNetworkTests.attend(forwarder) { forwarder.status().sent >= 3 }
+            _ = forwarder.stop()
+            _ = consume taken
+        }
+    }
 }

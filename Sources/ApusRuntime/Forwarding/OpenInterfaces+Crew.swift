@@ -9,7 +9,7 @@ extension OpenInterfaces {
     func makeCrew(_ configuration: ForwarderConfiguration) throws(ForwarderError) -> Crew {
         let settings = configuration.workers
         var seats = try FixedArray(count: opened.count) { (number) throws(ForwarderError) in
-            try openPorts(on: number)
+            try openPorts(on: number, configuration)
         }
         do throws(ThreadError) {
             return try Crew(
@@ -34,7 +34,28 @@ extension OpenInterfaces {
     }
 
     /// Opens all ports of one interface, in the order of its queues; queue q is for worker q % ``workers``.
-    func openPorts(on number: Int) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
+    ///
+    /// A queue that can't be had over AF_XDP, where that is not required, gives the whole interface to AF_PACKET.
+    func openPorts(
+        on number: Int, _ configuration: ForwarderConfiguration
+    ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
+        do throws(ForwarderError) {
+            return try openQueues(of: number)
+        } catch {
+            let options = configuration.port(on: names[number])
+            guard case .xdp(let interface)? = opened[number], options.backend == .auto else { throw error }
+            var reason = "no AF_XDP: \(error)"
+            // First, as both would have the packets.
+            do throws(XDPError) { try interface.steering?.detach() } catch { reason += "; \(error)" }
+            let (packet, choice) = try Self.openPacket(
+                names[number], options, Array(served), workers: workers, reason: reason)
+            (opened[number], former[number]) = (packet, interface)
+            note(choice, number, configuration)
+        }
+        return try openQueues(of: number)
+    }
+
+    private func openQueues(of number: Int) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
         try FixedArray(count: queueCount(of: number)) { (queue) throws(ForwarderError) in
             try openPort(on: number, queue: queue)
         }

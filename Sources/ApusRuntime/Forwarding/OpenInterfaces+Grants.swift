@@ -3,9 +3,15 @@ import ApusPorts
 
 /// Queues and workers: what was asked for, which no driver knows of, and what came of it.
 extension OpenInterfaces {
+    /// Notes what became of the backend, the queues and the workers that were asked for.
+    func note(_ backend: PortGrant.Feature, _ number: Int, _ configuration: ForwarderConfiguration) {
+        let queues = queueGrant(of: opened[number]!, configuration.port(on: names[number]))
+        choices[number] = [backend, queues, workerGrant(configuration)].compactMap(\.self)
+    }
+
     /// The queues of an interface. AF_XDP has as many as were asked for, or does not start; where AF_PACKET had to
     /// take its place, there is one for each worker.
-    func queueGrant(of interface: Opened, _ options: PortConfiguration) -> PortGrant.Feature {
+    private func queueGrant(of interface: Opened, _ options: PortConfiguration) -> PortGrant.Feature {
         let requested = options.queues.map(String.init) ?? "all"
         if case .xdp(let interface) = interface {
             return PortGrant.Feature("queues", requested: requested, granted: "\(interface.queueCount)")
@@ -17,7 +23,7 @@ extension OpenInterfaces {
     }
 
     /// The workers, if they were asked for or there are fewer than an interface has queues.
-    func workerGrant(_ configuration: ForwarderConfiguration) -> PortGrant.Feature? {
+    private func workerGrant(_ configuration: ForwarderConfiguration) -> PortGrant.Feature? {
         var least: (name: String, queues: Int)?
         var most = 0
         for name in names where configuration.port(on: name).backend != .packet {

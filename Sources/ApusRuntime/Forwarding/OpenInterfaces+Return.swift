@@ -70,24 +70,24 @@ extension OpenInterfaces {
             again: former[number])
         opened[number] = interface
         do throws(ForwarderError) {
-            let ports = try openPorts(on: number)
-            if case .xdp(let interface) = interface {
+            note(choice, number, configuration)
+            let ports = try openPorts(on: number, configuration)
+            if case .xdp(let interface)? = opened[number] {
                 try ForwarderError.lift { () throws(XDPError) in
                     for endpoint in served { try interface.add(endpoint) }
                 }
                 former[number] = nil
             }
-            choices[number] =
-                [choice, queueGrant(of: interface, options), workerGrant(configuration)].compactMap(\.self)
             indices[number] = link.index
             absences[number] = nil
             return ports
         } catch {
-            opened[number] = nil
-            if case .xdp(let interface) = interface {
+            if case .xdp(let interface)? = opened[number] {
+                // What could not be taken off stands in the way of the next try, which says so.
                 try? interface.steering?.detach()
                 former[number] = interface
             }
+            opened[number] = nil
             throw error
         }
     }
@@ -97,7 +97,7 @@ extension OpenInterfaces {
         if link.vlan != nil { return "it is a VLAN interface now, and was none; restart" }
         guard options.backend != .packet else { return nil }
         let queues = Self.receiveQueues(of: link.name)
-        let wanted = options.queues ?? former[number]?.knownQueues
+        let wanted = options.queues ?? (former[number] == nil ? nil : queuesAtStart[number])
         if let wanted, queues != wanted {
             return "it has \(queues) receive queue\(queues == 1 ? "" : "s") now, and needs \(wanted); "
                 + "`ethtool -L \(link.name) combined \(wanted)` (or rx), or restart"

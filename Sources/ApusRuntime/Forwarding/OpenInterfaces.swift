@@ -19,7 +19,9 @@ final class OpenInterfaces {
     /// By number: `nil` while it is gone.
     var opened: [Opened?] = []
     /// By number: what became of the backend, the queues and the workers that were asked for.
-    var choices: [[PortGrant.Feature]] = []
+    var choices: [[PortGrant.Feature]]
+    /// By number: the receive queues it had when it was opened first, for which there are frames.
+    let queuesAtStart: [Int]
     /// How many workers there are to be.
     let workers: Int
     /// By number: the index it had when it was opened, and has for life. A name may go over to another.
@@ -27,7 +29,7 @@ final class OpenInterfaces {
     private(set) var served: Set<Endpoint> = []
     /// Those that are gone, by number.
     var absences: [Int: Absence] = [:]
-    /// By number: what was open over AF_XDP when it went, and has the frames.
+    /// By number: what was open over AF_XDP when it went, or could not have its queues, and has the frames.
     var former: [Int: XDPInterface] = [:]
     /// By number: what the XDP programs have counted that were there before.
     var pastSteering: [Int: SteeringCounters] = [:]
@@ -38,16 +40,16 @@ final class OpenInterfaces {
     init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
         self.names = names
         indices = names.map { (try? host.link(named: $0).index) ?? 0 }
+        choices = names.map { _ in [] }
+        queuesAtStart = names.map { Self.receiveQueues(of: $0) }
         let endpoints = Self.endpoints(of: configuration, on: host)
         workers = Self.workerCount(names, configuration, host)
         memory = try Self.sharedMemory(names, configuration, host)
-        for name in names {
-            let options = configuration.port(on: name)
+        for (number, name) in names.enumerated() {
             let (interface, choice) = try Self.open(
-                name, options, endpoints, workers: workers, sharing: memory)
+                name, configuration.port(on: name), endpoints, workers: workers, sharing: memory)
             opened.append(interface)
-            choices.append(
-                [choice, queueGrant(of: interface, options), workerGrant(configuration)].compactMap(\.self))
+            note(choice, number, configuration)
         }
         try serve(endpoints)
     }
@@ -111,6 +113,15 @@ final class OpenInterfaces {
                 reason = "no AF_XDP: \(error)"
             }
         }
+        return try openPacket(name, options, endpoints, workers: workers, reason: reason)
+    }
+
+    /// Opens one over AF_PACKET.
+    ///
+    /// - Parameter reason: why not over AF_XDP, if that was asked for.
+    static func openPacket(
+        _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int, reason: String?
+    ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         if options.zeroCopy == .require {
             throw .required(
                 "\(name): zero-copy is required, which AF_PACKET has not" + (reason.map { "; \($0)" } ?? ""))
@@ -125,7 +136,8 @@ final class OpenInterfaces {
         }
         return (
             .packet(interface, packetMemory, framesPerWorker: frames),
-            PortGrant.Feature("backend", requested: requested, granted: "packet", reason: reason)
+            PortGrant.Feature(
+                "backend", requested: options.backend.rawValue, granted: "packet", reason: reason)
         )
     }
 
