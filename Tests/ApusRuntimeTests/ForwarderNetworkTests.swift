@@ -208,13 +208,14 @@ struct ForwarderNetworkTests {
         }
     }
 
-    @Test func `A larger MTU counts from the moment it is set`() throws {
+    @Test(arguments: [BackendChoice.packet, .xdp])
+    func `A larger MTU counts from the moment it is set`(_ backend: BackendChoice) throws {
         let line = try Line("mtu")
         defer { line.lab.close() }
         let receiver = try line.watch("10.2.0.1", port: 5006)
         try line.relay.enter {
             let forwarder = try Forwarder(
-                Self.configuration(.packet, listen: "10.1.0.2:5004", to: ["10.2.0.1:5006"]))
+                Self.configuration(backend, listen: "10.1.0.2:5004", to: ["10.2.0.1:5006"]))
             for (space, name) in [
                 (line.relay, "near"), (line.camera, "cam0"), (line.relay, "far"), (line.screen, "scr0"),
             ] {

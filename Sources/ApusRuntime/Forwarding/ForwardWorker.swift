@@ -55,7 +55,8 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         var nextReport: UInt64 = 0
         while !stop.load(ordering: .relaxed) {
             // Before packets are received: one that came after the orders were given is treated by them.
-            _ = takeOrders(counters)
+            // They may be about a larger MTU, which a port reads with its figures.
+            if takeOrders(counters) { report(to: figures) }
             let received = round(counters)
             rounds &+= 1
             if received == 0 || rounds & 63 == 0 {
