@@ -27,7 +27,10 @@ private func status(
         "sentBytes": total * 1042, "waiting": 0, "completedChecksums": 0, "unverifiedChecksums": 0,
         "drops": drops, "streams": streams,
         "interfaces": [
-            ["name": "eth0", "isOpen": isOpen, "isListening": true, "reason": isOpen ? nil : "it went"]
+            [
+                "name": "eth0", "isOpen": isOpen, "isReceiving": isOpen, "isListening": true,
+                "reason": isOpen ? nil : "it went",
+            ]
                 as [String: Any?]
         ].map { $0.compactMapValues(\.self) },
         "ports": [
@@ -112,6 +115,10 @@ private func page(
         #expect(ForwardSummary.lines(gone, isRunning: true).contains(text))
         #expect(ForwardStatsLine.text(gone, ForwarderRates(from: nil, to: gone)).contains(text))
         #expect(!page(nil, try status(uptime: 1, packets: [7])).contains { $0.contains("not open") })
+        var deaf = try status(uptime: 1, packets: [7])
+        deaf.interfaces[0].reason = "down, so no packets come"
+        let down = "interface eth0: down, so no packets come"
+        #expect(page(nil, deaf).contains(down) && ForwardSummary.lines(deaf, isRunning: true).contains(down))
     }
 
     @Test func `jitter that can't be measured is said to be unknown`() throws {

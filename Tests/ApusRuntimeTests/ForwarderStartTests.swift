@@ -46,6 +46,40 @@ struct ForwarderStartTests {
         }
     }
 
+    @Test("health fails while the interface is down, and when another program has taken the XDP program off")
+    func deaf() throws {
+        let net = try Pair("deaf")
+        defer { net.close() }
+        try net.b.enter {
+            let forwarder = try Forwarder(configuration(.xdp))
+            func attend(_ what: Comment, until condition: (ForwarderStatus, [String]) -> Bool) {
+                var told: [String] = []
+                let deadline = ContinuousClock.now + .seconds(10)
+                while ContinuousClock.now < deadline {
+                    do { try forwarder.attend() } catch { told.append("\(error)") }
+                    if condition(forwarder.status(), told) { return }
+                    usleep(50_000)
+                }
+                Issue.record("\(what) did not come about; \(HealthReport(forwarder.status())), told \(told)")
+            }
+            attend("health") { status, _ in status.unreachable.isEmpty && HealthReport(status).status == .ok }
+            try net.b.run("ip", "link", "set", "vb", "down")
+            attend("down") { status, _ in
+                HealthReport(status).status == .failing
+                    && HealthReport(status).reasons.contains("vb: down, so no packets come")
+            }
+            try net.b.run("ip", "link", "set", "vb", "up")
+            attend("up") { status, _ in status.interfaces[0].isReceiving && status.interfaces[0].reason == nil
+            }
+            try net.b.run("xdp-loader", "unload", "--all", "vb")
+            attend("taken off") { status, told in
+                HealthReport(status).status == .failing && !status.interfaces[0].isReceiving
+                    && told.contains { $0.hasPrefix("vb: another program took our XDP program off") }
+            }
+            _ = forwarder.stop()
+        }
+    }
+
     @Test("auto takes AF_PACKET where a queue can't be had, and says why", arguments: [0, 1])
     func fallback(queue: Int) throws {
         let net = try Pair("bindfall", queues: 2)

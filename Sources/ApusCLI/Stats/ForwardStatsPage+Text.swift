@@ -29,10 +29,10 @@ extension ForwardStatsPage {
 }
 
 extension ForwarderStatus {
-    /// A line for each interface that is gone.
+    /// A line for each interface that is gone, or with which something is wrong.
     var closedInterfaceLines: [String] {
-        interfaces.filter { !$0.isOpen }.map {
-            "interface \($0.name) is not open: \($0.reason ?? "gone")".printable
+        interfaces.filter { !$0.isOpen || $0.reason != nil }.map {
+            "interface \($0.name)\($0.isOpen ? "" : " is not open"): \($0.reason ?? "gone")".printable
         }
     }
 }

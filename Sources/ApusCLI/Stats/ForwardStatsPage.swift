@@ -22,7 +22,7 @@ struct ForwardStatsPage {
         if !status.drops.isEmpty { rest.append(drops(rows: min(8, max(1, room / 4)))) }
         if !status.ports.isEmpty { rest.append(ports(rows: min(8, max(1, room / 5)))) }
         if !status.steering.isEmpty { rest.append(steering(rows: min(4, max(1, room / 6)))) }
-        if status.interfaces.contains(where: { !$0.isOpen }) {
+        if !status.closedInterfaceLines.isEmpty {
             rest.append(closedInterfaces(rows: min(4, max(1, room / 6))))
         }
         if !status.unreachable.isEmpty { rest.append(unreachable(rows: min(4, max(1, room / 6)))) }

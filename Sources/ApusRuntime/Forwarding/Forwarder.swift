@@ -104,12 +104,13 @@ public final class Forwarder {
             lastCheck = Clock.monotonic
             let failure = areGuardsStale ? guards.follow(configuration, on: host) : nil
             areGuardsStale = failure != nil
+            var trouble = interfaces.check(on: host).map { ForwarderError.needsRestart($0) }
             do throws(ThreadError) {
                 try crew.start(copiesBetweenPorts: interfaces.copiesBetweenPorts)
             } catch {
-                throw .thread(error)
+                trouble = .thread(error)
             }
-            try interfaces.check()
+            if let trouble { throw trouble }
             if let failure { throw .host(failure) }
         }
     }
@@ -204,8 +205,10 @@ public final class Forwarder {
         }
         status.interfaces = interfaces.names.enumerated().map { number, name in
             ForwarderStatus.Interface(
-                name: name, isOpen: interfaces.absences[number] == nil, isListening: listening.contains(name),
-                reason: interfaces.absences[number]?.reason)
+                name: name, isOpen: interfaces.absences[number] == nil,
+                isReceiving: interfaces.absences[number] == nil && !interfaces.deaf.contains(number),
+                isListening: listening.contains(name),
+                reason: interfaces.absences[number]?.reason ?? interfaces.troubles[number])
         }
         status.steering = isStopped ? lastSteering : interfaces.steering
         for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }

@@ -46,9 +46,12 @@ public struct ForwarderStatus: Sendable, Codable {
         public var name: String
         /// Whether it is open: `false` from when it is deleted until one of its name was opened again.
         public var isOpen: Bool
+        /// Whether what comes in by it can be received: `false` while it is not open, or down, or when another program
+        /// took the XDP program off. Looked at once a second.
+        public var isReceiving = true
         /// Whether streams listen on it.
         public var isListening: Bool
-        /// Why it is not open.
+        /// Why it is not open, or receives nothing or not all that comes; at the end, why its XDP program is left.
         public var reason: String?
     }
 

@@ -29,6 +29,10 @@ final class OpenInterfaces {
     private(set) var served: Set<Endpoint> = []
     /// Those that are gone, by number.
     var absences: [Int: Absence] = [:]
+    /// What is wrong with those that are open, by number, as ``check(on:)`` found it last.
+    var troubles: [Int: String] = [:]
+    /// Those of them that receive nothing, by number.
+    var deaf: Set<Int> = []
     /// By number: what was open over AF_XDP when it went, or could not have its queues, and has the frames.
     var former: [Int: XDPInterface] = [:]
     /// By number: what the XDP programs have counted that were there before.
@@ -214,24 +218,6 @@ final class OpenInterfaces {
         indices.map { host.links[$0]?.macAddress ?? .zero }
     }
 
-    /// Finds what someone else did to the interfaces so that packets pass the workers by.
-    func check() throws(ForwarderError) {
-        for opened in opened {
-            guard case .xdp(let interface)? = opened else { continue }
-            if interface.steering?.isAttached == false {
-                throw .needsRestart(
-                    "\(interface.name): another program took our XDP program off, so no packets come; restart"
-                )
-            }
-            let (queues, served) = (interface.queueCount, interface.openQueues)
-            if queues > served {
-                throw .needsRestart(
-                    "\(interface.name): it has \(queues) receive queues now, and \(served) when it was opened; "
-                        + "what comes by the others is lost; restart, or `ethtool -L \(interface.name)`")
-            }
-        }
-    }
-
     /// Why a new configuration can't be taken up while running, and where that is written; `nil` when it can.
     func reasonToRestart(
         _ needed: NeededInterfaces, old: ForwarderConfiguration, new: ForwarderConfiguration
@@ -258,6 +244,17 @@ final class OpenInterfaces {
         return nil
     }
 
-    /// Gives the interfaces back. The ports must be gone.
-    func close() { (opened, former) = (opened.map { _ in nil }, [:]) }
+    /// Gives the interfaces back. The ports must be gone. What stays is among ``troubles``.
+    func close() {
+        troubles = [:]
+        for (number, opened) in opened.enumerated() {
+            guard case .xdp(let interface)? = opened else { continue }
+            do throws(XDPError) {
+                try interface.steering?.detach()
+            } catch {
+                troubles[number] = error.explanation
+            }
+        }
+        (opened, former) = (opened.map { _ in nil }, [:])
+    }
 }

@@ -153,6 +153,7 @@ struct ServiceTextTests {
         var status = ForwarderStatus.sample
         status.unreachable = [:]
         (status.interfaces[0].isOpen, status.interfaces[0].reason) = (false, "no interface of that name")
+        status.interfaces[0].isReceiving = false
         status.ports[0].isOpen = false
         status.ports.append(status.ports[0])
         (status.ports[1].interface, status.ports[1].isOpen) = ("eth1", true)
@@ -162,7 +163,9 @@ struct ServiceTextTests {
         #expect(metrics.contains("apus_port_received_packets_total{interface=\"eth0\",queue=\"0\""))
         #expect(!metrics.contains("apus_port_feature_info{interface=\"eth0\""))
         let answer = whole(StatusJSON(answerWith: StatusSnapshot(status))).text
-        #expect(answer.contains("{\"name\":\"eth0\",\"isOpen\":false,\"isListening\":true,\"reason\":"))
+        #expect(
+            answer.contains(
+                "{\"name\":\"eth0\",\"isOpen\":false,\"isReceiving\":false,\"isListening\":true,\"reason\":"))
 
         // The only one that streams listen on; then one of two; then one that is only sent by.
         let deaf = HealthReport(status)
@@ -171,6 +174,29 @@ struct ServiceTextTests {
         #expect(HealthReport(status).code == 200 && HealthReport(status).status == .degraded)
         status.interfaces[0].isListening = false
         #expect(HealthReport(status).status == .ok)
+    }
+
+    @Test("an interface that is open and receives nothing, or not all, is told of in all texts")
+    func deafInterface() throws {
+        var status = ForwarderStatus.sample
+        status.unreachable = [:]
+        (status.interfaces[0].isReceiving, status.interfaces[0].reason) = (false, "down, so no packets come")
+        let metrics = whole(MetricsText(StatusSnapshot(status))).text
+        #expect(metrics.contains("apus_interface_receiving{interface=\"eth0\"} 0\n"))
+        #expect(metrics.contains("apus_interface_receiving{interface=\"eth1\"} 1\n"))
+        #expect(metrics.contains("apus_interface_open{interface=\"eth0\"} 1\n"))
+        let answer = whole(StatusJSON(answerWith: StatusSnapshot(status))).text
+        #expect(answer.contains("\"isReceiving\":false,\"isListening\":true,\"reason\":\"down"))
+        let deaf = HealthReport(status)
+        #expect(deaf.code == 503 && deaf.reasons == ["eth0: down, so no packets come"])
+        status.interfaces[1].isListening = true
+        #expect(HealthReport(status).code == 200 && HealthReport(status).status == .degraded)
+        // Something comes still.
+        status.interfaces[1].isListening = false
+        (status.interfaces[0].isReceiving, status.interfaces[0].reason) = (
+            true, "it has 4 receive queues now"
+        )
+        #expect(HealthReport(status).status == .degraded)
     }
 
     @Test("health names sixteen of many unreachable destinations and counts the others")

@@ -1,10 +1,11 @@
 /// What `/health` says: whether the forwarder can do its work at all.
 ///
 /// It fails, with 503, when it has streams and none of their destinations can be reached, or when none of the
-/// interfaces they listen on is open, or no port: then another instance should take over. Where some destinations
-/// can't be reached, or some of those interfaces are gone, while others are served it is `degraded`, with 200, since
-/// a restart or another instance would not help; which ones and why is in the answer, and
-/// `apus_unreachable_destinations` and `apus_interface_open` are there to alert on.
+/// interfaces they listen on can receive, or no port is open: then another instance should take over. Where some
+/// destinations can't be reached, or some of those interfaces receive nothing or not all that comes, while others are
+/// served it is `degraded`, with 200, since a restart or another instance would not help; which ones and why is in the
+/// answer, and `apus_unreachable_destinations`, `apus_interface_open` and `apus_interface_receiving` are there to alert
+/// on.
 struct HealthReport {
     enum Status: String {
         case ok
@@ -26,14 +27,15 @@ struct HealthReport {
         let open = forwarder.ports.count(where: \.isOpen)
         (uptime, streams, ports) = (forwarder.uptime, forwarder.streams.count, open)
         let listening = forwarder.interfaces.filter(\.isListening)
-        let deaf = listening.filter { !$0.isOpen }
-        if open == 0 || !deaf.isEmpty && deaf.count == listening.count {
+        let deaf = listening.count { !$0.isOpen || !$0.isReceiving }
+        let impaired = listening.filter { !$0.isOpen || !$0.isReceiving || $0.reason != nil }
+        if open == 0 || deaf > 0 && deaf == listening.count {
             status = .failing
-        } else if !deaf.isEmpty {
+        } else if !impaired.isEmpty {
             status = .degraded
         }
         if open == 0 { reasons.append("no port is open") }
-        reasons += deaf.prefix(Self.mostReasons).map { "\($0.name): \($0.reason ?? "gone")" }
+        reasons += impaired.prefix(Self.mostReasons).map { "\($0.name): \($0.reason ?? "gone")" }
         guard !forwarder.unreachable.isEmpty else { return }
         let anyServed = forwarder.streams.contains { stream in
             stream.destinations.contains { forwarder.unreachable[$0] == nil }

@@ -61,6 +61,15 @@ extension MetricFamily {
                 let interface = status.interfaces[index]
                 samples.add(interface.isOpen ? 1 : 0 as UInt64, ("interface", interface.name))
             }),
+        MetricFamily(
+            name: "apus_interface_receiving", kind: .gauge,
+            help:
+                "Whether what comes in by an interface can be received: 0 while it is gone or down, or its XDP program off.",
+            items: { $0.interfaces.count },
+            write: { status, index, samples in
+                let interface = status.interfaces[index]
+                samples.add(interface.isReceiving ? 1 : 0 as UInt64, ("interface", interface.name))
+            }),
         eachPort(
             "feature_info", .gauge, "What was asked of a port that is open and what was granted; always 1."
         ) { port in

@@ -67,6 +67,7 @@ package struct StatusJSON: TextSource {
             writer.openObject()
             writer.add("name", interface.name)
             writer.add("isOpen", interface.isOpen)
+            writer.add("isReceiving", interface.isReceiving)
             writer.add("isListening", interface.isListening)
             writer.add("reason", interface.reason)
             writer.closeObject()
