@@ -93,7 +93,10 @@ let package = Package(
             swiftSettings: rules),
         tests(
             "ApusXDPTests",
-            on: ["ApusXDP", "ApusPorts", "ApusRings", "ApusWire", "CXDP", "NetworkLab", "XDPHolder"],
+            on: [
+                "ApusXDP", "ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "CXDP", "NetworkLab",
+                "XDPHolder",
+            ],
             plugins: ["EmbedBPF"]),
         tests("ApusRTPTests", on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Seeds"]),
         tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),

@@ -59,8 +59,7 @@ static __always_inline enum apus_parse parse(void *at, void *end, struct apus_st
 	for (int i = 0; i < APUS_MAX_TAGS; i++) {
 		struct apus_tag *tag;
 
-		if (type != bpf_htons(APUS_ETHERTYPE_CTAG) && type != bpf_htons(APUS_ETHERTYPE_STAG) &&
-		    type != bpf_htons(APUS_ETHERTYPE_QINQ))
+		if (type != bpf_htons(APUS_ETHERTYPE_CTAG) && type != bpf_htons(APUS_ETHERTYPE_STAG))
 			break;
 		tag = APUS_HEADER(apus_tag, at, end);
 		if (!tag)

@@ -88,12 +88,12 @@ struct FilterTests {
         var (good, bad): ([[UInt8]], [[UInt8]]) = ([], [])
         for header: UInt8 in [0, 43, 44, 60] {
             for tags: [(type: UInt16, control: UInt16)] in [[], [(0x8100, 5)], [(0x88a8, 6), (0x8100, 5)]] {
-                for next: UInt8 in [17, 43, 44, 51, 60] {
+                for next: UInt8 in [17, 43, 44, 60] {
                     good.append(
                         Datagram(tags: tags, isIPv6: true, extensionHeader: header, proto: next).frame)
                 }
-                // ICMPv6, TCP, none.
-                for next: UInt8 in [58, 6, 59] {
+                // ICMPv6, TCP, none, authentication.
+                for next: UInt8 in [58, 6, 59, 51] {
                     bad.append(
                         Datagram(tags: tags, isIPv6: true, extensionHeader: header, proto: next).frame)
                 }

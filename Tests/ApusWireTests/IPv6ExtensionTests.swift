@@ -16,17 +16,22 @@ import Testing
         }
     }
 
-    @Test func `hop-by-hop, destination options, routing, fragment and AH are walked over`() throws {
+    @Test func `hop-by-hop, destination options, routing and fragment are walked over`() throws {
         let hopByHop = "3c00 0104 00000000"
         let destination = "2b01 010c 00000000 00000000 00000000"
         let routing = "2c00 0400 00000000"
-        let fragment = "3300 0000 00000007"
-        let authentication = "1104 0000 00000001 00000002 01020304 05060708 090a0b0c"
-        let chain = [hopByHop, destination, routing, fragment, authentication].joined()
+        let fragment = "1100 0000 00000007"
+        let chain = [hopByHop, destination, routing, fragment].joined()
         let flow = try headers(chain, first: 0)
         #expect(flow.hasOptions)
-        #expect(flow.transportOffset == 14 + 40 + 8 + 16 + 8 + 8 + 24)
+        #expect(flow.transportOffset == 14 + 40 + 8 + 16 + 8 + 8)
         #expect(flow.payloadLength == 2)
+    }
+
+    @Test func `an authentication header, which nobody has verified, ends the walk as over IPv4`() {
+        let authentication = "1104 0000 00000001 00000002 01020304 05060708 090a0b0c"
+        #expect(refused(authentication, first: 51) == .notUDP)
+        #expect(refused("3300 0104 00000000" + authentication, first: 60) == .notUDP)
     }
 
     @Test func `eight extension headers are the most`() throws {
@@ -44,7 +49,7 @@ import Testing
 
     @Test func `a header longer than the packet is refused`() {
         #expect(refused("1108 0104 00000000", first: 60) == .badExtensionHeader)
-        #expect(refused("11ff 0104 00000000", first: 51) == .badExtensionHeader)
+        #expect(refused("11ff 0104 00000000", first: 43) == .badExtensionHeader)
         let octets = Handmade.frame(ipv6: Handmade.ipv6([17, 0, 1, 4, 0, 0, 0], next: 60))
         #expect(refusal(octets) { _ = try FlowHeaders(checking: $0) } == .badExtensionHeader)
     }

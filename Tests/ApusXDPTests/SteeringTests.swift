@@ -75,7 +75,7 @@ struct SteeringTests {
             six.extensions = [(0, [0] + [1, 4, 0, 0, 0, 0]), (60, [1] + [UInt8](repeating: 0, count: 14))]
             try expectOne(\.passedNoSocket, six.frame)
             six.extensions = [(51, [4] + [UInt8](repeating: 0, count: 22))]
-            try expectOne(\.passedNoSocket, six.frame)
+            try expectOne(\.passedNotUDP, six.frame)
             six.extensions = [(44, [0, 0, 1, 0, 0, 0, 1])]
             try expectOne(\.passedFragment, six.frame)
             six.extensions = [(44, [0, 0, 8, 0, 0, 0, 1])]
@@ -85,11 +85,11 @@ struct SteeringTests {
             try expectOne(\.passedNoSocket, six.frame)
             six.extensions = [(0, [200, 1, 4, 0, 0, 0, 0])]
             try expectOne(\.passedMalformed, six.frame)
-            // Six are looked through.
+            // Eight are looked through.
             let one: (type: UInt8, body: [UInt8]) = (60, [0, 1, 4, 0, 0, 0, 0])
-            six.extensions = Array(repeating: one, count: 6)
+            six.extensions = Array(repeating: one, count: 8)
             try expectOne(\.passedNoSocket, six.frame)
-            six.extensions = Array(repeating: one, count: 7)
+            six.extensions = Array(repeating: one, count: 9)
             try expectOne(\.passedMalformed, six.frame)
             six.extensions = []
             // An address counts in each of its halves.

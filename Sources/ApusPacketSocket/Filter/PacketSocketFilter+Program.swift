@@ -97,11 +97,11 @@ extension FilterProgram {
         // Hop-by-hop, routing, fragment, destination options (RFC 8200, 4).
         for header: UInt32 in [0, 43, 44] { jump(BPF_JEQ, header, then: behind) }
         jump(BPF_JEQ, 60, then: behind, else: drop)
-        // What is behind the first of them, by its first octet: UDP or one more, authentication too. Multicast
-        // listener reports (RFC 3810, 5), which each host sends behind a hop-by-hop header, end here.
+        // What is behind the first of them, by its first octet: UDP or one more. Multicast listener reports
+        // (RFC 3810, 5), which each host sends behind a hop-by-hop header, end here.
         place(behind)
         load(BPF_B, at: offset + 40)
-        for header: UInt32 in [Self.udp, 0, 43, 44, 51] { jump(BPF_JEQ, header, then: pass) }
+        for header: UInt32 in [Self.udp, 0, 43, 44] { jump(BPF_JEQ, header, then: pass) }
         jump(BPF_JEQ, 60, then: pass, else: drop)
         place(pass)
         accept(true)

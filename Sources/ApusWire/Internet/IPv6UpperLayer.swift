@@ -33,11 +33,12 @@ extension IPv6View {
     /// one packet can ask for.
     @inlinable public static var maximumOptions: Int { 32 }
 
-    /// Walks over hop-by-hop options, routing, fragment, authentication and destination options headers, as
-    /// the packet's final destination does (RFC 8200 section 4).
+    /// Walks over hop-by-hop options, routing, fragment and destination options headers, as the packet's final
+    /// destination does (RFC 8200 section 4).
     ///
-    /// The walk ends at a header that is none of these, or behind the header of a later fragment. About a
-    /// nanosecond where no extension header is.
+    /// The walk ends at a header that is none of these, or behind the header of a later fragment. An authentication
+    /// header (RFC 4302) is none: what stands behind it counts only for who has verified it. About a nanosecond
+    /// where no extension header is.
     ///
     /// - Throws: `badExtensionHeader`, `tooManyExtensionHeaders`, `sourceRoute`, `unrecognizedIPv6Option`.
     @inlinable @inline(__always)
@@ -49,7 +50,7 @@ extension IPv6View {
     @inlinable @inline(__always)
     static func isExtension(_ protocolNumber: IPProtocol) -> Bool {
         switch protocolNumber {
-        case .hopByHop, .routing, .fragment, .authentication, .destinationOptions: true
+        case .hopByHop, .routing, .fragment, .destinationOptions: true
         default: false
         }
     }
@@ -64,13 +65,8 @@ extension IPv6View {
             guard left >= 8 else { throw .badExtensionHeader }
             // Eight octets are there, and `length` octets once it has been compared.
             let lengthField = unsafe Int(bytes.octet(layer.offset &+ 1))
-            let length =
-                switch layer.protocolNumber {
-                case .fragment: 8
-                case .authentication: (lengthField &+ 2) &* 4
-                default: (lengthField &+ 1) &* 8
-                }
-            guard length >= 8, length <= left else { throw .badExtensionHeader }
+            let length = layer.protocolNumber == .fragment ? 8 : (lengthField &+ 1) &* 8
+            guard length <= left else { throw .badExtensionHeader }
             switch layer.protocolNumber {
             case .hopByHop:
                 guard layer.extensionCount == 0 else { throw .badExtensionHeader }
