@@ -51,6 +51,8 @@ public struct Route: Hashable, Sendable {
     public let source: IPAddress?
     /// The largest IP packet to there, in bytes, where the route or path MTU discovery sets one.
     public let mtu: Int?
+    /// Whether the kernel would put another header on it first (`encap` of ip-route(8)): MPLS, a tunnel, SRv6.
+    public let isEncapsulated: Bool
 }
 
 extension Route.Query {
@@ -98,6 +100,7 @@ extension Route {
         source = value(RTA_PREFSRC)?.ipAddress ?? query.source
         let metrics = value(RTA_METRICS)?.attributes
         mtu = metrics?[Int(RTAX_MTU)]?.load(as: UInt32.self).map(Int.init)
+        isEncapsulated = value(RTA_ENCAP_TYPE) != nil || value(RTA_ENCAP) != nil
     }
 }
 

@@ -130,6 +130,26 @@ struct ResolveTests {
         #expect(try view.resolve("fe80::1") == .unreachable(.needsInterface("fe80::1")))
     }
 
+    @Test("a route that puts another header on packets is none that a relay can take")
+    func encapsulation() throws {
+        let pair = try Pair("encap")
+        defer { pair.close() }
+        for command in [
+            "ip -6 route add 2001:db8:9::/48 encap seg6 mode inline segs 2001:db8:5::1 via 2001:db8::2 dev va",
+            "ip -6 route add 2001:db8:8::/48 via 2001:db8::2 dev va",
+            "ip route add 203.0.113.0/24 encap seg6 mode encap segs 2001:db8:5::1 via 192.0.2.2 dev va",
+        ] { try pair.a.run(command.split(separator: " ").map(String.init)) }
+        let view = try pair.a.enter { try HostView() }
+        for address in ["2001:db8:9::1", "203.0.113.1"] as [IPAddress] {
+            guard case .unreachable(let reason) = try view.resolve(address) else {
+                Issue.record("packets to \(address) would leave without that header")
+                continue
+            }
+            #expect("\(reason)".contains("the route to \(address) puts another header on each packet"))
+        }
+        #expect(try view.resolve("2001:db8:8::1").anyHop != nil)
+    }
+
     @Test("no route, refusing routes and dead interfaces are told apart")
     func unreachable() throws {
         let pair = try Pair("unreachable")

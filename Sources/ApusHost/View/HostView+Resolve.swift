@@ -54,6 +54,7 @@ extension HostView {
         case .broadcast: return .unreachable(.broadcast(query.destination))
         case .unicast, .multicast: break
         }
+        guard !route.isEncapsulated else { return .unreachable(.encapsulated(query.destination)) }
 
         let egress: Egress
         switch self.egress(of: route.interface) {

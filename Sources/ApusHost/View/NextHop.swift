@@ -49,6 +49,8 @@ public enum UnreachableReason: Hashable, Sendable {
     case noRoute(IPAddress)
     /// A route of type prohibit, unreachable or blackhole covers it.
     case refusedByRoute(IPAddress)
+    /// The route puts a header of its own on each packet, which Apus does not write.
+    case encapsulated(IPAddress)
     /// The interface is down or has no carrier.
     case interfaceDown(String)
     /// The interface carries no Ethernet frames (a tunnel without them, for instance).
@@ -76,6 +78,8 @@ extension UnreachableReason: CustomStringConvertible {
         case .noRoute(let address): "there is no route to \(address); add one with `ip route add`"
         case .refusedByRoute(let address):
             "a route on this host refuses packets to \(address); `ip route get \(address)` shows which"
+        case .encapsulated(let address):
+            "the route to \(address) puts another header on each packet (encap), which Apus does not; give it a route without"
         case .interfaceDown(let name):
             "the interface \(name) is down or has no carrier; `ip link set \(name) up`, or look at the cable"
         case .noEthernet(let name):
