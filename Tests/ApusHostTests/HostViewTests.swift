@@ -159,6 +159,22 @@ struct HostViewTests {
         }
     }
 
+    @Test("a nexthop object that is replaced changes routes, where the routes themselves say nothing of it")
+    func nexthopObject() throws {
+        let pair = try Pair("nexthop")
+        defer { pair.close() }
+        for command in [
+            "sysctl -qw net.ipv4.nexthop_compat_mode=0", "ip nexthop add id 7 via 192.0.2.2 dev va",
+            "ip route add 198.51.100.0/24 nhid 7",
+        ] { try pair.a.run(command.split(separator: " ").map(String.init)) }
+        let view = try pair.a.enter { try HostView() }
+        #expect(try view.resolve("198.51.100.7").anyHop?.neighbor?.address == "192.0.2.2")
+        try view.settle()
+        try pair.a.run("ip", "nexthop", "replace", "id", "7", "blackhole")
+        #expect(try view.changes { $0.routes }.affectsRoutes)
+        #expect(try view.resolve("198.51.100.7") == .unreachable(.refusedByRoute("198.51.100.7")))
+    }
+
     @Test("when the kernel has more to tell than it can keep, everything is read anew and is right")
     func overrun() throws {
         let pair = try Pair("overrun")

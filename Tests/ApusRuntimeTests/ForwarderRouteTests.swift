@@ -124,6 +124,72 @@ struct ForwarderRouteTests {
         }
     }
 
+    @Test func `A nexthop object that is replaced is followed`() throws {
+        let line = try Line("nexthop")
+        defer { line.lab.close() }
+        for command in [
+            "sysctl -qw net.ipv4.nexthop_compat_mode=0", "ip nexthop add id 7 via 10.2.0.1 dev far",
+            "ip route add 10.3.0.0/24 nhid 7",
+        ] { try line.relay.run(command.split(separator: " ").map(String.init)) }
+        try line.send(100, to: "10.1.0.2")
+        try line.relay.enter {
+            let forwarder = try Family.v4.forwarder(to: "10.3.0.1")
+            try attend(forwarder) { forwarder.status().sent >= 3 }
+            try line.relay.run("ip", "nexthop", "replace", "id", "7", "blackhole")
+            try attend(forwarder) { forwarder.status().unreachable.count == 1 }
+            try line.relay.run("ip", "nexthop", "replace", "id", "7", "via", "10.2.0.1", "dev", "far")
+            let before = forwarder.status().sent
+            try attend(forwarder) { forwarder.status().sent >= before + 3 }
+        }
+    }
+
+    @Test func `A router's redirect is followed, of which netlink says nothing`() throws {
+        let line = try Line("redirect")
+        defer { line.lab.close() }
+        for command in [
+            "sysctl -qw net.ipv4.conf.all.accept_redirects=1 net.ipv4.conf.far.accept_redirects=1",
+            "sysctl -qw net.ipv4.conf.all.secure_redirects=0 net.ipv4.conf.far.secure_redirects=0",
+            "ip route add 10.3.0.0/24 via 10.2.0.1",
+            "ip neighbor add 10.2.0.3 lladdr 02:00:00:00:00:77 dev far nud permanent",
+        ] { try line.relay.run(command.split(separator: " ").map(String.init)) }
+        // RFC 792: type 5, code 1, the better router, and what it is about.
+        let redirect = """
+            import socket, struct
+            def sum16(data):
+                if len(data) % 2: data += b'\\0'
+                total = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+                while total > 0xffff: total = (total & 0xffff) + (total >> 16)
+                return ~total & 0xffff
+            address = socket.inet_aton
+            quoted = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 128, 1, 0, 63, 17, 0, address('10.1.0.2'), address('10.3.0.1'))
+            quoted = quoted[:10] + struct.pack('!H', sum16(quoted)) + quoted[12:] + struct.pack('!HHHH', 5004, 5006, 108, 0)
+            icmp = struct.pack('!BBH4s', 5, 1, 0, address('10.2.0.3')) + quoted
+            icmp = icmp[:2] + struct.pack('!H', sum16(icmp)) + icmp[4:]
+            s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            s.sendto(icmp, ('10.1.0.2', 0))
+            """
+        try line.screen.run("ip", "route", "add", "10.1.0.0/24", "via", "10.2.0.2")
+        let script = """
+            import socket
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); s.bind(('scr0', 3))
+            print('bound', flush=True)
+            while s.recv(2000)[:6] != bytes([2, 0, 0, 0, 0, 0x77]): pass
+            print('redirected', flush=True)
+            """
+        let watcher = try line.screen.start(["python3", "-c", script])
+        try watcher.waitForLine(containing: "bound")
+        try line.send(100, to: "10.1.0.2")
+        try line.relay.enter {
+            let forwarder = try Family.v4.forwarder(to: "10.3.0.1")
+            try attend(forwarder) { forwarder.status().sent >= 3 }
+            try line.screen.run("python3", "-c", redirect)
+            let route = try line.relay.run("ip", "route", "get", "10.3.0.1", "from", "10.1.0.2")
+                .standardOutput
+            try #require(route.contains("via 10.2.0.3"), "\(route)")
+            try attend(forwarder) { watcher.output.contains("redirected") }
+        }
+    }
+
     @Test func `Packets are planned anew when a neighbor has another address, not when only its age changes`()
         throws
     {

@@ -11,7 +11,7 @@ public struct HostChanges: Sendable, Equatable {
     /// Those of `neighbors` to which frames go in another way now: to another Ethernet address, or to one where
     /// there was none, or no more. What only grows old and is confirmed is not among them.
     public var readdressed: Set<Neighbor.Key> = []
-    /// Whether a route came or went.
+    /// Whether a route, or a nexthop object that routes may use, came, went or changed.
     public var routes = false
     /// Whether a routing rule came or went.
     public var rules = false

@@ -105,7 +105,10 @@ extension HostView {
             guard let neighbor = Neighbor(message) else { return }
             note(neighbors[neighbor.key], nil, neighbor.key, &changes)
             neighbors[neighbor.key] = nil
-        case Int(RTM_NEWROUTE), Int(RTM_DELROUTE): changes.routes = true
+        // Of a changed nexthop object (`ip nexthop replace`) the routes that use it say nothing, where
+        // net.ipv4.nexthop_compat_mode is 0.
+        case Int(RTM_NEWROUTE), Int(RTM_DELROUTE), Int(RTM_NEWNEXTHOP), Int(RTM_DELNEXTHOP):
+            changes.routes = true
         case Int(RTM_NEWRULE), Int(RTM_DELRULE): changes.rules = true
         default: break
         }

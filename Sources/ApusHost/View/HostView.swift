@@ -72,5 +72,7 @@ public final class HostView {
     private static let groups: UInt32 = [
         RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
         RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE,
+        // Kernels before 5.3 have none and pass over the bit.
+        RTNLGRP_NEXTHOP,
     ].reduce(0) { $0 | 1 << ($1.rawValue - 1) }
 }

@@ -1,13 +1,16 @@
 import ApusHost
+import ApusWire
 
-/// Finds that the largest packet that a path takes is another one now, which netlink does not tell.
+/// Finds that the kernel would send by another way now than it said, of which netlink does not tell.
 ///
-/// The kernel learns it from routers (RFC 1191, RFC 8201) that refuse a packet of ours: their message quotes the
-/// packet, and the socket that holds the port it came from makes the kernel note it. It forgets it after ten
-/// minutes (`net.ipv4.route.mtu_expires`), without a word either. Where a stream listens at a group, or sends by
-/// the other IP version, no socket has the source of its packets, and nothing is learned.
+/// Most is told. What is not: the largest packet that a path takes, which the kernel learns from routers (RFC 1191,
+/// RFC 8201) that refuse a packet of ours, and a better router, which one says that we asked for no reason (a redirect:
+/// RFC 1122 section 3.2.2.2, RFC 4861 section 8). Their message quotes the packet, and the socket that holds the port
+/// it came from makes the kernel note it. It forgets a path MTU after ten minutes (`net.ipv4.route.mtu_expires`),
+/// without a word either. Where a stream listens at a group, or sends by the other IP version, no socket has the
+/// source of its packets, and nothing is learned.
 struct PathWatch {
-    private var paths: [(query: Route.Query, mtu: Int)] = []
+    private var paths: [(query: Route.Query, way: Way)] = []
     /// Whose turn it is.
     private var next = 0
     private var nextRound: UInt64 = 0
@@ -19,13 +22,13 @@ struct PathWatch {
 
     /// Takes note of the paths in use.
     mutating func use(_ resolutions: [Route.Query: Resolution]) {
-        paths = resolutions.compactMap { query, resolution in resolution.mtu.map { (query, $0) } }
+        paths = resolutions.map { query, resolution in (query, Way(resolution)) }
         if next >= paths.count { next = 0 }
     }
 
     /// Asks the kernel for some of them, when it is time to.
     ///
-    /// - Returns: whether one has another MTU now.
+    /// - Returns: whether one is another now.
     mutating func attend(_ host: HostView) -> Bool {
         let now = Clock.monotonic
         guard now >= nextRound else { return false }
@@ -33,19 +36,26 @@ struct PathWatch {
         for _ in 0..<min(paths.count, Self.pathsPerRound) {
             let path = paths[next]
             next = (next + 1) % paths.count
-            // What can't be asked for now, or is gone, is a matter of other changes.
-            if let mtu = (try? host.resolve(path.query))?.mtu, mtu != path.mtu { return true }
+            // What can't be asked for now is a matter of other changes.
+            if let resolution = try? host.resolve(path.query), Way(resolution) != path.way { return true }
         }
         return false
     }
 }
 
-extension Resolution {
-    /// The largest IP packet, in bytes.
-    fileprivate var mtu: Int? {
-        switch self {
-        case .resolved(let hop), .unresolved(let hop): hop.mtu
-        case .unreachable: nil
+/// What of a resolution only the kernel knows. Ethernet addresses, and what becomes of them, are told.
+private struct Way: Equatable {
+    private var interface: Int32?
+    private var neighbor: Neighbor.Key?
+    private var source: IPAddress?
+    private var mtu: Int?
+    private var reason: UnreachableReason?
+
+    init(_ resolution: Resolution) {
+        switch resolution {
+        case .resolved(let hop), .unresolved(let hop):
+            (interface, neighbor, source, mtu) = (hop.interface, hop.neighbor, hop.source, hop.mtu)
+        case .unreachable(let reason): self.reason = reason
         }
     }
 }
