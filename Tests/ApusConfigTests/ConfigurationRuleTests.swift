@@ -139,6 +139,14 @@ import Testing
             "2:36: nothing can be sent to ::, which means any address; give the receiver's"
         ),
         (
+            "to: ['[ff01::1]:5004']",
+            "2:36: ff01::1 is a group within one host (RFC 4291 section 2.7), and nothing is sent there; give a wider one"
+        ),
+        (
+            "to: ['[ff10::7]:5004']",
+            "2:36: ff10::7 is a group of scope 0, which is reserved (RFC 4291 section 2.7); give a wider one"
+        ),
+        (
             "to: ['255.255.255.255:5004']",
             "2:36: nothing is relayed to the broadcast address; give the receiver's, or a multicast group"
         ),

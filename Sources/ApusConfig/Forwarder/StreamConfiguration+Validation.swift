@@ -69,6 +69,13 @@ extension StreamConfiguration {
         if destination.address == .v4(.broadcast) {
             return "nothing is relayed to the broadcast address; give the receiver's, or a multicast group"
         }
+        if case .v6(let group) = destination.address, group.isMulticast, group.high >> 48 & 0xf < 2 {
+            let what =
+                group.high >> 48 & 0xf == 1
+                ? "a group within one host (RFC 4291 section 2.7), and nothing is sent there"
+                : "a group of scope 0, which is reserved (RFC 4291 section 2.7)"
+            return "\(group) is \(what); give a wider one"
+        }
         if case .v6(let address) = destination.address, address.isLinkLocal, interface == nil,
             interfaces.count != 1
         {
