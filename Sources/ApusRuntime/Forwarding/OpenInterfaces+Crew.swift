@@ -98,7 +98,7 @@ extension OpenInterfaces {
                 try memory.makePool(frames: frames)
             }
             let port = try ForwarderError.lift { () throws(PacketSocketError) in
-                try interface.makePort(worker: queue, pool: pool.take()!)
+                try interface.makePort(worker: queue, number: UInt16(number), pool: pool.take()!)
             }
             return RestingWorker.Seat(.packet(port), interface: number)
         case nil: preconditionFailure("only interfaces that are open have ports")
