@@ -55,7 +55,7 @@ let package = Package(
         room("ApusRings", on: ["CLinux", "CNUMA"]),
         room("ApusPorts", on: ["ApusRings", "CPcap", "CLinux"]),
         room("ApusHost", on: ["ApusWire", "CLinux", "CMNL", "CCapNG"]),
-        room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "CLinux"]),
+        room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "ApusWire", "CLinux"]),
         room("ApusXDP", on: ["ApusPorts", "ApusHost", "ApusWire", "CXDP", "CLinux"], plugins: ["EmbedBPF"]),
         room("ApusRTP", on: ["ApusWire", "ApusRings"]),
         room("ApusConfig", on: ["ApusWire"]),

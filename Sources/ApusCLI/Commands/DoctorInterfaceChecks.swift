@@ -95,10 +95,12 @@ extension InterfaceDiagnosis {
                 .impossible, "this process has no CAP_NET_RAW", remedy: Capability.grantCommand([.netRaw]))
         }
         addLinkReasons(&verdict, interface)
-        if interface.driver.offloads.genericReceive == true {
+        if !host.host.kernel.isAtLeast(6, 2) {
             verdict.add(
-                .degraded, "GRO merges packets, and those longer than a frame are lost",
-                remedy: "ethtool -K \(name) gro off")
+                .degraded,
+                "Linux before 6.2 does not tell which packets are several datagrams, merged by the sender (UDP_SEGMENT over "
+                    + "veth) or by receive offload: they come as one",
+                remedy: "ethtool -K \(name) rx-udp-gro-forwarding off rx-gro-list off")
         }
         if interface.driver.offloads.largeReceive == true {
             verdict.add(

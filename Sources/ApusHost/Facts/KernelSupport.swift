@@ -20,6 +20,18 @@ public enum SocketFamily: Int32, Sendable, CaseIterable {
     }
 }
 
+extension HostFacts.KernelVersion {
+    /// That of the running kernel.
+    public static var running: HostFacts.KernelVersion {
+        var names = utsname()
+        guard unsafe uname(&names) == 0 else { return HostFacts.KernelVersion(release: "") }
+        return HostFacts.KernelVersion(
+            release: unsafe withUnsafeBytes(of: &names.release) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            })
+    }
+}
+
 extension HostFacts {
     /// How many bytes this process may lock now: the soft limit, which counts; nil without one. CAP_IPC_LOCK
     /// lifts it.

@@ -7,8 +7,10 @@ extension PacketSocketDriver {
     /// Copies packets out of the ring, at most what `burst` has room for, without waiting.
     ///
     /// One that does not fit a frame is counted as `too_long` and uses up room of the call too. Such
-    /// are jumbo frames, and the super-packets that the kernel makes of several of a flow:
-    /// `ethtool -K INTERFACE gro off` keeps it from that.
+    /// are jumbo frames, and the super-packets that the kernel makes of several of a TCP flow:
+    /// `ethtool -K INTERFACE gro off` keeps it from that. Datagrams that it has merged (`UDP_SEGMENT` of udp(7),
+    /// rx-udp-gro-forwarding, rx-gro-list) are parted again, where the grant says so: each is a packet of its own,
+    /// with right lengths and checksums.
     /// - Returns: how many packets were appended.
     public mutating func receive(into burst: inout Burst) -> Int {
         // Packets looked at, delivered or not, so that a flood of unfit ones can't hold the caller.
@@ -17,21 +19,26 @@ extension PacketSocketDriver {
         while budget > 0, unsafe receiveRing.hasPacket() {
             let packet = unsafe receiveRing.current
             let tag = unsafe packet.status & UInt32(TP_STATUS_VLAN_VALID) != 0 ? 4 : 0
+            if unsafe packet.isMerged {
+                guard
+                    unsafe receiveMerged(
+                        packet, tag: tag, into: &burst, &budget, &packets, &bytes)
+                else { break }
+                continue
+            }
             let length = unsafe Int(truncatingIfNeeded: packet.length) &+ tag
             budget &-= 1
             // Captured less than there was: it did not fit the ring, which fits all that a frame does.
             // A tag goes behind the 12 bytes of the addresses, which no kernel leaves out.
             if unsafe length > longestReceived || packet.captured < packet.length || length < tag &* 4 {
-                counters.drops[length < tag &* 4 ? .badDescriptor : .tooLong] &+= 1
-                unsafe receiveRing.advance()
+                unsafe drop(packet, length < tag &* 4 ? .badDescriptor : .tooLong)
                 continue
             }
             guard let frame = unsafe pool.takeRaw() else { break }
             // Somebody may have put a pool of smaller frames in place of the one it was opened with.
             guard unsafe length <= Int(frame.header.pointee.slotSize) &- FramePool.dataOffset else {
                 unsafe frame.release()
-                counters.drops[.tooLong] &+= 1
-                unsafe receiveRing.advance()
+                unsafe drop(packet, .tooLong)
                 continue
             }
             unsafe copy(packet, length: length, tag: tag, to: frame)
@@ -50,8 +57,9 @@ extension PacketSocketDriver {
         return packets
     }
 
+    /// Fills in what a frame says of a packet of that length.
     @inline(__always)
-    private func copy(_ packet: RingPacket, length: Int, tag: Int, to frame: Frame) {
+    func describe(_ packet: RingPacket, length: Int, in frame: Frame) {
         let header = unsafe frame.header
         unsafe header.pointee.offset = UInt32(FramePool.dataOffset)
         unsafe header.pointee.length = UInt32(truncatingIfNeeded: length)
@@ -60,20 +68,30 @@ extension PacketSocketDriver {
         unsafe header.pointee.port = portNumber
         unsafe header.pointee.queue = queueNumber
         unsafe header.pointee.flags = Self.flags(of: packet.status)
+    }
+
+    @inline(__always)
+    private func copy(_ packet: RingPacket, length: Int, tag: Int, to frame: Frame) {
+        unsafe describe(packet, length: length, in: frame)
         // Sound: `receive` has checked that `length` fits the frame behind `dataOffset`, that the kernel has
         // captured `length - tag` bytes at `data`, and that with a tag `length` is 16 at least.
         let target = unsafe frame.data
         if tag == 0 {
             unsafe _ = memcpy(target, packet.data, length)
         } else {
-            // The kernel took the outer tag off (IEEE 802.1Q, 9.6): it goes back behind the addresses.
             unsafe _ = memcpy(target, packet.data, 12)
-            let known = unsafe packet.status & UInt32(TP_STATUS_VLAN_TPID_VALID) != 0
-            let ethertype = unsafe known ? packet.tagProtocol : UInt16(ETH_P_8021Q)
-            unsafe target.storeBytes(of: ethertype.bigEndian, toByteOffset: 12, as: UInt16.self)
-            unsafe target.storeBytes(of: packet.tagControl.bigEndian, toByteOffset: 14, as: UInt16.self)
+            unsafe Self.putTag(of: packet, in: target)
             unsafe _ = memcpy(target + 16, packet.data + 12, length &- 16)
         }
+    }
+
+    /// Puts the outer tag, which the kernel has taken off (IEEE 802.1Q, 9.6), back behind the addresses.
+    @inline(__always)
+    static func putTag(of packet: RingPacket, in target: UnsafeMutableRawPointer) {
+        let known = unsafe packet.status & UInt32(TP_STATUS_VLAN_TPID_VALID) != 0
+        let ethertype = unsafe known ? packet.tagProtocol : UInt16(ETH_P_8021Q)
+        unsafe target.storeBytes(of: ethertype.bigEndian, toByteOffset: 12, as: UInt16.self)
+        unsafe target.storeBytes(of: packet.tagControl.bigEndian, toByteOffset: 14, as: UInt16.self)
     }
 
     @inline(__always)
@@ -85,10 +103,11 @@ extension PacketSocketDriver {
         return flags
     }
 
-    /// Reads the socket's error, which the kernel sets when the interface goes down. While it is not
+    /// Looks after the ring and reads the socket's error, which the kernel sets when the interface goes down. While it is not
     /// read, poll(2) on the socket returns at once.
     @inline(never)
     private mutating func takeSocketError() {
+        takeDrops()
         var error: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         unsafe getsockopt(receiveSocket, SOL_SOCKET, SO_ERROR, &error, &size)

@@ -18,7 +18,8 @@ import Glibc
 /// The kernel's own stack sees every packet too: this is a tap. The caller keeps it from answering.
 ///
 /// Cost: a copy for each packet each way; one send(2) a burst in ``flush()``; receiving makes no
-/// system call, but for one `getsockopt` in 256 calls that find nothing.
+/// system call, but for two `getsockopt` in 256 calls that find nothing, and one recvfrom(2) for a packet of merged
+/// datagrams that is longer than a slot of the ring.
 @safe
 public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     // Sendable: the rings' pointers are into mappings that `queue` keeps for as long as this lives, the driver alone
@@ -31,6 +32,7 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     public let grant: PortGrant
     let receiveSocket: Int32
     let transmitSocket: Int32
+    @unsafe let copyBuffer: UnsafeMutableRawPointer?
     @unsafe var receiveRing: ReceiveRing
     @unsafe var transmitRing: TransmitRing
     /// The longest packet the interface sends, a 802.1Q tag not counted.
@@ -41,6 +43,10 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     let queueNumber: UInt16
     var counters = PortStatistics()
     var emptyPolls: UInt32 = 0
+    /// What is being parted of the packet at the front of the receive ring.
+    @unsafe var merged: MergedDatagrams?
+    /// Packets that had been taken out of the ring when it was last seen to be empty.
+    var takenWhenEmpty: UInt64 = .max
 
     /// Whether the interface was deleted, or moved to another namespace: the port receives and sends
     /// nothing any more, and has to be opened anew.
@@ -61,6 +67,7 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
         queueNumber = UInt16(truncatingIfNeeded: queue.worker)
         receiveSocket = queue.receiveSocket
         transmitSocket = queue.transmitSocket
+        unsafe copyBuffer = queue.copyBuffer
         unsafe receiveRing = queue.makeReceiveRing()
         unsafe transmitRing = queue.makeTransmitRing()
         longestSent = queue.longestSent
@@ -84,14 +91,7 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     ///
     /// `sent` counts what the kernel has taken, not what still waits for a ``flush()``.
     public mutating func statistics() -> PortStatistics {
-        var kernel = tpacket_stats_v3()
-        // Asking resets the kernel's counters, so they are added up here. (TP_STATUS_LOSING in a packet's
-        // status only says that there is something to ask for.)
-        // Sound: the kernel writes at most the size it is given.
-        var size = socklen_t(MemoryLayout<tpacket_stats_v3>.size)
-        if unsafe getsockopt(receiveSocket, SOL_PACKET, PACKET_STATISTICS, &kernel, &size) == 0 {
-            counters.drops[.receiveRingFull] += UInt64(kernel.tp_drops)
-        }
+        takeDrops()
         return counters
     }
 }

@@ -15,6 +15,8 @@ struct RingPacket {
     var nanoseconds: UInt32
     var tagControl: UInt16
     var tagProtocol: UInt16
+    /// Whether the kernel has merged several datagrams into it.
+    var isMerged: Bool
 }
 
 /// Where the driver is in its receive ring, in either layout.
@@ -33,16 +35,19 @@ struct ReceiveRing {
     /// Bytes of one.
     private let stride: Int
     let usesBlocks: Bool
+    /// Whether a ``VirtioHeader`` is in front of each packet.
+    let knowsMerged: Bool
     private var index = 0
     /// In a block: the packet to look at and how many are left with it.
     private var packet: UnsafeMutableRawPointer
     private var left: UInt32 = 0
 
-    init(base: UnsafeMutableRawPointer, count: Int, stride: Int, usesBlocks: Bool) {
+    init(base: UnsafeMutableRawPointer, count: Int, stride: Int, usesBlocks: Bool, knowsMerged: Bool) {
         unsafe self.base = base
         unsafe self.count = count
         unsafe self.stride = stride
         unsafe self.usesBlocks = usesBlocks
+        unsafe self.knowsMerged = knowsMerged
         unsafe packet = base
     }
 
@@ -67,12 +72,14 @@ struct ReceiveRing {
     var current: RingPacket {
         if unsafe usesBlocks {
             let header = unsafe packet.assumingMemoryBound(to: tpacket3_hdr.self)
+            let data = unsafe packet + Int(header.pointee.tp_mac)
             return unsafe RingPacket(
-                data: packet + Int(header.pointee.tp_mac), captured: header.pointee.tp_snaplen,
+                data: data, captured: header.pointee.tp_snaplen,
                 length: header.pointee.tp_len, status: header.pointee.tp_status,
                 seconds: header.pointee.tp_sec, nanoseconds: header.pointee.tp_nsec,
                 tagControl: UInt16(truncatingIfNeeded: header.pointee.hv1.tp_vlan_tci),
-                tagProtocol: header.pointee.hv1.tp_vlan_tpid)
+                tagProtocol: header.pointee.hv1.tp_vlan_tpid,
+                isMerged: knowsMerged && VirtioHeader.isMerged(data))
         }
         let slot = unsafe here
         // The next slot's header and what follows it: the core's own prefetcher follows a stream, not
@@ -81,11 +88,13 @@ struct ReceiveRing {
         unsafe apus_prefetch(slot + stride + 64)
         unsafe apus_prefetch(slot + stride + 128)
         let header = unsafe slot.assumingMemoryBound(to: tpacket2_hdr.self)
+        let data = unsafe slot + Int(header.pointee.tp_mac)
         return unsafe RingPacket(
-            data: slot + Int(header.pointee.tp_mac), captured: header.pointee.tp_snaplen,
+            data: data, captured: header.pointee.tp_snaplen,
             length: header.pointee.tp_len, status: header.pointee.tp_status,
             seconds: header.pointee.tp_sec, nanoseconds: header.pointee.tp_nsec,
-            tagControl: header.pointee.tp_vlan_tci, tagProtocol: header.pointee.tp_vlan_tpid)
+            tagControl: header.pointee.tp_vlan_tci, tagProtocol: header.pointee.tp_vlan_tpid,
+            isMerged: knowsMerged && VirtioHeader.isMerged(data))
     }
 
     /// Is done with the current packet.

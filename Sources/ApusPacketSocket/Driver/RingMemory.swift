@@ -16,6 +16,18 @@ struct RingMemory: ~Copyable, @unchecked Sendable {
         self.byteCount = byteCount
     }
 
+    /// Lets go of the ring, which its socket then may free. Zeros are in its place: the status of slots that are the
+    /// kernel's.
+    func letGo() -> Bool {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
+        return unsafe mmap(base, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0) == base
+    }
+
+    /// Maps another ring of the same size at the same address.
+    func map(of socket: Int32) -> Bool {
+        unsafe mmap(base, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, socket, 0) == base
+    }
+
     deinit { unsafe _ = munmap(base, byteCount) }
 }
 

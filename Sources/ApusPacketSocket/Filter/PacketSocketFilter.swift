@@ -19,6 +19,11 @@ public enum PacketSocketFilter: Sendable, Equatable {
     case nothing
 }
 
+extension PacketSocketFilter {
+    /// Whether it is UDP that is asked for.
+    var isOfUDP: Bool { self != .everything }
+}
+
 extension PacketSocketFilter: CustomStringConvertible {
     /// Such as `UDP to 3 ports`.
     public var description: String {

@@ -117,6 +117,19 @@ extension PacketSocketInterface {
         return PortGrant.Feature("filter", requested: "\(filter)", granted: "\(wider)", reason: reason)
     }
 
+    /// Whether datagrams that the kernel has merged are parted again.
+    private var merged: PortGrant.Feature {
+        let name = "merged datagrams"
+        if queues[0].knowsMerged { return PortGrant.Feature(name, requested: "parted", granted: "parted") }
+        let reason =
+            options.filter.isOfUDP
+            ? "Linux before 6.2 does not tell which packets they are: those that a sender hands over as one "
+                + "(UDP_SEGMENT over veth) or that receive offload joins come as one; `ethtool -K \(self.name) "
+                + "rx-udp-gro-forwarding off rx-gro-list off` keeps it from the latter"
+            : "asked for packets of all protocols, the kernel would not hand over some that it has merged"
+        return PortGrant.Feature(name, requested: "parted", granted: "not parted", reason: reason)
+    }
+
     private var features: [PortGrant.Feature] {
         func granted(_ name: String, _ value: String) -> PortGrant.Feature {
             PortGrant.Feature(name, requested: value, granted: value)
@@ -144,6 +157,7 @@ extension PacketSocketInterface {
             granted("fanout", options.workers > 1 ? "\(options.workers) workers by \(spreading)" : "none"),
             stamps,
             granted("queueing discipline", options.bypassesQueueing ? "bypassed" : "used"),
+            merged,
             granted("promiscuous", options.promiscuous ? "yes" : "no"),
             granted("direction", options.direction.rawValue),
             state.withLock(\.filter),

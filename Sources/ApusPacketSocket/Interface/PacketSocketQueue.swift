@@ -1,3 +1,4 @@
+import ApusHost
 import ApusPorts
 import CLinux
 import Glibc
@@ -13,6 +14,12 @@ final class PacketSocketQueue: @unchecked Sendable {
     let transmitSocket: Int32
     /// The longest packet the interface sends, as it was when this was opened.
     let longestSent: Int
+    /// Whether the kernel tells which packets are merged datagrams.
+    let knowsMerged: Bool
+    /// Room for a packet that is longer than a slot of the ring, with what the kernel tells of it.
+    @unsafe let copyBuffer: UnsafeMutableRawPointer?
+    /// The longest IP packet, Ethernet header and two tags, and the ``VirtioHeader``.
+    static let copySize = 65535 + 22 + VirtioHeader.byteCount
     private let index: Int32
     private let receiveLayout: RingLayout
     private let transmitLayout: RingLayout
@@ -26,6 +33,14 @@ final class PacketSocketQueue: @unchecked Sendable {
         let transmitMemory: RingMemory
         let receive: PacketSocket
         let transmit: PacketSocket
+
+        func renewReceiveRing(_ layout: RingLayout) -> Bool {
+            guard receiveMemory.letGo() else { return false }
+            guard receive.trySet(PACKET_RX_RING, to: tpacket_req()) == nil,
+                receive.trySet(PACKET_RX_RING, to: layout.slots) == nil
+            else { return false }
+            return receiveMemory.map(of: receive.descriptor)
+        }
     }
 
     /// Opens both sockets, with nothing coming in yet.
@@ -49,6 +64,16 @@ final class PacketSocketQueue: @unchecked Sendable {
         try receive.set(PACKET_TIMESTAMP, to: stamps, what: "no timestamps (PACKET_TIMESTAMP)")
         // Spares the filter a run for each sent packet; Linux before 4.20 does not have it.
         if options.direction == .received { _ = receive.trySet(PACKET_IGNORE_OUTGOING, to: 1 as Int32) }
+        knowsMerged = options.filter.isOfUDP && Self.tellMerged(receive)
+        let usesCopies = knowsMerged && receiveLayout.timeout == nil
+        if usesCopies {
+            // What is longer than a slot is queued too, to be read with recv(2), as far as there is room.
+            _ = receive.trySet(PACKET_COPY_THRESH, to: 1 as Int32)
+            let room = Int32(4 << 20)
+            if receive.trySet(SO_RCVBUFFORCE, level: SOL_SOCKET, to: room) != nil {
+                _ = receive.trySet(SO_RCVBUF, level: SOL_SOCKET, to: room)
+            }
+        }
         let receiveMemory = try receiveLayout.makeRing(PACKET_RX_RING, on: receive, called: "receive")
         try receive.bind(index: facts.index, ethertype: ETH_P_ALL)
         if options.promiscuous {
@@ -72,12 +97,30 @@ final class PacketSocketQueue: @unchecked Sendable {
         try transmit.bind(index: facts.index, ethertype: 0)
 
         (receiveSocket, transmitSocket) = (receive.descriptor, transmit.descriptor)
+        unsafe copyBuffer = usesCopies ? .allocate(byteCount: Self.copySize, alignment: 16) : nil
         unsafe receiveBase = receiveMemory.base
         unsafe transmitBase = transmitMemory.base
         opened = Mutex(
             Opened(
                 receiveMemory: receiveMemory, transmitMemory: transmitMemory, receive: receive,
                 transmit: transmit))
+    }
+
+    deinit { unsafe copyBuffer?.deallocate() }
+
+    /// Makes the kernel put a ``VirtioHeader`` in front of each packet, if it knows UDP in it.
+    ///
+    /// That is since Linux 6.2 (`virtio_net_hdr_from_skb` in include/linux/virtio_net.h). Before, it drops merged
+    /// datagrams when it is to tell of them, counted as `receive_ring_full`, and with them all that follows; see
+    /// `takeDrops`. Not told of, they come as one long datagram there, which nothing shows.
+    private static func tellMerged(_ socket: borrowing PacketSocket) -> Bool {
+        HostFacts.KernelVersion.running.isAtLeast(6, 2)
+            && socket.trySet(PACKET_VNET_HDR, to: 1 as Int32) == nil
+    }
+
+    /// Makes the receive ring anew; what is in it is lost. Must be called by the thread that reads the ring.
+    func renewReceiveRing() -> Bool {
+        opened.withLock { $0?.renewReceiveRing(receiveLayout) ?? false }
     }
 
     func joinFanout(_ group: UInt16?, typeAndFlags: Int32) throws(PacketSocketError) -> UInt16? {
@@ -107,7 +150,7 @@ final class PacketSocketQueue: @unchecked Sendable {
     func makeReceiveRing() -> ReceiveRing {
         unsafe ReceiveRing(
             base: receiveBase, count: receiveLayout.count, stride: receiveLayout.stride,
-            usesBlocks: receiveLayout.timeout != nil)
+            usesBlocks: receiveLayout.timeout != nil, knowsMerged: knowsMerged)
     }
 
     func makeTransmitRing() -> TransmitRing {

@@ -13,9 +13,9 @@ struct RingLayout {
     init(receiving ring: PacketSocketReceiveRing, mtu: Int) {
         switch ring {
         case .slots(let count):
-            // The packet with its tag and the kernel's header, but no more than the largest frame
+            // The packet with its tag and the kernel's headers, but no more than the largest frame
             // can take over.
-            let needed = transmitDataOffset + 48 + Int(ETH_HLEN) + 4 + mtu
+            let needed = transmitDataOffset + 48 + VirtioHeader.byteCount + Int(ETH_HLEN) + 4 + mtu
             let largest = FrameSize.bytes4096.rawValue
             self.init(
                 count: count, stride: max(2048, min(needed.roundedUpToPowerOfTwo, largest)), timeout: nil)
@@ -45,11 +45,15 @@ struct RingLayout {
                 tp_feature_req_word: 0)
             return try socket.makeRing(option, request, byteCount: byteCount, called: name)
         }
+        return try socket.makeRing(option, slots, byteCount: byteCount, called: name)
+    }
+
+    /// The request for a ring of slots.
+    var slots: tpacket_req {
         let block = max(stride, min(byteCount, 64 << 10))
-        let request = tpacket_req(
+        return tpacket_req(
             tp_block_size: UInt32(block), tp_block_nr: UInt32(byteCount / block),
             tp_frame_size: UInt32(stride), tp_frame_nr: UInt32(count))
-        return try socket.makeRing(option, request, byteCount: byteCount, called: name)
     }
 }
 

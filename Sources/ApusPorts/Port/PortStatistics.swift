@@ -36,6 +36,8 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case badDescriptor
     /// Longer than the frames or than the interface sends.
     case tooLong
+    /// Datagrams that the kernel had merged into one packet, and that could not be parted again.
+    case merged
     /// A frame of a memory that this port can't send from; see ``Port/transmitCopying(_:)``.
     case foreignMemory
     /// The kernel or the device refused to send it.
@@ -57,6 +59,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
         case .invalidDescriptor: "invalid_descriptor"
         case .badDescriptor: "bad_descriptor"
         case .tooLong: "too_long"
+        case .merged: "merged"
         case .foreignMemory: "foreign_memory"
         case .sendRefused: "send_refused"
         case .linkDown: "link_down"
@@ -69,7 +72,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
 /// A counter for each ``PortDrop``, in place.
 @frozen
 public struct PortDrops: Sendable, Equatable {
-    @usableFromInline var counts = InlineArray<12, UInt64>(repeating: 0)
+    @usableFromInline var counts = InlineArray<13, UInt64>(repeating: 0)
 
     /// No drops yet.
     @inlinable
