@@ -114,19 +114,22 @@ import Testing
     }
 
     @Test func `large MTUs need multi-buffer, of driver and kernel`() throws {
-        #expect(verdicts(diagnosis(try interface(mtu: 9000))) == "oodo")
+        #expect(verdicts(diagnosis(try interface(mtu: 9000))) == "oodd")
         let noDriver = diagnosis(try interface(mtu: 9000, features: [.native, .redirect, .zeroCopy]))
-        #expect(verdicts(noDriver) == "iido")
+        #expect(verdicts(noDriver) == "iidd")
         #expect(remedies(noDriver, "xdp-native") == ["ip link set dev eth7 mtu 1500"])
         let noKernel = diagnosis(try interface(mtu: 9000)) { $0.host.kernel = .init(release: "6.5.0") }
-        #expect(verdicts(noKernel) == "iido")
-        #expect(verdicts(diagnosis(try interface(mtu: 3000, features: [.native, .redirect]))) == "iodo")
+        #expect(verdicts(noKernel) == "iidd")
+        #expect(verdicts(diagnosis(try interface(mtu: 3000, features: [.native, .redirect]))) == "iodd")
     }
 
-    @Test func `what an old kernel does not tell of merged packets is said`() throws {
+    @Test func `packets that AF_PACKET has no room for, and merged ones of old kernels, are said`() throws {
         func reasons(_ diagnosis: InterfaceDiagnosis) -> [String] {
             diagnosis.backends.first { $0.backend == "packet" }?.reasons.map(\.text) ?? []
         }
+        #expect(reasons(diagnosis(try interface(mtu: 1710))).isEmpty)
+        let jumbo = reasons(diagnosis(try interface(mtu: 1711)))
+        #expect(jumbo.count == 1 && jumbo[0].contains("longer than the 1728 bytes that a frame holds"))
         let old = diagnosis(try interface()) { $0.host.kernel = .init(release: "6.1.0-18-amd64") }
         #expect(reasons(old).first?.contains("several datagrams") == true)
         #expect(remedies(old, "packet") == ["ethtool -K eth7 rx-udp-gro-forwarding off rx-gro-list off"])

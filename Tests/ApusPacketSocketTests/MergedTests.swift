@@ -188,6 +188,9 @@ struct MergedTests {
         try send(lab, 4, of: 5000, last: 100)
         #expect(port.frames(5).isEmpty)
         #expect("\(port.statistics().drops)" == "too_long 5")
+        let longest = try #require(port.grant.features.first { $0.name == "longest packet" })
+        #expect(longest.granted == "1728" && longest.requested == "9018")
+        #expect(longest.reason?.contains("MTU is 9000") == true)
     }
 
     @Test("a packet of an unknown kind of merging does not end reception")

@@ -102,6 +102,15 @@ extension InterfaceDiagnosis {
                     + "veth) or by receive offload: they come as one",
                 remedy: "ethtool -K \(name) rx-udp-gro-forwarding off rx-gro-list off")
         }
+        let needed = interface.link.mtu + 18
+        if needed > FrameSize.bytes2048.capacity {
+            let larger = FrameSize.bytes4096
+            verdict.add(
+                .degraded,
+                "with an MTU of \(interface.link.mtu) packets may be longer than the \(FrameSize.bytes2048.capacity) bytes that "
+                    + "a frame holds, and are lost then; frames of \(larger.rawValue) bytes (\"frameSize\") hold "
+                    + "\(larger.capacity)")
+        }
         if interface.driver.offloads.largeReceive == true {
             verdict.add(
                 .degraded, "LRO merges packets, and those longer than a frame are lost",

@@ -66,7 +66,8 @@ public final class PacketSocketInterface: Sendable {
         guard state.withLock({ $0.handedOut.insert(worker).inserted }) else { throw .workerTaken(worker) }
         return Port(
             PacketSocketDriver(
-                queue: queues[worker], pool: pool, grant: grant(worker), portNumber: number))
+                queue: queues[worker], pool: pool, grant: grant(worker, frames: pool.memory.frameSize),
+                portNumber: number))
     }
 
     /// Changes what all ports receive from now on, without losing a packet that both let through.
@@ -82,6 +83,13 @@ public final class PacketSocketInterface: Sendable {
     /// What was asked for and granted, for one worker's port.
     public func grant(_ worker: Int) -> PortGrant {
         PortGrant(backend: .packet, interface: name, queue: worker, features: features)
+    }
+
+    /// The same, with what depends on the frames that received packets come in.
+    private func grant(_ worker: Int, frames: FrameSize) -> PortGrant {
+        PortGrant(
+            backend: .packet, interface: name, queue: worker,
+            features: features + [longestPacket(frames, mtu: queues[worker].longestSent - Int(ETH_HLEN))])
     }
 }
 
@@ -128,6 +136,18 @@ extension PacketSocketInterface {
                 + "rx-udp-gro-forwarding off rx-gro-list off` keeps it from the latter"
             : "asked for packets of all protocols, the kernel would not hand over some that it has merged"
         return PortGrant.Feature(name, requested: "parted", granted: "not parted", reason: reason)
+    }
+
+    /// The longest packet that is received, in octets; a tag is allowed for.
+    private func longestPacket(_ frames: FrameSize, mtu: Int) -> PortGrant.Feature {
+        let needed = mtu + Int(ETH_HLEN) + 4
+        let reason =
+            needed > frames.capacity
+            ? "a packet has to fit a frame of \(frames.rawValue) bytes, and the MTU is \(mtu): longer ones are dropped "
+                + "as too_long" : nil
+        return PortGrant.Feature(
+            "longest packet", requested: "\(needed)", granted: "\(min(needed, frames.capacity))",
+            reason: reason)
     }
 
     private var features: [PortGrant.Feature] {
