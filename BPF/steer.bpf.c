@@ -46,8 +46,8 @@ static __always_inline void count(__u32 reason)
 		*counter += 1;
 }
 
-/* Finds the frame's UDP destination. */
-static __always_inline enum apus_parse parse(void *at, void *end, struct apus_steer_key *key)
+/* Finds the frame's UDP destination, and the length of its IP packet. */
+static __always_inline enum apus_parse parse(void *at, void *end, struct apus_steer_key *key, __u32 *octets)
 {
 	struct apus_ethernet *ethernet = APUS_HEADER(apus_ethernet, at, end);
 	struct apus_udp *udp;
@@ -82,6 +82,7 @@ static __always_inline enum apus_parse parse(void *at, void *end, struct apus_st
 			return APUS_PARSE_NOT_UDP;
 		__builtin_memcpy(key->address, ipv4->destination, 4);
 		key->family = 4;
+		*octets = bpf_ntohs(ipv4->length);
 		at += length;
 	} else if (type == bpf_htons(APUS_ETHERTYPE_IPV6)) {
 		struct apus_ipv6 *ipv6 = APUS_HEADER(apus_ipv6, at, end);
@@ -91,6 +92,7 @@ static __always_inline enum apus_parse parse(void *at, void *end, struct apus_st
 			return APUS_PARSE_MALFORMED;
 		__builtin_memcpy(key->address, ipv6->destination, 16);
 		key->family = 6;
+		*octets = sizeof(*ipv6) + bpf_ntohs(ipv6->payload_length);
 		result = apus_parse_extensions(&at, end, ipv6->next_header);
 		if (result != APUS_PARSE_UDP)
 			return result;
@@ -104,15 +106,31 @@ static __always_inline enum apus_parse parse(void *at, void *end, struct apus_st
 	return APUS_PARSE_UDP;
 }
 
+/* Whether a packet is longer than its interface receives any. In generic mode those are several datagrams that the
+ * kernel has merged (UDP_SEGMENT over veth, receive offload) under one header: XDP is not told how to part them, while
+ * the kernel knows. The same within the MTU can't be told from one datagram. */
+static __always_inline int is_merged(struct xdp_md *ctx, __u32 octets)
+{
+	__u32 mtu = 0;
+
+	/* Known when the program is loaded, so that kernels without the call never see it. */
+	if (!(apus_owner.flags & APUS_STEER_FLAG_MTU))
+		return 0;
+	/* It gives the MTU, whatever it says of the packet. */
+	bpf_check_mtu(ctx, 0, &mtu, 0, 0);
+	return mtu && octets > mtu;
+}
+
 // Loaded with BPF_F_XDP_HAS_FRAGS where the kernel has it: only the first buffer of a frame is looked at,
 // and it holds all headers.
 SEC("xdp")
 int apus_steer(struct xdp_md *ctx)
 {
 	struct apus_steer_key key = {};
+	__u32 octets = 0;
 	int action;
 
-	switch (parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, &key)) {
+	switch (parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, &key, &octets)) {
 	case APUS_PARSE_UDP:
 		break;
 	case APUS_PARSE_NOT_IP:
@@ -134,6 +152,10 @@ int apus_steer(struct xdp_md *ctx)
 			count(APUS_STEER_PASS_NO_PORT);
 			return XDP_PASS;
 		}
+	}
+	if (is_merged(ctx, octets)) {
+		count(APUS_STEER_PASS_MERGED);
+		return XDP_PASS;
 	}
 	action = bpf_redirect_map(&apus_xsks, ctx->rx_queue_index, XDP_PASS);
 	count(action == XDP_REDIRECT ? APUS_STEER_STEERED : APUS_STEER_PASS_NO_SOCKET);

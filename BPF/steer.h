@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 /* Changes whenever a layout here does; a program of another version is never taken over. */
-#define APUS_STEER_VERSION 1
+#define APUS_STEER_VERSION 2
 
 /* The most RX queues of one interface, and the most endpoints taken on one. */
 #define APUS_STEER_QUEUES 1024
@@ -28,8 +28,13 @@ enum apus_steer_counter {
 	APUS_STEER_PASS_NO_PORT,   /* UDP that nobody here asked for */
 	APUS_STEER_PASS_NO_SOCKET, /* asked for, but no socket is open on that queue */
 	APUS_STEER_PASS_MALFORMED, /* headers cut short or more of them than is looked at */
+	APUS_STEER_PASS_MERGED,	   /* longer than the MTU: datagrams that the kernel has merged */
 	APUS_STEER_COUNTERS,
 };
+
+/* Compare lengths with the MTU: generic mode sees packets that the kernel has merged, and bpf_check_mtu of Linux 5.12
+ * is there. */
+#define APUS_STEER_FLAG_MTU 1
 
 /* Who loaded the program, so that what a killed process left behind can be recognised. */
 struct apus_steer_owner {
@@ -38,7 +43,7 @@ struct apus_steer_owner {
 	__u64 start_time;     /* field 22 of /proc/PID/stat: clock ticks after boot */
 	__u64 pid_namespace;  /* inode of /proc/PID/ns/pid */
 	__u64 attached_at;    /* CLOCK_BOOTTIME, nanoseconds */
-	__u32 flags;	      /* none yet */
+	__u32 flags;	      /* APUS_STEER_FLAG_ */
 	__u32 reserved;
 };
 

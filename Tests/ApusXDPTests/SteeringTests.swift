@@ -108,6 +108,35 @@ struct SteeringTests {
         }
     }
 
+    @Test func `In generic mode what the kernel has merged beyond the MTU is its own, and counted so`() throws
+    {
+        let net = try Pair("merged")
+        defer { net.lab.close() }
+        try net.a.run("ethtool", "-K", "va", "tx", "on", "gso", "on", "tx-udp-segmentation", "on")
+        try net.a.run("ping", "-c", "1", "-W", "2", "192.0.2.2")
+        try net.b.enter {
+            let interface = try XDPInterface("vb", options(.generic))
+            try interface.add(Endpoint("192.0.2.2:5004")!)
+            let port = try interface.open(queue: 0)
+            let feature = port.grant.features.first { $0.name == "merged datagrams" }
+            #expect(feature?.granted == "not parted")
+            #expect(feature?.reason?.contains("ethtool -K vb") == true)
+            let program = """
+                import socket, sys
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.setsockopt(17, 103, 1000)  # SOL_UDP, UDP_SEGMENT
+                s.sendto(bytes(20000), ('192.0.2.2', int(sys.argv[1])))
+                """
+            func merged(_ port: String) throws -> UInt64? {
+                try net.a.run("python3", "-c", program, port)
+                return interface.steering?.counters.passed.first { $0.reason == "merged" }?.count
+            }
+            #expect(try merged("5005") == 0)
+            #expect(try merged("5004") == 1)
+            #expect(interface.steering?.counters.steered == 0)
+        }
+    }
+
     @Test func `The host stays reachable while a program is attached and after it is gone`() throws {
         let net = try Pair("reach")
         defer { net.lab.close() }

@@ -146,6 +146,11 @@ extension InterfaceDiagnosis {
         if !native {
             verdict.add(
                 .degraded, "generic mode copies each packet after the kernel has made a socket buffer")
+            verdict.add(
+                .degraded,
+                "generic mode is not told which packets are several datagrams, merged by the sender (UDP_SEGMENT over veth) "
+                    + "or by receive offload (rx-udp-gro-forwarding, rx-gro-list of ethtool -K): they come as one"
+            )
         }
         if let obstacle = host.dispatcherObstacle {
             verdict.add(

@@ -140,5 +140,6 @@ extension SteeringCounters {
         passedNoPort += other.passedNoPort
         passedNoSocket += other.passedNoSocket
         passedMalformed += other.passedMalformed
+        passedMerged += other.passedMerged
     }
 }

@@ -40,6 +40,7 @@ struct BindRequest: Hashable {
 
 /// What was asked for and granted, for a ``PortGrant``.
 struct XDPFeatures {
+    let interface: String
     let options: XDPOptions
     let mode: XDPMode
     let modeReasons: [String]
@@ -74,6 +75,16 @@ struct XDPFeatures {
                 PortGrant.Feature(
                     "busy-poll", requested: "yes", granted: busyPoll == 0 ? "yes" : "no",
                     reason: busyPoll == 0 ? nil : message(-busyPoll)))
+        }
+        if mode == .generic {
+            list.append(
+                PortGrant.Feature(
+                    "merged datagrams", requested: "parted", granted: "not parted",
+                    reason:
+                        "generic mode is not told which packets are several datagrams: those that a sender hands over "
+                        + "as one (UDP_SEGMENT over veth) or that receive offload joins come as one, or, beyond the MTU, "
+                        + "stay the kernel's; `ethtool -K \(interface) rx-udp-gro-forwarding off rx-gro-list off` keeps "
+                        + "it from the latter"))
         }
         if let steering {
             list.append(

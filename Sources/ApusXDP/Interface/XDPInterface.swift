@@ -338,7 +338,8 @@ extension XDPInterface {
                     reasons: ["the memory is shared with an interface that has none"]))
         }
         let features = XDPFeatures(
-            options: options, mode: mode, modeReasons: modeReasons, steering: steering?.grant,
+            interface: name, options: options, mode: mode, modeReasons: modeReasons,
+            steering: steering?.grant,
             isZeroCopy: isZeroCopy, takesSegments: takesSegments, busyPoll: busyPoll, reasons: reasons,
             memory: memory.frames.grant)
         return unsafe XDPQueue(

@@ -28,6 +28,8 @@ public struct SteeringCounters: Sendable, Hashable {
     public var passedNoSocket: UInt64 = 0
     /// Left to the kernel: headers cut short, or more of them than are looked at.
     public var passedMalformed: UInt64 = 0
+    /// Left to the kernel in generic mode: datagrams that it had merged into one packet, longer than the MTU.
+    public var passedMerged: UInt64 = 0
 
     /// Nothing seen yet.
     public init() {}
@@ -37,6 +39,7 @@ public struct SteeringCounters: Sendable, Hashable {
         [
             ("not_ip", passedNotIP), ("fragment", passedFragment), ("not_udp", passedNotUDP),
             ("no_port", passedNoPort), ("no_socket", passedNoSocket), ("malformed", passedMalformed),
+            ("merged", passedMerged),
         ]
     }
 

@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 
 extension SteeringProgram {
-    static func open(_ interface: String, fragments: Bool) throws(XDPError) -> Loaded {
+    static func open(_ interface: String, _ mode: XDPMode, fragments: Bool) throws(XDPError) -> Loaded {
         var own = Loaded()
         own.takesFragments = fragments
         let opened = LibXDP.call {
@@ -13,6 +13,9 @@ extension SteeringProgram {
             }
             guard let object = unsafe own.object else { return -errno }
             var owner = SteeringOwner.current()
+            if mode == .generic, HostFacts.KernelVersion.running.isAtLeast(5, 12) {
+                owner.flags |= UInt32(APUS_STEER_FLAG_MTU)
+            }
             guard let data = unsafe bpf_object__find_map_by_name(object, ".rodata") else { return -EINVAL }
             let set = unsafe bpf_map__set_initial_value(data, &owner, MemoryLayout<apus_steer_owner>.size)
             guard set == 0 else { return set }
@@ -47,7 +50,7 @@ extension SteeringProgram {
     ) throws(XDPError) -> Loaded {
         var failure: LibXDP.Outcome?
         for fragments in [true, false] {
-            var own = try open(interface, fragments: fragments)
+            var own = try open(interface, mode, fragments: fragments)
             let attached = LibXDP.call {
                 throughDispatcher
                     ? unsafe xdp_program__attach(own.program, index, mode.libxdp, 0)

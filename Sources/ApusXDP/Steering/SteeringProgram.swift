@@ -165,7 +165,7 @@ public final class SteeringProgram: Sendable {
         guard let map = try? open(counts) else { return result }
         let fields: [WritableKeyPath<SteeringCounters, UInt64>] = [
             \.steered, \.passedNotIP, \.passedFragment, \.passedNotUDP, \.passedNoPort, \.passedNoSocket,
-            \.passedMalformed,
+            \.passedMalformed, \.passedMerged,
         ]
         // Negative where /sys does not tell.
         var processors: Int32 = 0
