@@ -83,13 +83,11 @@ struct ExampleTests {
             offloads: offloads)
         let echo = try server.start([Examples.program("echo"), "vs"])
         defer { echo.kill() }
+        // Its output is no terminal here.
+        try echo.waitForLine(containing: "vs queue 0: ")
         for address in ["192.0.2.2", "2001:db8::2"] {
-            var answer = ""
-            // It takes a moment until it has opened its port.
-            for _ in 0..<40 where answer.isEmpty && echo.isRunning {
-                let ask = "exec 3<>/dev/udp/\(address)/7; printf question >&3; timeout 0.5 head -c 8 <&3"
-                answer = (try? client.run("bash", "-c", ask).standardOutput) ?? ""
-            }
+            let ask = "exec 3<>/dev/udp/\(address)/7; printf question >&3; timeout 10 head -c 8 <&3"
+            let answer = (try? client.run("bash", "-c", ask).standardOutput) ?? ""
             #expect(answer == "question", "\(address): \(echo.output) \(echo.errors)")
         }
         _ = try client.run("ping", "-c", "1", "-W", "5", "192.0.2.2")
