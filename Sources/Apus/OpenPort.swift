@@ -1,5 +1,5 @@
 public import ApusConfig
-import ApusHost
+public import ApusHost
 public import ApusPacketSocket
 public import ApusPorts
 import ApusRings
@@ -27,34 +27,30 @@ public typealias KernelPort = Port<EitherDriver<XDPDriver, PacketSocketDriver>>
 /// print(port.grant)
 /// ```
 ///
+/// The UDP ports are this process's for as long as the port lives, on all interfaces: nobody else can bind them,
+/// and the kernel does not answer "port unreachable" to what AF_PACKET gets a copy of. To watch ports that
+/// another program has, open a ``PacketSocketInterface`` with a filter.
+///
 /// - Parameters:
 ///   - interface: its name.
-///   - ports: the UDP ports whose datagrams are wanted, at any address of the host. Over AF_XDP they are
-///     taken out of the kernel's hands; all other traffic goes to the kernel as before. Over AF_PACKET the
-///     port gets copies.
+///   - ports: the UDP ports whose datagrams are wanted, at any address of the host; those below 1024 need
+///     CAP_NET_BIND_SERVICE. Over AF_XDP the datagrams are taken out of the kernel's hands, and all other
+///     traffic goes to the kernel as before. Over AF_PACKET the port gets copies.
 ///   - backend: `.auto` for the best; `.xdp` or `.packet` for that one or an error.
 ///   - queue: the receive queue to open. `nil` requires that the interface has only one, since a port
 ///     is one queue, and what other queues receive would be missed; see ``XDPInterface`` for all of them.
 ///   - frames: frames of its pool.
-/// - Throws: ``OpenPortError``, which says what each backend refused it for.
+/// - Throws: ``OpenPortError``, which says what each backend refused it for, or that a UDP port is in use,
+///   and whose.
 public func openPort(
     _ interface: String, udp ports: [UInt16], backend: BackendChoice = .auto, queue: Int? = nil,
     frames: Int = 8192
 ) throws(OpenPortError) -> KernelPort {
-    do throws(HostError) {
-        _ = try HostView().link(named: interface)
-    } catch {
-        // Said once, not for each backend; whatever else there is they find out themselves.
-        if case .noSuchInterface(_, let existing) = error {
-            throw OpenPortError(
-                interface: interface,
-                reasons: ["there is no such interface; there are: \(existing.joined(separator: ", "))"])
-        }
-    }
+    let held = try hold(ports, for: interface)
     var refusal = OpenPortError(interface: interface)
     if backend != .packet {
         do throws(OpenPortError) {
-            return try openXDPPort(interface, ports, queue: queue, frames: frames, requested: backend)
+            return try openXDPPort(interface, ports, held, queue: queue, frames: frames, requested: backend)
         } catch {
             refusal.reasons += error.reasons
         }
@@ -62,7 +58,8 @@ public func openPort(
     if backend != .xdp {
         do throws(OpenPortError) {
             return try openPacketPort(
-                interface, ports, frames: frames, requested: backend, insteadOfXDP: refusal.reasons.first)
+                interface, ports, held, frames: frames, requested: backend,
+                insteadOfXDP: refusal.reasons.first)
         } catch {
             refusal.reasons += error.reasons
         }
@@ -70,8 +67,32 @@ public func openPort(
     throw refusal
 }
 
+/// What would be refused over any backend, said once.
+private func hold(_ ports: [UInt16], for interface: String) throws(OpenPortError) -> HeldPorts {
+    do throws(HostError) {
+        _ = try HostView().link(named: interface)
+    } catch {
+        // Whatever else there is the backends find out themselves.
+        if case .noSuchInterface(_, let existing) = error {
+            let text = "there is no such interface; there are: \(existing.joined(separator: ", "))"
+            throw OpenPortError(interface: interface, reasons: [text], cause: error)
+        }
+    }
+    do throws(HostError) {
+        return try HeldPorts(ports)
+    } catch {
+        var cause = error
+        if case .missingCapabilities(let missing, let purpose) = error, !Capabilities.current().has(.netRaw) {
+            // Either backend would refuse it next for this one.
+            cause = .missingCapabilities([.netRaw] + missing, purpose: purpose)
+        }
+        throw OpenPortError(interface: interface, reasons: ["\(cause)"], cause: cause)
+    }
+}
+
 private func openXDPPort(
-    _ interface: String, _ ports: [UInt16], queue: Int?, frames: Int, requested: BackendChoice
+    _ interface: String, _ ports: [UInt16], _ held: HeldPorts, queue: Int?, frames: Int,
+    requested: BackendChoice
 ) throws(OpenPortError) -> KernelPort {
     let queues: Int
     do throws(XDPError) {
@@ -85,7 +106,8 @@ private func openXDPPort(
                 try opened.add(Endpoint(.v6(.any), port: port))
             }
             let choice = PortGrant.Feature("backend", requested: requested.rawValue, granted: "xdp")
-            return Port(EitherDriver(first: try opened.open(queue: queue ?? 0).intoDriver(), choice: choice))
+            let driver = try opened.open(queue: queue ?? 0).intoDriver()
+            return Port(EitherDriver(first: driver, choice: choice, keeping: held))
         }
     } catch {
         throw OpenPortError(interface: interface, reasons: ["no AF_XDP: \(error)"])
@@ -101,7 +123,7 @@ private func openXDPPort(
 }
 
 private func openPacketPort(
-    _ interface: String, _ ports: [UInt16], frames: Int, requested: BackendChoice,
+    _ interface: String, _ ports: [UInt16], _ held: HeldPorts, frames: Int, requested: BackendChoice,
     insteadOfXDP reason: String?
 ) throws(OpenPortError) -> KernelPort {
     do {
@@ -111,7 +133,8 @@ private func openPacketPort(
         let pool = try FrameMemory(frames: frames).makePool(frames: frames)
         let choice = PortGrant.Feature(
             "backend", requested: requested.rawValue, granted: "packet", reason: reason)
-        return Port(EitherDriver(second: try opened.makePort(pool: pool).intoDriver(), choice: choice))
+        let driver = try opened.makePort(pool: pool).intoDriver()
+        return Port(EitherDriver(second: driver, choice: choice, keeping: held))
     } catch {
         throw OpenPortError(interface: interface, reasons: ["no AF_PACKET: \(error)"])
     }
@@ -123,8 +146,13 @@ public struct OpenPortError: Error, CustomStringConvertible {
     public let interface: String
     /// What each backend that was tried refused it for.
     public internal(set) var reasons: [String] = []
+    /// What it was refused for before any backend was tried, such as ``HostError/portInUse(_:holder:)``; nil when
+    /// the backends refused it.
+    public let cause: HostError?
 
-    init(interface: String, reasons: [String] = []) { (self.interface, self.reasons) = (interface, reasons) }
+    init(interface: String, reasons: [String] = [], cause: HostError? = nil) {
+        (self.interface, self.reasons, self.cause) = (interface, reasons, cause)
+    }
 
     /// The interface, and each reason.
     public var description: String { "\(interface) can't be opened; \(reasons.joined(separator: "; "))" }

@@ -93,6 +93,52 @@ struct ExampleTests {
         _ = try client.run("ping", "-c", "1", "-W", "5", "192.0.2.2")
     }
 
+    @Test(.requires(.root, .program("setpriv")))
+    func `Names at once what an unprivileged user lacks`() throws {
+        let pair = try Pair("unprivileged")
+        defer { pair.close() }
+        let echo = try pair.a.start(["setpriv", "--bounding-set", "-all", Examples.program("echo"), "va"])
+        #expect(echo.waitForExit() == .exited(1))
+        #expect(
+            echo.errors.hasPrefix(
+                """
+                echo: va can't be opened; listening on port 7 needs CAP_NET_RAW, CAP_NET_BIND_SERVICE; \
+                run as root, or once: setcap cap_net_raw,cap_net_bind_service+ep
+                """), "\(echo.errors)")
+    }
+
+    /// A kernel that thinks nobody has the port answers that it is unreachable, which a connected socket is told.
+    @Test(.requires(.root, .program("python3")), arguments: [(1, "xdp"), (2, "packet")])
+    func `Answers each datagram of a connected client`(queues: Int, backend: String) throws {
+        let lab = NetworkLab("connected")
+        defer { lab.close() }
+        let (client, server) = (try lab.namespace("client"), try lab.namespace("server"))
+        try lab.link(
+            client, "vc", ["192.0.2.1/24", "2001:db8::1/64"], server, "vs",
+            ["192.0.2.2/24", "2001:db8::2/64"],
+            queues: queues)
+        let echo = try server.start([Examples.program("echo"), "vs"])
+        defer { echo.kill() }
+        try echo.waitForLine(containing: "vs queue 0: \(backend), backend \(backend)")
+        for (family, address) in [("AF_INET", "192.0.2.2"), ("AF_INET6", "2001:db8::2")] {
+            let ask = """
+                import socket
+                client = socket.socket(socket.\(family), socket.SOCK_DGRAM)
+                client.settimeout(10)
+                client.connect(('\(address)', 7))
+                for number in range(100):
+                    question = b'question %d' % number
+                    client.send(question)
+                    assert client.recv(64) == question, number
+                """
+            try client.run("python3", "-c", ask)
+        }
+        // Types that were never sent are not in the tables.
+        let counters = try server.run("cat", "/proc/net/snmp", "/proc/net/snmp6").standardOutput
+        #expect(counters.contains("Icmp6OutMsgs"))
+        #expect(!counters.contains(#/ OutType3\b|Icmp6OutType1\b/#), "\(counters)")
+    }
+
     /// Where a question comes from: IPv4, IPv6 and a VLAN in turn.
     func client(_ number: UInt16) -> Endpoint {
         Endpoint(IPAddress(number % 3 == 1 ? "2001:db8::1" : "192.0.2.1")!, port: 40_000 + number)

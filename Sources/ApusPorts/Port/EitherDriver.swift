@@ -13,28 +13,38 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     @usableFromInline var second: Second?
     // How the choice between them went; nil when there was none to make.
     @usableFromInline let choice: PortGrant.Feature?
+    // Only to be let go of with it.
+    @usableFromInline let kept: (any AnyObject & Sendable)?
 
-    /// The first kind, and how it came to be that one.
-    public init(first: consuming First, choice: PortGrant.Feature? = nil) {
+    /// The first kind, how it came to be that one, and what shall live as long as this: no call looks at it.
+    public init(
+        first: consuming First, choice: PortGrant.Feature? = nil,
+        keeping kept: (any AnyObject & Sendable)? = nil
+    ) {
         self.first = consume first
         second = nil
         self.choice = choice
+        self.kept = kept
     }
 
-    /// The second kind, and how it came to be that one.
-    public init(second: consuming Second, choice: PortGrant.Feature? = nil) {
+    /// The second kind, how it came to be that one, and what shall live as long as this: no call looks at it.
+    public init(
+        second: consuming Second, choice: PortGrant.Feature? = nil,
+        keeping kept: (any AnyObject & Sendable)? = nil
+    ) {
         first = nil
         self.second = consume second
         self.choice = choice
+        self.kept = kept
     }
 
     /// Whether the driver that is there is of the first kind.
     public var isFirst: Bool { first != nil }
 
-    /// Takes out the driver, which must be of the first kind; see ``isFirst``.
+    /// Takes out the driver, which must be of the first kind; see ``isFirst``. What was kept beside it is let go.
     public consuming func intoFirst() -> First { first.take()! }
 
-    /// Takes out the driver, which must be of the second kind; see ``isFirst``.
+    /// Takes out the driver, which must be of the second kind; see ``isFirst``. What was kept beside it is let go.
     public consuming func intoSecond() -> Second { second.take()! }
 
     /// Calls `body` with the first kind of driver, for what is special to it; `nil` when the other is there.
