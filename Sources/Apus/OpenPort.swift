@@ -27,6 +27,16 @@ public typealias KernelPort = Port<EitherDriver<XDPDriver, PacketSocketDriver>>
 /// print(port.grant)
 /// ```
 ///
+/// An AF_XDP port is one receive queue, and most cards have several (`ethtool -l eth0`): without a `queue` such
+/// an interface is opened over AF_PACKET, which gets what all of them receive. For AF_XDP make them one,
+/// `ethtool -L eth0 combined 1`, or open a port of each, which may go to a thread of its own:
+///
+/// ```swift
+/// let interface = try XDPInterface("eth0"), held = try PortGuard(Endpoint("0.0.0.0:7")!)
+/// try interface.add(held.endpoint)
+/// let ports = try FixedArray(count: interface.queueCount) { try interface.open(queue: $0) }
+/// ```
+///
 /// The UDP ports are this process's for as long as the port lives, on all interfaces: nobody else can bind them,
 /// and the kernel does not answer "port unreachable" to what AF_PACKET gets a copy of. To watch ports that
 /// another program has, open a ``PacketSocketInterface`` with a filter.
@@ -37,8 +47,8 @@ public typealias KernelPort = Port<EitherDriver<XDPDriver, PacketSocketDriver>>
 ///     CAP_NET_BIND_SERVICE. Over AF_XDP the datagrams are taken out of the kernel's hands, and all other
 ///     traffic goes to the kernel as before. Over AF_PACKET the port gets copies.
 ///   - backend: `.auto` for the best; `.xdp` or `.packet` for that one or an error.
-///   - queue: the receive queue to open. `nil` requires that the interface has only one, since a port
-///     is one queue, and what other queues receive would be missed; see ``XDPInterface`` for all of them.
+///   - queue: the receive queue to open over AF_XDP; what others receive the port does not get. `nil` is all that
+///     the interface receives: over AF_PACKET where it has several queues, which `.xdp` refuses.
 ///   - frames: frames of its pool.
 /// - Throws: ``OpenPortError``, which says what each backend refused it for, or that a UDP port is in use,
 ///   and whose.
@@ -94,32 +104,28 @@ private func openXDPPort(
     _ interface: String, _ ports: [UInt16], _ held: HeldPorts, queue: Int?, frames: Int,
     requested: BackendChoice
 ) throws(OpenPortError) -> KernelPort {
-    let queues: Int
+    let queues = XDPInterface.queueCount(of: interface)
+    guard queue != nil || queues <= 1 else {
+        let text = """
+            no AF_XDP: it has \(queues) receive queues and a port is one of them; name the queue, or: \
+            ethtool -L \(interface) combined 1
+            """
+        throw OpenPortError(interface: interface, reasons: [text])
+    }
     do throws(XDPError) {
         var options = XDPOptions()
         options.framesPerQueue = frames
         let opened = try XDPInterface(interface, options)
-        queues = opened.queueCount
-        if queue != nil || queues <= 1 {
-            for port in ports {
-                try opened.add(Endpoint(.v4(.any), port: port))
-                try opened.add(Endpoint(.v6(.any), port: port))
-            }
-            let choice = PortGrant.Feature("backend", requested: requested.rawValue, granted: "xdp")
-            let driver = try opened.open(queue: queue ?? 0).intoDriver()
-            return Port(EitherDriver(first: driver, choice: choice, keeping: held))
+        for port in ports {
+            try opened.add(Endpoint(.v4(.any), port: port))
+            try opened.add(Endpoint(.v6(.any), port: port))
         }
+        let choice = PortGrant.Feature("backend", requested: requested.rawValue, granted: "xdp")
+        let driver = try opened.open(queue: queue ?? 0).intoDriver()
+        return Port(EitherDriver(first: driver, choice: choice, keeping: held))
     } catch {
         throw OpenPortError(interface: interface, reasons: ["no AF_XDP: \(error)"])
     }
-    throw OpenPortError(
-        interface: interface,
-        reasons: [
-            """
-            no AF_XDP: it has \(queues) receive queues and a port is one of them; name the queue, or: \
-            ethtool -L \(interface) combined 1
-            """
-        ])
 }
 
 private func openPacketPort(

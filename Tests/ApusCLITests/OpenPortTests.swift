@@ -57,6 +57,32 @@ import Testing
         #expect(try isFree(9, in: pair.a))
     }
 
+    @Test(.requires(.root)) func `Of several receive queues AF_XDP takes one by its number, or each`() throws
+    {
+        let pair = try Pair("queues", queues: 2)
+        defer { pair.close() }
+        try pair.a.enter {
+            let error = #expect(throws: OpenPortError.self) {
+                _ = try openPort("va", udp: [7], backend: .xdp)
+            }
+            let text = "it has 2 receive queues and a port is one of them"
+            #expect(error?.description.contains(text) == true, "\(error as Any)")
+            do {
+                let all = try openPort("va", udp: [7], frames: 4096)
+                #expect(all.grant.backend == .packet)
+                #expect(all.grant.lesser.first?.reason?.contains(text) == true)
+            }
+            do {
+                let one = try openPort("va", udp: [7], backend: .xdp, queue: 1, frames: 4096)
+                #expect(one.grant.backend == .xdp && one.grant.queue == 1)
+            }
+            let interface = try XDPInterface("va"), held = try PortGuard(Endpoint("0.0.0.0:7")!)
+            try interface.add(held.endpoint)
+            let ports = try FixedArray(count: interface.queueCount) { try interface.open(queue: $0) }
+            #expect(ports.count == 2 && ports[0].grant.queue == 0 && ports[1].grant.queue == 1)
+        }
+    }
+
     /// Whether another process can bind the port, of either IP version.
     private func isFree(_ port: UInt16, in space: Namespace) throws -> Bool {
         let script = """
