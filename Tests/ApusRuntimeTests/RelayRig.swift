@@ -60,6 +60,15 @@ struct RelayRig: ~Copyable {
         _ payload: [UInt8], to destination: Endpoint, from source: Endpoint = Endpoint("10.1.0.1:4000")!,
         tags: VLANTags = VLANTags(), hopLimit: UInt8 = 64, checksum: UInt16? = nil
     ) {
+        queue(payload, to: destination, from: source, tags: tags, hopLimit: hopLimit, checksum: checksum)
+        run()
+    }
+
+    /// Sends a datagram from the camera to an endpoint, which stays in the worker's ring.
+    mutating func queue(
+        _ payload: [UInt8], to destination: Endpoint, from source: Endpoint = Endpoint("10.1.0.1:4000")!,
+        tags: VLANTags = VLANTags(), hopLimit: UInt8 = 64, checksum: UInt16? = nil
+    ) {
         var packet = cameraPort.makePacket()!
         let headers = UDPEncapsulation(
             nextHop: Self.near, interface: Self.camera, tags: tags, source: source, destination: destination,
@@ -76,7 +85,6 @@ struct RelayRig: ~Copyable {
         burst.append(packet)
         cameraPort.transmit(&burst)
         precondition(burst.isEmpty)
-        run()
     }
 
     /// Lets the worker do a round.

@@ -73,10 +73,13 @@ struct Crew: ~Copyable {
 
     /// Has all workers rest for as long as their ports are changed, which is milliseconds. What comes in by other
     /// ports meanwhile stays in the rings.
+    ///
+    /// - Parameter leaving: an interface that is gone, whose packets they take before, see
+    ///   ``ForwardWorker/drain(_:_:for:)``.
     private mutating func whileResting(
-        copiesBetweenPorts: Bool, _ change: (inout Member) -> Void
+        copiesBetweenPorts: Bool, leaving: Int? = nil, _ change: (inout Member) -> Void
     ) throws(ThreadError) {
-        for number in members.indices { members[number].askToRest() }
+        for number in members.indices { members[number].askToRest(leaving: leaving) }
         for number in members.indices { members[number].awaitRest() }
         for number in members.indices { change(&members[number]) }
         try start(copiesBetweenPorts: copiesBetweenPorts)
@@ -87,7 +90,7 @@ struct Crew: ~Copyable {
     mutating func close(_ interface: Int, copiesBetweenPorts: Bool) throws(ThreadError) {
         // Closing takes its time, so it is done when the others are at work again.
         defer { for number in members.indices { members[number].close() } }
-        try whileResting(copiesBetweenPorts: copiesBetweenPorts) { $0.remove(interface) }
+        try whileResting(copiesBetweenPorts: copiesBetweenPorts, leaving: interface) { $0.remove(interface) }
     }
 
     /// Adds ports of an interface that is open again. They are added also when it throws, and the workers that got no

@@ -146,8 +146,11 @@ extension Crew.Member {
         resting!.add(ports)
     }
 
-    /// Asks it to rest when it has sent what it holds.
-    func askToRest() {
+    /// Asks it to rest.
+    ///
+    /// - Parameter interface: one that is gone, whose packets it takes before; `nil` when there is none.
+    func askToRest(leaving interface: Int?) {
+        board.leaving.store(interface ?? -1, ordering: .relaxed)
         board.rests.store(true, ordering: .relaxed)
         // Who sees this sees the other as well, see `ForwardWorker.run`.
         board.stop.store(true, ordering: .releasing)
@@ -170,9 +173,7 @@ extension Crew.Member {
     mutating func remove(_ interface: Int) {
         var removed = resting!.remove(interface)
         for port in removed.indices {
-            while let packet = removed[port].outgoing.popFirst() {
-                resting!.relay.loseUnsent(packet, board.counters)
-            }
+            resting!.relay.loseUnsent(&removed[port].outgoing, board.counters)
         }
         closing = consume removed
         for position in queues.indices where queues[position].interface == interface {

@@ -72,11 +72,23 @@ extension ForwardWorker where Driver: ~Copyable {
         send(entry.packet, accepted, on: way, counters)
     }
 
-    /// The rounds before a rest: takes what an interface that is gone has left in its rings, and is bounded where
-    /// packets go on coming in by others.
-    mutating func drain(_ counters: borrowing RelayCounters) {
-        var rounds = 0
-        while rounds < 1024, round(counters) > 0 { rounds += 1 }
+    /// How long a worker may take what an interface that is gone has left, in nanoseconds: all the others wait for it.
+    static var drainTime: UInt64 { 5_000_000 }
+
+    /// Takes what an interface that is gone has left in its rings, before a rest; nothing when there is none (-1).
+    ///
+    /// What has come in by other interfaces stays in their rings, however much that is. As all workers and the control
+    /// thread wait for the slowest, it ends after ``drainTime`` and one burst; what is left then goes with the ring.
+    mutating func drain(
+        _ interface: Int, _ counters: borrowing RelayCounters, for time: UInt64 = drainTime
+    ) {
+        let end = Clock.monotonic &+ time
+        for port in ports.indices where interfaceOfPort[port] == interface {
+            while Clock.monotonic < end, ports[port].receive(into: &incoming) > 0 {
+                forwardIncoming(from: port, counters)
+                for other in ports.indices { send(by: other, counters) }
+            }
+        }
     }
 
     /// The last round: sends what is left, for a bounded time, and drops what can't be sent.
@@ -87,7 +99,7 @@ extension ForwardWorker where Driver: ~Copyable {
                 send(by: port, counters)
                 tries += 1
             }
-            while let packet = outgoing[port].popFirst() { relay.loseUnsent(packet, counters) }
+            relay.loseUnsent(&outgoing[port], counters)
             ports[port].flush()
         }
         while let entry = waiting.popFirst() {
@@ -99,22 +111,41 @@ extension ForwardWorker where Driver: ~Copyable {
 }
 
 extension Relay {
-    /// Drops a packet that was counted as sent when it was queued.
-    func loseUnsent(_ packet: consuming Packet, _ counters: borrowing RelayCounters) {
-        counters.sent.set(counters.sent.value &- 1)
-        counters.sentBytes.set(counters.sentBytes.value &- UInt64(truncatingIfNeeded: packet.totalCount))
-        counters.count(.transmitRingFull)
+    /// Drops packets that were counted as sent when they were queued. Costs one look at each way of the table, however
+    /// many packets there are: workers may be at rest for as long.
+    func loseUnsent(_ packets: inout Burst, _ counters: borrowing RelayCounters) {
+        guard !packets.isEmpty else { return }
         // Nothing in a packet says which stream it is of, but its new headers do, as far as streams don't send from
         // one port to one destination; then it is the first of them.
-        guard let headers = try? FlowHeaders(checking: packet.bytes) else { return }
-        let (source, destination) = (headers.source.port, headers.destination)
+        var unsent: [Headers: UInt64] = [:]
+        while let packet = packets.popFirst() {
+            counters.sent.set(counters.sent.value &- 1)
+            counters.sentBytes.set(
+                counters.sentBytes.value &- UInt64(truncatingIfNeeded: packet.totalCount))
+            counters.count(.transmitRingFull)
+            guard let headers = try? FlowHeaders(checking: packet.bytes) else { continue }
+            unsent[Headers(headers.source.port, headers.destination), default: 0] += 1
+        }
         for slot in counters.streams.indices {
-            guard let way = table.way(to: destination, ofSlot: slot),
-                case .ready(_, let own, _) = table.destinations[way].path, own.sourcePort == source
-            else { continue }
-            counters.streams[slot].sent.set(counters.streams[slot].sent.value &- 1)
-            counters.streams[slot].dropped.add()
-            return
+            for way in table.ways(ofSlot: slot) {
+                if unsent.isEmpty { return }
+                guard case .ready(_, let own, _) = table.destinations[way].path,
+                    let count = unsent.removeValue(
+                        forKey: Headers(own.sourcePort, table.destinations[way].endpoint))
+                else { continue }
+                counters.streams[slot].sent.set(counters.streams[slot].sent.value &- count)
+                counters.streams[slot].dropped.add(count)
+            }
+        }
+    }
+
+    /// What is known of the stream of a packet that was made ready to be sent.
+    private struct Headers: Hashable {
+        let sourcePort: UInt16
+        let destination: Endpoint
+
+        init(_ sourcePort: UInt16, _ destination: Endpoint) {
+            (self.sourcePort, self.destination) = (sourcePort, destination)
         }
     }
 }

@@ -40,7 +40,11 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
     mutating func run(_ board: WorkerBoard, _ figures: PortBoard) {
         loop(board.counters, figures.ports, board.stop)
         atomicMemoryFence(ordering: .acquiring)
-        if board.rests.load(ordering: .relaxed) { drain(board.counters) } else { finish(board.counters) }
+        if board.rests.load(ordering: .relaxed) {
+            drain(board.leaving.load(ordering: .relaxed), board.counters)
+        } else {
+            finish(board.counters)
+        }
         report(to: figures.ports)
     }
 
@@ -96,7 +100,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
 
     /// Sends on what was received. Apart, so that an idle round is a look at each port.
     @inline(never)
-    private mutating func forwardIncoming(from port: Int, _ counters: borrowing RelayCounters) {
+    mutating func forwardIncoming(from port: Int, _ counters: borrowing RelayCounters) {
         let mac = macAddresses[interfaceOfPort[port]]
         let now = Clock.realtime
         while let packet = incoming.popFirst() {

@@ -10,6 +10,8 @@ final class WorkerBoard: Sendable {
     let stop = Atomic<Bool>(false)
     /// Whether it stops to rest only, while its ports change: what waits goes on waiting then.
     let rests = Atomic<Bool>(false)
+    /// The number of the interface whose ports it is to empty before it rests; -1 for none.
+    let leaving = Atomic<Int>(-1)
 
     init(slots: Int) { counters = RelayCounters(slots: slots) }
 }
