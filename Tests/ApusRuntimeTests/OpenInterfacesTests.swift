@@ -1,5 +1,6 @@
 import ApusConfig
 import ApusHost
+import ApusPorts
 import ApusWire
 import NetworkLab
 import Testing
@@ -8,20 +9,31 @@ import Testing
 
 @Suite("Interfaces of a forwarder", .requires(.root))
 struct OpenInterfacesTests {
-    /// The interface of one of two linked hosts, open for one stream over AF_XDP.
+    /// The interface of one of two linked hosts, open for one stream.
     private func withInterfaces(
-        _ purpose: String, _ body: (OpenInterfaces, StreamConfiguration) throws -> Void
+        _ purpose: String, _ backend: BackendChoice = .xdp,
+        _ body: (OpenInterfaces, StreamConfiguration) throws -> Void
+    ) throws {
+        try withHost(purpose, backend) { interfaces, configuration, _ in
+            try body(interfaces, configuration.streams[0])
+        }
+    }
+
+    private func withHost(
+        _ purpose: String, _ backend: BackendChoice = .xdp,
+        _ body: (OpenInterfaces, ForwarderConfiguration, Namespace) throws -> Void
     ) throws {
         let net = try Pair(purpose)
         defer { net.close() }
         try net.b.enter {
             let stream = StreamConfiguration(
                 listen: Endpoint("192.0.2.2:5004")!, to: [Endpoint("192.0.2.1:5004")!])
-            let configuration = ForwarderConfiguration(
-                streams: [stream], defaults: PortConfiguration(backend: .xdp, mode: .generic))
+            var port = PortConfiguration(backend: backend)
+            if backend == .xdp { port.mode = .generic }
+            let configuration = ForwarderConfiguration(streams: [stream], defaults: port)
             let interfaces = try OpenInterfaces(["vb"], configuration: configuration, host: HostView())
             defer { interfaces.close() }
-            try body(interfaces, stream)
+            try body(interfaces, configuration, net.b)
         }
     }
 
@@ -45,6 +57,27 @@ struct OpenInterfacesTests {
             // One too many leaves those that were there: exactly as many fit as before.
             #expect(throws: ForwarderError.self) { try interfaces.serve(endpoints(11, 65_537)) }
             try interfaces.serve(endpoints(11, 65_535) + [stream.listen])
+        }
+    }
+
+    @Test("an interface without Ethernet is refused to streams that listen there, and when one is open again")
+    func noEthernet() throws {
+        try withHost("tun") { interfaces, configuration, space in
+            try space.run("ip", "link", "delete", "dev", "vb")
+            try space.run("ip", "tuntap", "add", "dev", "vb", "mode", "tun")
+            try space.run("ip", "link", "set", "dev", "vb", "up")
+            try space.run("ip", "address", "add", "192.0.2.2/24", "dev", "vb")
+            let host = try HostView()
+            var message = ""
+            do { _ = try HostCheck.interfaces(for: configuration, on: host) } catch { message = "\(error)" }
+            #expect(message.contains("the interface vb carries no Ethernet frames"), "\(message)")
+            #expect(interfaces.giveUpDeleted(HostChanges(), on: host) == [0])
+            do {
+                _ = try interfaces.reopen(0, configuration, on: host)
+                Issue.record("it is open")
+            } catch {
+                #expect("\(error)".contains("carries no Ethernet frames"))
+            }
         }
     }
 

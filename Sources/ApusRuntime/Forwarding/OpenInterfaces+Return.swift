@@ -95,6 +95,8 @@ extension OpenInterfaces {
     /// What it must be like, as the workers and frames are there already; `nil` when it is.
     private func mismatch(of link: Link, _ options: PortConfiguration, _ number: Int) -> String? {
         if link.vlan != nil { return "it is a VLAN interface now, and was none; restart" }
+        // AF_XDP would take it, and receive nothing.
+        if !link.isEthernet { return "it carries no Ethernet frames now; make one that does" }
         guard options.backend != .packet else { return nil }
         let queues = Self.receiveQueues(of: link.name)
         let wanted = options.queues ?? (former[number] == nil ? nil : queuesAtStart[number])

@@ -10,9 +10,9 @@ struct HostCheck {
 
     /// The interfaces to open, those beneath VLAN interfaces in their place.
     ///
-    /// Throws all that is wrong: an interface that is missing, a listening address that is not the host's, a VLAN
-    /// interface to listen on with a link-layer address of its own, a destination that is the host itself, a broadcast
-    /// address, or can't be reached by any route. What is right, and has too little of something on this host, such as
+    /// Throws all that is wrong: an interface that is missing, or to listen on without Ethernet frames, a listening
+    /// address that is not the host's, a VLAN interface to listen on with a link-layer address of its own, a
+    /// destination that is the host itself, a broadcast address, or can't be reached by any route. What is right, and has too little of something on this host, such as
     /// queues or cores, is ``ForwarderError/unavailable(_:)``, unless something is wrong too.
     static func interfaces(
         for configuration: ForwarderConfiguration, on host: HostView
@@ -37,6 +37,7 @@ struct HostCheck {
             do throws(HostError) {
                 if let lowest = lowest(try host.link(named: interface.name)) {
                     needed.add(lowest.name, for: .init(interface))
+                    if !lowest.isEthernet { report.add(Self.noEthernet(lowest), at: interface.map["name"]) }
                 }
             } catch {
                 report.add("\(error)", at: interface.map["name"])
@@ -54,7 +55,14 @@ struct HostCheck {
             case .onAny: needed.listen(on: listed)
             case .on(let link):
                 add(link, stream.map["listen"], stream)
-                if let lowest = lowest(link) { needed.listen(on: [lowest.name]) }
+                if let lowest = lowest(link) {
+                    needed.listen(on: [lowest.name])
+                    if !lowest.isEthernet {
+                        report.add(
+                            Self.noEthernet(lowest),
+                            at: stream.map[stream.interface == nil ? "listen" : "interface"])
+                    }
+                }
                 if !stream.listen.address.isMulticast, let refusal = macAddressRefusal(of: link) {
                     report.add(refusal, at: stream.map[stream.interface == nil ? "listen" : "interface"])
                 }
@@ -67,6 +75,11 @@ struct HostCheck {
         if configuration.interfaces.isEmpty { addInterfacesOfAnyAddress(to: &needed) }
         addWarnings(to: &needed)
         return needed
+    }
+
+    /// AF_PACKET refuses such an interface; AF_XDP takes it, and receives nothing.
+    private static func noEthernet(_ link: Link) -> String {
+        "the interface \(link.name) carries no Ethernet frames, so Apus can't receive on it; choose one that does"
     }
 
     /// The interface that frames really pass.
