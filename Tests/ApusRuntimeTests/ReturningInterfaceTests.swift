@@ -231,6 +231,25 @@ struct ReturningInterfaceTests {
         }
     }
 
+    @Test func `One that is open under another name is not opened twice`() throws {
+        let line = try Line("swap")
+        defer { line.lab.close() }
+        try line.relay.enter {
+            let watched = try Watched(configuration(.packet, [("10.1.0.2:5004", "10.2.0.1:5006")]))
+            for name in ["near", "far"] { try line.relay.run("ip", "link", "set", name, "down") }
+            for (old, new) in [("near", "other"), ("far", "near"), ("other", "far")] {
+                try line.relay.run("ip", "link", "set", old, "name", new)
+            }
+            for name in ["near", "far"] { try line.relay.run("ip", "link", "set", name, "up") }
+            // It was opened as `near`.
+            try line.relay.run("ip", "link", "delete", "dev", "far")
+            try watched.attend("the reason") {
+                $0.interfaces[0].reason == "near is the interface that was opened as far"
+            }
+            #expect(watched.told.count == 1 && !watched.isOpen("near") && watched.isOpen("far"))
+        }
+    }
+
     @Test func `A worker whose interfaces are all gone sleeps`() {
         let none = FixedArray<Port<MemoryDriver>>(count: 0) { _ in preconditionFailure("there are none") }
         var idler = Idler(IdlePolicy(spin: 50, sleep: 10), watching: none)

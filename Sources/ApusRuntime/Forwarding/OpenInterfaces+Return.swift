@@ -46,6 +46,11 @@ extension OpenInterfaces {
                 absences[number]!.reason = "no interface of that name"
                 continue
             }
+            // It was renamed. Opened twice, each packet would be forwarded twice.
+            if let other = opened.indices.first(where: { opened[$0] != nil && indices[$0] == link.index }) {
+                absences[number]!.reason = "\(link.name) is the interface that was opened as \(names[other])"
+                continue
+            }
             guard link.isUp else {
                 absences[number]!.reason = "there again, but down"
                 continue
