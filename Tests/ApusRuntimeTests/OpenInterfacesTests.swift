@@ -1,6 +1,7 @@
 import ApusConfig
 import ApusHost
 import ApusPorts
+import ApusRings
 import ApusWire
 import NetworkLab
 import Testing
@@ -60,6 +61,24 @@ struct OpenInterfacesTests {
         }
     }
 
+    @Test("an interface is opened once a second at most, also after it could be opened")
+    func onceASecond() throws {
+        try withHost("once") { interfaces, configuration, space in
+            try makeAgain(in: space, index: interfaces.indices[0] + 100)
+            let host = try HostView()
+            #expect(interfaces.giveUpDeleted(HostChanges(), on: host) == [0])
+            #expect(interfaces.dueToOpen(on: host) == [0])
+            let next = try #require(interfaces.nextTries[0])
+            #expect(next > Clock.monotonic &- 1_000_000_000)
+            interfaces.nextTries[0] = .max
+            _ = try interfaces.reopen(0, configuration, on: host)
+            try makeAgain(in: space, index: interfaces.indices[0] + 1)
+            let later = try HostView()
+            #expect(interfaces.giveUpDeleted(HostChanges(), on: later) == [0])
+            #expect(interfaces.dueToOpen(on: later) == [])
+        }
+    }
+
     @Test("an interface without Ethernet is refused to streams that listen there, and when one is open again")
     func noEthernet() throws {
         try withHost("tun") { interfaces, configuration, space in
@@ -79,6 +98,17 @@ struct OpenInterfacesTests {
                 #expect("\(error)".contains("carries no Ethernet frames"))
             }
         }
+    }
+
+    private func makeAgain(in space: Namespace, index: Int32) throws {
+        try space.run("ip", "link", "delete", "dev", "vb")
+        try add(in: space, index: index)
+    }
+
+    private func add(in space: Namespace, index: Int32) throws {
+        try space.run(
+            "ip", "link", "add", "name", "vb", "index", "\(index)", "type", "veth", "peer", "name", "vc")
+        for name in ["vb", "vc"] { try space.run("ip", "link", "set", "dev", name, "up") }
     }
 
     private func endpoints(_ network: UInt32, _ count: Int) -> [Endpoint] {

@@ -27,9 +27,10 @@ extension Forwarder {
                 let ports = try interfaces.reopen(number, configuration, on: host)
                 let workers = ports.indices.map { $0 % interfaces.workers }
                 let grants = ports.indices.map { ports[$0].grant.preceded(by: interfaces.choices[number]) }
-                // Before packets come in by it. Should the host not answer now, `attend` asks it again.
+                // Before packets come in by it, unless many plans are made now: then `attend` makes it later. So it
+                // does should the host not answer now.
                 isPlanStale = true
-                try? replan()
+                if hasPlanInterval() { try? replan() }
                 try? crew.add(
                     ports, workers: workers, choices: interfaces.choices,
                     copiesBetweenPorts: interfaces.copiesBetweenPorts)

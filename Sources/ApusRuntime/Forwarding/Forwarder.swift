@@ -118,7 +118,7 @@ public final class Forwarder {
     /// Whether the next plan may be made: no more than a quarter of the time goes into plans, so that a storm
     /// of changes makes some of them and not ten thousand. A wait of some milliseconds is waited here, since
     /// packets may be waiting for the neighbor that has just answered.
-    private func hasPlanInterval() -> Bool {
+    func hasPlanInterval() -> Bool {
         let due = lastPlan &+ min(100_000_000, max(5_000_000, 3 &* planTime))
         let now = Clock.monotonic
         if due > now {

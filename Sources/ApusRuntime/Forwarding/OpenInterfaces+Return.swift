@@ -10,11 +10,10 @@ extension OpenInterfaces {
     struct Absence {
         /// Why it is not open.
         var reason: String
-        /// When it may be tried to open it, in nanoseconds of the monotonic clock.
-        var nextTry: UInt64 = 0
     }
 
-    /// Between two tries to open one interface, in nanoseconds.
+    /// Between two tries to open one interface, in nanoseconds, also when the first had success: all workers rest for
+    /// each, and a line is told.
     private static var tryInterval: UInt64 { 1_000_000_000 }
 
     /// Finds the interfaces that are gone since the last call. Their ports are still open.
@@ -55,8 +54,8 @@ extension OpenInterfaces {
                 absences[number]!.reason = "there again, but down"
                 continue
             }
-            guard now >= absences[number]!.nextTry else { continue }
-            absences[number]!.nextTry = now &+ Self.tryInterval
+            guard now >= nextTries[number, default: 0] else { continue }
+            nextTries[number] = now &+ Self.tryInterval
             due.append(number)
         }
         return due

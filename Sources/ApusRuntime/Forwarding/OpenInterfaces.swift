@@ -29,6 +29,8 @@ final class OpenInterfaces {
     private(set) var served: Set<Endpoint> = []
     /// Those that are gone, by number.
     var absences: [Int: Absence] = [:]
+    /// By number: when it may be tried to open it again, in nanoseconds of the monotonic clock.
+    var nextTries: [Int: UInt64] = [:]
     /// What is wrong with those that are open, by number, as ``check(on:)`` found it last.
     var troubles: [Int: String] = [:]
     /// Those of them that receive nothing, by number.
