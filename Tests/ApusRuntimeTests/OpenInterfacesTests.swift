@@ -61,6 +61,17 @@ struct OpenInterfacesTests {
         }
     }
 
+    @Test("an interface of whose deletion the news are still to come is no reason to restart")
+    func deletedMeanwhile() throws {
+        try withHost("meanwhile") { interfaces, _, space in
+            let host = try HostView()
+            try space.run("ip", "link", "delete", "dev", "vb")
+            #expect(interfaces.check(on: host) == nil)
+            try add(in: space, index: interfaces.indices[0])
+            #expect(interfaces.check(on: host) == nil)
+        }
+    }
+
     @Test("an interface is opened once a second at most, also after it could be opened")
     func onceASecond() throws {
         try withHost("once") { interfaces, configuration, space in

@@ -18,6 +18,10 @@ extension OpenInterfaces {
             guard case .xdp(let interface)? = opened else { continue }
             let (queues, served) = (interface.queueCount, interface.openQueues)
             if interface.steering?.isAttached == false {
+                // It went with an interface that was deleted, or made again, since the host told last.
+                guard let now = try? Link.ask(indices[number]), now.macAddress == link?.macAddress else {
+                    continue
+                }
                 troubles[number] = "another program took our XDP program off, so no packets come; restart"
                 deaf.insert(number)
             } else if queues > served {
