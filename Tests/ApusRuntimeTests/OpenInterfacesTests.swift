@@ -61,6 +61,19 @@ struct OpenInterfacesTests {
         }
     }
 
+    @Test(
+        "a deletion that was lost among the news is found when all is read anew, though the index is the same",
+        arguments: [BackendChoice.xdp, .packet])
+    func lostDeletion(_ backend: BackendChoice) throws {
+        try withHost("lostdel", backend) { interfaces, _, space in
+            var anew = HostChanges()
+            anew.isResynchronized = true
+            #expect(interfaces.giveUpDeleted(anew, on: try HostView()) == [])
+            try makeAgain(in: space, index: interfaces.indices[0])
+            #expect(interfaces.giveUpDeleted(anew, on: try HostView()) == [0])
+        }
+    }
+
     @Test("an interface of whose deletion the news are still to come is no reason to restart")
     func deletedMeanwhile() throws {
         try withHost("meanwhile") { interfaces, _, space in
