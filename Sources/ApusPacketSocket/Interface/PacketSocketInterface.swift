@@ -80,6 +80,9 @@ public final class PacketSocketInterface: Sendable {
         return feature
     }
 
+    /// Whether the interface that was opened is gone, whatever there is now by its name or index. Costs a system call.
+    public var isDetached: Bool { queues[0].isDetached }
+
     /// What was asked for and granted, for one worker's port.
     public func grant(_ worker: Int) -> PortGrant {
         PortGrant(backend: .packet, interface: name, queue: worker, features: features)

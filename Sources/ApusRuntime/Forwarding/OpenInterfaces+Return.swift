@@ -24,7 +24,7 @@ extension OpenInterfaces {
         for number in opened.indices {
             guard let interface = opened[number],
                 host.links[indices[number]] == nil || changes.deletedLinks.contains(indices[number])
-                    || changes.isResynchronized && isAnother(on: host, number, interface)
+                    || changes.isResynchronized && isAnother(interface)
             else { continue }
             if case .xdp(let interface) = interface {
                 keepSteering(of: interface, number)
@@ -34,21 +34,17 @@ extension OpenInterfaces {
             absences[number] = Absence(reason: "no interface of that name")
             gone.append(number)
         }
-        addresses = macAddresses(on: host)
         return gone
     }
 
     /// Whether the interface of that index is not the one that was opened: its deletion was among the news that were
-    /// lost.
-    ///
-    /// Our program went with it. Over AF_PACKET one that was made again is known by its link-layer address, unless it was
-    /// given the one before. One that was only robbed of the program or given another address is taken for another too,
-    /// and opened again, which is no more than a short gap.
-    private func isAnother(on host: HostView, _ number: Int, _ interface: Opened) -> Bool {
-        if case .xdp(let interface) = interface, let steering = interface.steering {
-            return !steering.isAttached
+    /// lost. One that was only robbed of our XDP program is taken for another too, and opened again, which is no more
+    /// than a short gap.
+    private func isAnother(_ interface: Opened) -> Bool {
+        switch interface {
+        case .xdp(let interface): interface.steering?.isAttached == false
+        case .packet(let interface, _, _): interface.isDetached
         }
-        return host.links[indices[number]]?.macAddress ?? .zero != addresses[number]
     }
 
     /// The numbers of interfaces that are there again and up, and whose turn it is to be opened.
@@ -97,7 +93,7 @@ extension OpenInterfaces {
                 }
                 former[number] = nil
             }
-            (indices[number], addresses[number]) = (link.index, link.macAddress ?? .zero)
+            indices[number] = link.index
             absences[number] = nil
             return ports
         } catch {

@@ -31,8 +31,6 @@ final class OpenInterfaces {
     var absences: [Int: Absence] = [:]
     /// By number: when it may be tried to open it again, in nanoseconds of the monotonic clock.
     var nextTries: [Int: UInt64] = [:]
-    /// By number: the link-layer address it had when it was looked at last.
-    var addresses: [MACAddress] = []
     /// What is wrong with those that are open, by number, as ``check(on:)`` found it last.
     var troubles: [Int: String] = [:]
     /// Those of them that receive nothing, by number.
@@ -59,7 +57,6 @@ final class OpenInterfaces {
             opened.append(interface)
             note(choice, number, configuration)
         }
-        addresses = macAddresses(on: host)
         try serve(endpoints)
     }
 
