@@ -39,6 +39,26 @@ import Testing
         #expect(try bashOffers("apus", "generate", "lo", "").isEmpty)
     }
 
+    /// The kernel takes all but spaces, "/" and ":" for a name.
+    @Test(arguments: [
+        ["forward", "--interface", ""], ["generate", ""], ["capture", ""], ["doctor", ""], ["doctor", "e"],
+    ])
+    func `bash runs no interface's name, and quotes it`(words: [String]) throws {
+        let list = (["apus"] + words).map { "'\($0)'" }.joined(separator: " ")
+        let run = try shell(
+            """
+            place=$(mktemp -d) && cd "$place" && mkdir -p net work \
+            && touch 'net/$(id>pwned)' 'net/`id>pwned`' 'net/a;id>pwned' net/eth0 $'net/\\e[31m' && cd work \
+            && source <(apus completion bash | sed "s,/sys/class/net,$place/net,") \
+            && COMP_WORDS=(\(list)) && COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) \
+            && _apus; printf '%s\\n' "${COMPREPLY[@]}"; ls; rm -r "$place"
+            """)
+        #expect(run.errors == "", "\(run.errors)")
+        let offered = Set(run.output.split(separator: "\n").map(String.init))
+        let all: Set = [#"\$\(id\>pwned\)"#, #"\`id\>pwned\`"#, #"a\;id\>pwned"#, "eth0", #"$'\E[31m'"#]
+        #expect(offered == (words.last == "e" ? ["eth0"] : all))
+    }
+
     @Test(.requires(.program("fish"))) func `fish is offered commands, options and values`() throws {
         func offers(_ line: String) throws -> [String] {
             let run = try shell(
@@ -60,6 +80,21 @@ import Testing
         #expect(try offers("apus control /etc/pass").contains("/etc/passwd"))
         #expect(try offers("apus generate --to 192.0.2.1:5004 ").contains("lo"))
         #expect(try !offers("apus generate lo ").contains("lo"))
+    }
+
+    @Test(.requires(.program("fish"))) func `fish runs no interface's name`() throws {
+        let run = try shell(
+            """
+            place=$(mktemp -d) && cd "$place" && mkdir -p net work && touch 'net/(id>pwned)' 'net/$(id>pwned)' net/eth0 \
+            && cd work && apus completion fish | sed "s,/sys/class/net,$place/net," > ../script
+            fish --no-config -c 'source ../script; complete -C "apus capture "; complete -C "apus forward -i "'
+            ls; rm -r "$place"
+            """)
+        #expect(run.errors == "", "\(run.errors)")
+        let names = ["$(id>pwned)", "(id>pwned)", "eth0"]
+        #expect(
+            run.output.split(separator: "\n").map { String($0.prefix { $0 != "\t" }) }.sorted()
+                == (names + names).sorted())
     }
 
     /// zsh completes only at a prompt, so one is given to it on a terminal of its own.

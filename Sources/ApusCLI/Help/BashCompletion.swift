@@ -4,6 +4,14 @@ func bashCompletion(_ root: Command) -> String {
     let function = "_\(root.name)"
     var script = """
         # bash completion for \(root.name), made by "\(root.name) completion bash"
+        # A name is what somebody called an interface: not for compgen -W, which would run the commands in it.
+        \(function)_interfaces() {
+            local path name
+            for path in \(interfaceFolder)/*; do
+                printf -v name %q "${path##*/}"
+                [[ -e $path && $name == "$cur"* ]] && COMPREPLY+=("$name")
+            done
+        }
         \(function)() {
             local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=\(root.name) i n=0
             # bash makes words of its own of --name=value
@@ -40,7 +48,7 @@ func bashCompletion(_ root: Command) -> String {
     for (path, command) in commands {
         for option in command.allOptions {
             guard let value = option.value else { continue }
-            let reply = bashReply(value.completion.resolved(in: root))
+            let reply = bashReply(value.completion.resolved(in: root), function)
             script += "        \(bashPattern(path, option))) \(reply)return ;;\n"
         }
     }
@@ -57,7 +65,7 @@ func bashCompletion(_ root: Command) -> String {
                 "case $n in "
                     + command.arguments.enumerated().map { number, argument in
                         "\(argument.repeats ? "*" : "\(number)")) "
-                            + "\(bashReply(argument.completion.resolved(in: root)).trimmingSemicolon) ;; "
+                            + "\(bashReply(argument.completion.resolved(in: root), function).trimmingSemicolon) ;; "
                     }.joined() + "esac"
             }
         script += """
@@ -80,11 +88,11 @@ private func bashPattern(_ path: [String], _ option: Option) -> String {
 }
 
 /// The statement that offers the values, with a semicolon behind it; nothing if there is nothing to offer.
-private func bashReply(_ completion: Completion) -> String {
+private func bashReply(_ completion: Completion, _ function: String) -> String {
     switch completion {
     case .nothing, .commands: ""
     case .file: "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$cur\")); "
-    case .interface: "COMPREPLY=($(compgen -W \"$(ls \(interfaceFolder) 2>/dev/null)\" -- \"$cur\")); "
+    case .interface: "\(function)_interfaces; "
     case .words(let words): "COMPREPLY=($(compgen -W '\(words.joined(separator: " "))' -- \"$cur\")); "
     }
 }
