@@ -149,6 +149,18 @@ struct CaptureLabTests {
         #expect(running.errors.contains("writing standard output failed: Broken pipe"), "\(running.errors)")
     }
 
+    @Test(.requires(.root)) func `what is written to a closed standard output goes nowhere else`() throws {
+        let net = try Pair("capture-closed")
+        defer { net.close() }
+        let line = "'\(apusPath)' capture vb --write - --format pcap --duration 1 >&-; echo ended $? >&2"
+        let running = try net.b.start(["bash", "-c", line])
+        try running.waitForLine(containing: "ended", timeout: .seconds(20))
+        #expect(
+            running.errors.contains("writing standard output failed: Bad file descriptor"),
+            "\(running.errors)")
+        #expect(running.errors.contains("ended 69"), "\(running.errors)")
+    }
+
     @Test(.requires(.root)) func `everything that arrives is captured, and goes its way all the same`() throws
     {
         let net = try Pair("capture-all")
