@@ -149,6 +149,32 @@ struct CaptureLabTests {
         #expect(running.errors.contains("writing standard output failed: Broken pipe"), "\(running.errors)")
     }
 
+    @Test(.requires(.root), arguments: [(SIGTERM, ""), (SIGINT, ""), (0, "--duration 2")])
+    func `a reader of standard output that takes nothing does not keep it from its end: 69`(
+        signal: Int32, words: String
+    ) throws {
+        let net = try Pair("capture-stalled")
+        defer { net.close() }
+        let line = """
+            exec 4> >(exec sleep 60)
+            '\(apusPath)' capture vb --write - --port 5004 \(words) >&4 & pid=$!; exec 4>&-
+            trap "kill -\(signal == SIGINT ? "INT" : "TERM") $pid" USR1
+            for i in 1 2 3; do wait $pid; code=$?; [[ -e /proc/$pid ]] || break; done
+            echo "ended $code"
+            """
+        let running = try net.b.start(["bash", "-c", line])
+        defer { running.kill() }
+        try running.waitForLine(containing: "ready", timeout: .seconds(30))
+        // Far more than a pipe holds.
+        try send(net, 1000)
+        if signal != 0 { running.send(SIGUSR1) }
+        try running.waitForLine(containing: "ended", timeout: .seconds(20))
+        #expect(running.output == "ended 69\n", "\(running.errors)")
+        #expect(
+            running.errors.contains("writing standard output failed: nobody takes it"), "\(running.errors)")
+        #expect(running.errors.contains("\nwrote "), "\(running.errors)")
+    }
+
     @Test(.requires(.root)) func `what is written to a closed standard output goes nowhere else`() throws {
         let net = try Pair("capture-closed")
         defer { net.close() }

@@ -96,6 +96,7 @@ extension Capture {
         log.line("ready")
         let start = monotonicClock()
         let end = options.duration < .max - start ? start + options.duration : .max
+        recorder.waitLimit = .init(descriptor: signals.number, deadline: end)
         var view = LiveView(on: log)
         var (now, look, shown) = (start, start, (time: start, packets: UInt64(0)))
         var isOver = false
@@ -111,6 +112,8 @@ extension Capture {
             guard !isOver, now >= look + 50_000_000 || now >= end else { continue }
             look = now
             isOver = now >= end || signals.hasCome
+            // The signal has been read now, and is no longer to be seen.
+            if isOver { recorder.waitLimit?.deadline = now }
             if log.isTerminal, now >= shown.time + 500_000_000 {
                 let rate = Double(recorder.count - shown.packets) / (Double(now - shown.time) / 1e9)
                 let line = "\(Units.count(Int(recorder.count))) packets, \(Units.packetRate(rate))"
@@ -164,6 +167,12 @@ private struct CaptureRecorder: ~Copyable {
                     snapshotLength: options.snap)
             }
         (limit, ports, direction) = (options.count, options.ports, options.way.recorded)
+    }
+
+    /// What ends the wait for a reader who takes nothing.
+    var waitLimit: CaptureWriter.WaitLimit? {
+        get { writer.waitLimit }
+        set { writer.waitLimit = newValue }
     }
 
     var count: UInt64 { writer.count }

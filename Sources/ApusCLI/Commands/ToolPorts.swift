@@ -54,6 +54,9 @@ struct StopSignals {
         do throws(ServiceError) { descriptor = try SignalDescriptor() } catch { throw ExitFailure(error) }
     }
 
+    /// The descriptor that can be read when one has come.
+    var number: Int32 { descriptor.descriptor }
+
     /// Whether one came since the last look.
     var hasCome: Bool { !descriptor.requests().isEmpty }
 }

@@ -28,6 +28,8 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     var capacity = 256 << 10
     var used = 0
     var idle = true
+    /// What ends the wait for a reader who takes nothing; nil, and a write waits for ever.
+    package var waitLimit: WaitLimit?
 
     /// The most bytes of a packet that are recorded; a longer one is recorded cut, with its true length.
     public let snapshotLength: Int
@@ -89,7 +91,8 @@ public struct CaptureWriter: ~Copyable, @unchecked Sendable {
     deinit {
         if descriptor >= 0 {
             if failure == nil {
-                _ = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor)
+                _ = unsafe Self.write(
+                    UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor, waitLimit)
             }
             close(descriptor)
         }
@@ -103,9 +106,10 @@ extension CaptureWriter {
     /// Writes the buffer to the file. Afterwards ``failure`` says whether that worked.
     public mutating func flush() {
         if failure == nil,
-            let code = unsafe Self.write(UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor)
+            let cause = unsafe Self.write(
+                UnsafeRawBufferPointer(start: buffer, count: used), to: descriptor, waitLimit)
         {
-            failure = .writeFailed(path: path, cause: errorText(code))
+            failure = .writeFailed(path: path, cause: cause)
         }
         used = 0
     }
@@ -123,13 +127,19 @@ extension CaptureWriter {
         if let failure { throw failure }
     }
 
-    /// - Returns: the error number if not all of it could be written.
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
+    /// - Returns: the cause if not all of it could be written.
+    private static func write(
+        _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ limit: WaitLimit?
+    ) -> String? {
+        // A pipe that is ready takes so much without a wait.
+        let most = limit == nil ? bytes.count : WaitLimit.readyBytes
         var written = 0
         while written < bytes.count {
-            let count = unsafe Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)
+            if let limit, !limit.waits(for: descriptor) { return "nobody takes it" }
+            let count = unsafe Glibc.write(
+                descriptor, bytes.baseAddress! + written, min(most, bytes.count - written))
             if count < 0, errno == EINTR { continue }
-            if count <= 0 { return count < 0 ? errno : ENOSPC }
+            if count <= 0 { return errorText(count < 0 ? errno : ENOSPC) }
             written += count
         }
         return nil
