@@ -316,6 +316,18 @@ import Testing
                 == ["xdp-native-zero-copy", "xdp-native", "xdp-generic", "packet"])
     }
 
+    @Test func `a name in a command is one word for the shell, and drives no terminal`() throws {
+        #expect(shellWord("eth0.5@a:b-c_d") == "eth0.5@a:b-c_d")
+        #expect(shellWord("$(id>pwned)") == "'$(id>pwned)'")
+        #expect(shellWord("a'b;id") == #"'a'\''b;id'"#)
+        #expect(shellWord("a\u{1b}[31m'") == #"$'a\x1b\x5b31m\x27'"#)
+        for name in ["$(id>pwned)", "a'b;id", "a\u{1b}[31m'", "ü\u{7f}"] {
+            #expect(try shell("printf %s \(shellWord(name))").output == name)
+        }
+        let failure = HostError.noSuchInterface("x", existing: ["\u{1b}[31mred"])
+        #expect("\(failure)\nnext".printableLines.hasSuffix("there are:  [31mred\nnext"))
+    }
+
     @Test func `an interface that is not there ends with 66 and names those that are`() throws {
         let run = try apus("doctor", "nosuchif0")
         #expect(run.code == 66 && run.output == "")

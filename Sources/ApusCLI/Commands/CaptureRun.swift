@@ -25,14 +25,14 @@ extension Capture {
             let list = options.ports.map(String.init).joined(separator: ", ")
             log.line(
                 log.style.bold("warning:")
-                    + " UDP to port \(list) on \(link.name) goes to the file and not to this host while this runs"
+                    + " UDP to port \(list) on \(link.name.printable) goes to the file and not to this host while this runs"
             )
             return
         }
         if let program = link.xdpProgram {
             log.line(
                 log.style.bold("warning:")
-                    + " an XDP program (\(program.mode.rawValue), id \(program.id)) is on \(link.name); what it takes, drops "
+                    + " an XDP program (\(program.mode.rawValue), id \(program.id)) is on \(link.name.printable); what it takes, drops "
                     + "or sends on is not captured")
         }
         guard let offloads = try? InterfaceFacts(link).offloads else { return }
@@ -41,7 +41,7 @@ extension Capture {
         ] where isOn == true && options.ports.isEmpty {
             log.line(
                 "\(name) is on, so that packets of a flow may come merged, and are lost when they are longer than "
-                    + "a frame: ethtool -K \(link.name) \(feature) off")
+                    + "a frame: ethtool -K \(shellWord(link.name)) \(feature) off")
         }
     }
 

@@ -7,7 +7,8 @@ struct DoctorInterfaceFacts {
     /// The XDP programs on it; nil where the kernel does not show them to this process.
     var programs: [XDPAttachment]?
 
-    var name: String { link.name }
+    /// The name as a word of a command.
+    var word: String { shellWord(link.name) }
     /// What stands for the driver in sentences.
     var driverName: String { driver.driver.map { "the driver \($0)" } ?? "the driver" }
     var receiveQueues: Int { max(1, driver.channels?.receiveQueues ?? link.receiveQueues) }
@@ -86,7 +87,7 @@ extension Support {
 extension InterfaceDiagnosis {
     private static func packet(_ interface: DoctorInterfaceFacts, _ host: DoctorFacts) -> BackendDiagnosis {
         var verdict = BackendDiagnosis("packet")
-        let name = interface.name
+        let name = interface.word
         if !host.hasPacketSockets {
             verdict.add(.impossible, "the kernel has no AF_PACKET sockets (CONFIG_PACKET)")
         }
@@ -124,7 +125,7 @@ extension InterfaceDiagnosis {
         zeroCopy: Bool
     ) -> BackendDiagnosis {
         var verdict = BackendDiagnosis(backend)
-        let name = interface.name
+        let name = interface.word
         if !host.hasXDPSockets {
             verdict.add(.impossible, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)")
         }
@@ -170,7 +171,7 @@ extension InterfaceDiagnosis {
         if !link.isEthernet {
             verdict.add(.impossible, "it carries no Ethernet frames")
         } else if !link.isUp {
-            verdict.add(.degraded, "it is down", remedy: "ip link set dev \(link.name) up")
+            verdict.add(.degraded, "it is down", remedy: "ip link set dev \(interface.word) up")
         } else if !link.hasCarrier {
             verdict.add(.degraded, "it has no carrier: nothing is at the other end, or that is down")
         }
@@ -209,7 +210,7 @@ extension InterfaceDiagnosis {
         if interface.driver.offloads.largeReceive == true {
             verdict.add(
                 .degraded, "drivers refuse native XDP while LRO is on",
-                remedy: "ethtool -K \(link.name) lro off")
+                remedy: "ethtool -K \(interface.word) lro off")
         }
         // A page less XDP_PACKET_HEADROOM and struct skb_shared_info: what a frame in one buffer can have.
         let longest = 4096 - 256 - 320 - 18
@@ -217,7 +218,7 @@ extension InterfaceDiagnosis {
         if link.mtu > longest, !(takesSegments && host.host.kernel.isAtLeast(6, 6)) {
             verdict.add(
                 .impossible, "an MTU of \(link.mtu) needs multi-buffer XDP, which is not there",
-                remedy: "ip link set dev \(link.name) mtu \(min(longest, 1500))")
+                remedy: "ip link set dev \(interface.word) mtu \(min(longest, 1500))")
         }
         if zeroCopy { addZeroCopyReasons(&verdict, interface) }
     }
@@ -238,7 +239,7 @@ extension InterfaceDiagnosis {
         _ verdict: inout BackendDiagnosis, _ interface: DoctorInterfaceFacts, _ host: DoctorFacts,
         mode: XDPMode
     ) {
-        let name = interface.name
+        let name = interface.word
         guard let programs = interface.programs else {
             if let program = interface.link.xdpProgram {
                 verdict.add(

@@ -70,7 +70,7 @@ struct DoctorText {
             item(
                 leftover.isRemoved ? .ok : .degraded, leftover.interface,
                 leftover.text + (leftover.isRemoved ? ": removed" : ""),
-                remedy: leftover.isRemoved ? nil : "apus doctor \(leftover.interface) --clean")
+                remedy: leftover.isRemoved ? nil : "apus doctor \(shellWord(leftover.interface)) --clean")
         }
     }
 

@@ -97,7 +97,9 @@ enum Forward {
             throw ExitFailure(error)
         }
         do throws(ForwarderError) {
-            for warning in try Forwarder.check(configuration) { invocation.errorOutput.line("\(warning)") }
+            for warning in try Forwarder.check(configuration) {
+                invocation.errorOutput.line("\(warning)".printableLines)
+            }
         } catch {
             throw ExitFailure(error)
         }

@@ -21,7 +21,7 @@ func openToSend(
             return .xdp(try XDPInterface(sendingOn: interface, options).open(queue: 0))
         } catch {
             if backend == .xdp { throw ExitFailure(ForwarderError.xdp(error)) }
-            log.line("no AF_XDP: \(error); using AF_PACKET")
+            log.line("no AF_XDP: \(error); using AF_PACKET".printable)
         }
     }
     var options = PacketSocketOptions()

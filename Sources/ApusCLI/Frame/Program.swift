@@ -32,7 +32,7 @@ enum Program {
     }
 
     private static func show(_ failure: ExitFailure, of path: String, on output: Output) {
-        output.write("\(output.style.bold(path)): \(failure.message)\n")
-        if let wayOut = failure.wayOut { output.write("\(wayOut)\n") }
+        output.write("\(output.style.bold(path)): \(failure.message.printableLines)\n")
+        if let wayOut = failure.wayOut { output.write("\(wayOut.printableLines)\n") }
     }
 }

@@ -89,6 +89,3 @@ private func zshText(_ text: String) -> String {
     // Last, as its own backslashes are the shell's.
     return shellText(result)
 }
-
-/// A text within single quotes of a shell.
-func shellText(_ text: String) -> String { text.replacing("'", with: "'\\''") }

@@ -47,7 +47,7 @@ final class ForwardStatsView {
     }
 
     /// Tells what happened.
-    func note(_ event: ForwarderService.Event) { logger.write(.message("\(event)")) }
+    func note(_ event: ForwarderService.Event) { logger.write(.message("\(event)".printableLines)) }
 
     /// Tells what came of it all: as JSON where that was asked for and somebody reads it, else in words for the log.
     ///

@@ -41,3 +41,12 @@ func truncated(_ text: String, to width: Int) -> String {
     }
     return width > 0 ? result + "…" : ""
 }
+
+extension String {
+    /// The text with a space for each control character but the ends of its lines: what holds words of others, such
+    /// as the names of interfaces, can't drive a terminal.
+    var printableLines: String {
+        split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+            .joined(separator: "\n")
+    }
+}
