@@ -1,5 +1,6 @@
 import ApusConfig
 import ApusWire
+import Glibc
 import Testing
 
 /// A configuration that uses each key there is.
@@ -114,6 +115,46 @@ func complaint(aboutForwarder text: String) -> String {
         #expect(read.streams[0].map["ttl"].position == SourcePosition(line: 12, column: 5))
     }
 
+    @Test func `a pipe is read to its end, but is not waited for without a limit, and a device is refused`()
+        throws
+    {
+        var template = Array("/tmp/apus-config-XXXXXX".utf8CString)
+        let folder = unsafe template.withUnsafeMutableBufferPointer {
+            unsafe String(cString: mkdtemp($0.baseAddress!))
+        }
+        let path = folder + "/pipe"
+        defer {
+            unsafe unlink(path)
+            unsafe rmdir(folder)
+        }
+        unsafe mkfifo(path, 0o600)
+        let start = ContinuousClock.now
+        #expect {
+            try ForwarderConfiguration(file: path)
+        } throws: {
+            "\($0)".hasSuffix("it is a pipe, and its end did not come within 5 seconds")
+        }
+        #expect(ContinuousClock.now - start < .seconds(8))
+
+        // As of <(…): the writer has come, and may be gone again.
+        var ends: [Int32] = [0, 0]
+        unsafe pipe(&ends)
+        let text = Array(
+            #"{ streams: [{ name: "a", listen: "192.0.2.1:5004", to: ["192.0.2.2:5004"] }] }"#.utf8)
+        #expect(unsafe write(ends[1], text, text.count) == text.count)
+        close(ends[1])
+        #expect(try ForwarderConfiguration(file: "/dev/fd/\(ends[0])").streams.count == 1)
+        close(ends[0])
+
+        for device in ["/dev/zero", "/dev/null"] {
+            #expect {
+                try ForwarderConfiguration(file: device)
+            } throws: {
+                "\($0)".hasSuffix("it is a device; name a file, a pipe, or - for standard input")
+            }
+        }
+    }
+
     @Test func `a file is read by its name`() throws {
         #expect {
             try ForwarderConfiguration(file: "/nonexistent/forward.json5")
@@ -124,9 +165,13 @@ func complaint(aboutForwarder text: String) -> String {
         #expect { try ForwarderConfiguration(file: "/") } throws: {
             "\($0)" == "cannot read the configuration \"/\": it is a folder; name the file in it"
         }
-        #expect { try ForwarderConfiguration(file: "/dev/zero") } throws: {
+        let long = "/tmp/apus-config-\(getpid()).json5"
+        defer { unsafe unlink(long) }
+        close(unsafe open(long, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600))
+        unsafe truncate(long, 1 << 30)
+        #expect { try ForwarderConfiguration(file: long) } throws: {
             "\($0)".hasPrefix(
-                "/dev/zero:1:1: the file is too long: it may have 16777216 bytes, and has 16777217")
+                "\(long):1:1: the file is too long: it may have 16777216 bytes, and has 16777217")
         }
     }
 }
