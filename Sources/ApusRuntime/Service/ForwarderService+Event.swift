@@ -8,6 +8,8 @@ extension ForwarderService {
         case ready
         /// The configuration is being read again.
         case reloading(Asker)
+        /// It was read so many times more within a second; what comes next is what came of the last time.
+        case reloadedMore(count: Int, Asker)
         /// It is in force.
         case reloaded(ForwarderConfiguration)
         /// It is not, and the one before goes on.
@@ -26,6 +28,9 @@ extension ForwarderService {
             switch self {
             case .ready: "ready"
             case .reloading(let asker): "reading the configuration again, asked by \(asker)"
+            case .reloadedMore(let count, let asker):
+                "the configuration was read \(count) time\(count == 1 ? "" : "s") more within a second, "
+                    + "the last one asked by \(asker)"
             case .reloaded(let configuration):
                 "the configuration is in force: \(configuration.streams.count) "
                     + "stream\(configuration.streams.count == 1 ? "" : "s")"

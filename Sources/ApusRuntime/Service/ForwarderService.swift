@@ -31,6 +31,7 @@ public final class ForwarderService {
     private var metrics: MetricsServer?
     private var reloadAskers: [Asker] = []
     private var stopAsker: Asker?
+    private var reloadLog = ReloadLog()
     private var lastTrouble: (text: String, time: UInt64)?
 
     /// Takes the signals, and opens the control socket and the metrics server that `configuration` asks for.
@@ -88,6 +89,7 @@ public final class ForwarderService {
             metrics?.attend()
             // One for all who have asked, so that a storm of them leaves time for the rest.
             if !reloadAskers.isEmpty { reload(forwarder, reloadFrom, onEvent) }
+            if due.tick { tellReloads(forwarder, Clock.monotonic, onEvent) }
             if due.statistics { onTick(forwarder.status()) }
             if due.watchdog { notifier.feedWatchdog() }
         }
@@ -154,7 +156,9 @@ public final class ForwarderService {
     ) {
         let askers = reloadAskers
         reloadAskers = []
-        onEvent(.reloading(askers[0]))
+        let isTold = reloadLog.tells(Clock.monotonic)
+        if isTold { onEvent(.reloading(askers[0])) }
+        let outcome: Event
         notifier.reloading()
         do {
             let configuration = try source()
@@ -180,16 +184,34 @@ public final class ForwarderService {
                 report("\(error)", onEvent)
             }
             control?.answerWaiting(answer)
-            onEvent(.reloaded(configuration))
-            for warning in forwarder.warnings { onEvent(.warning(warning)) }
+            outcome = .reloaded(configuration)
         } catch {
             control?.answerWaiting(.failed("\(error)", FailureKind(of: error)))
-            onEvent(.reloadFailed("\(error)"))
+            outcome = .reloadFailed("\(error)")
+        }
+        if isTold {
+            tell(outcome, of: forwarder, onEvent)
+        } else {
+            reloadLog.join(askers[0], outcome)
         }
         notifier.ready(summary)
     }
 
+    /// Tells of the reloads that were too many for a line each.
+    private func tellReloads(_ forwarder: some ServedForwarder, _ now: UInt64, _ onEvent: (Event) -> Void) {
+        guard let joined = reloadLog.take(now) else { return }
+        onEvent(.reloadedMore(count: joined.count, joined.asker))
+        tell(joined.outcome, of: forwarder, onEvent)
+    }
+
+    private func tell(_ outcome: Event, of forwarder: some ServedForwarder, _ onEvent: (Event) -> Void) {
+        onEvent(outcome)
+        guard case .reloaded = outcome else { return }
+        for warning in forwarder.warnings { onEvent(.warning(warning)) }
+    }
+
     private func end(_ forwarder: some ServedForwarder, _ onEvent: (Event) -> Void) -> ForwarderStatus {
+        tellReloads(forwarder, .max, onEvent)
         onEvent(.stopping(stopAsker ?? .program()))
         notifier.stopping()
         let status = signals.deferringStopSignals { forwarder.stop() }
