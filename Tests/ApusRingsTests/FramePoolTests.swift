@@ -1,7 +1,8 @@
-import ApusRings
 import Glibc
 import Synchronization
 import Testing
+
+@testable import ApusRings
 
 @Suite("Frame pools")
 struct FramePoolTests {
@@ -195,6 +196,27 @@ struct FramePoolTests {
 
     @Test func `A NUMA node that is not there is refused by number`() {
         #expect(throws: MemoryError.self) { _ = try FrameMemory(frames: 1, node: 4096) }
+    }
+
+    @Test func `Memory says on which NUMA node it lies, and why not on the one that was asked for`() throws {
+        let anywhere = try FrameMemory(frames: 16, hugePages: .never).grant
+        #expect(anywhere.requestedNode == nil && anywhere.nodeReason == nil)
+        do throws(MemoryError) {
+            let placed = try FrameMemory(frames: 16, hugePages: .never, node: 0).grant
+            #expect(placed.requestedNode == 0 && placed.node == 0 && placed.nodeReason == nil)
+        } catch {
+            // A kernel without NUMA has no node to ask for, nor to tell.
+            #expect(error == .noSuchNode(0, highest: 0) && anywhere.node == nil)
+        }
+        func reason(_ node: Int32, _ refusal: Int32) -> String? {
+            MemoryGrant(
+                requested: .never, pages: .normal, reason: nil, requestedNode: 1, node: node, refusal: refusal
+            ).nodeReason
+        }
+        #expect(reason(1, 0) == nil)
+        #expect(reason(0, 0) == "that node had no free pages")
+        #expect(reason(0, EPERM) == "mbind: Operation not permitted")
+        #expect(reason(-ENOSYS, 0)?.contains("Function not implemented") == true)
     }
 }
 

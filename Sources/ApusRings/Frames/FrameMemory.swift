@@ -27,7 +27,7 @@ public final class FrameMemory: Sendable {
     ///   - frames: how many frames, at least 1.
     ///   - hugePages: whether 2 MiB pages are wanted. With `.preferred` the mapping falls back to
     ///     normal pages, and ``grant`` says why.
-    ///   - node: the NUMA node to place it on; `nil` is the node of the first thread to touch it.
+    ///   - node: the NUMA node to place it on, if that has free pages; ``grant`` says where it lies. `nil` is the node of the first thread to touch it.
     public init(
         frames: Int, frameSize: FrameSize = .bytes2048, hugePages: HugePages = .preferred, node: Int? = nil
     ) throws(MemoryError) {
@@ -38,16 +38,17 @@ public final class FrameMemory: Sendable {
             throw .noSuchNode(node, highest: numa_available() < 0 ? 0 : Int(numa_max_node()))
         }
         let mapping = try Mapping(byteCount: frames * frameSize.rawValue, hugePages: hugePages)
-        if let node {
-            unsafe numa_tonode_memory(mapping.base, mapping.byteCount, Int32(node))
-        }
+        // Sound: the mapping has that many bytes, and the kernel only notes where its pages are to come from.
+        let refusal = node.map { unsafe apus_prefer_node(mapping.base, mapping.byteCount, Int32($0)) } ?? 0
         unsafe mapping.base.initializeMemory(as: UInt8.self, repeating: 0, count: mapping.byteCount)
         self.frameSize = frameSize
         slotCount = frames
         unsafe base = mapping.base
         byteCount = mapping.byteCount
         grant = MemoryGrant(
-            requested: hugePages, pages: mapping.pages, reason: mapping.reason, node: node)
+            requested: hugePages, pages: mapping.pages, reason: mapping.reason, requestedNode: node,
+            // Sound: asks for the page of an address that was touched.
+            node: unsafe apus_node_of(mapping.base), refusal: refusal)
     }
 
     deinit {
@@ -100,7 +101,35 @@ public struct MemoryGrant: Sendable {
     /// Why the pages are not what was asked for; `nil` when they are.
     public let reason: String?
     /// The NUMA node that was asked for.
+    public let requestedNode: Int?
+    /// The NUMA node that its first page lies on; `nil` when the kernel does not say.
     public let node: Int?
+    /// Why that is not the one that was asked for; `nil` when it is, or none was.
+    public let nodeReason: String?
+
+    /// - Parameters:
+    ///   - node: below 0 an error number, negated.
+    ///   - refusal: the error number of the request for a node, or 0.
+    init(
+        requested: HugePages, pages: Pages, reason: String?, requestedNode: Int?, node: Int32, refusal: Int32
+    ) {
+        (self.requested, self.pages, self.reason) = (requested, pages, reason)
+        self.requestedNode = requestedNode
+        self.node = node >= 0 ? Int(node) : nil
+        nodeReason =
+            if let requestedNode, self.node != requestedNode {
+                // strerror(3) gives a constant or the thread's own text, which is copied at once.
+                if refusal != 0 {
+                    unsafe "mbind: \(String(cString: strerror(refusal)))"
+                } else if node < 0 {
+                    unsafe "the kernel does not say where the pages lie: \(String(cString: strerror(-node)))"
+                } else {
+                    "that node had no free pages"
+                }
+            } else {
+                nil
+            }
+    }
 }
 
 /// Why frames could not be had.

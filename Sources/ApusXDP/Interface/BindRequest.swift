@@ -70,6 +70,12 @@ struct XDPFeatures {
                 "pages", requested: memory.requested.rawValue, granted: memory.pages.rawValue,
                 reason: memory.reason),
         ]
+        if let node = memory.requestedNode {
+            list.append(
+                PortGrant.Feature(
+                    "NUMA node", requested: "\(node)", granted: memory.node.map { "\($0)" } ?? "unknown",
+                    reason: memory.nodeReason))
+        }
         if let busyPoll {
             list.append(
                 PortGrant.Feature(
