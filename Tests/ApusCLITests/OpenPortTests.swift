@@ -25,6 +25,12 @@ import Testing
                 #expect(try [7, 9, 11].allSatisfy { try !isFree($0, in: pair.a) })
             }
             #expect(try isFree(11, in: pair.a) && !isFree(9, in: pair.a))
+            // In another network namespace the port is another one.
+            try pair.b.enter {
+                let there = try openPort("vb", udp: [7], backend: .packet, frames: 4096)
+                #expect(there.grant.interface == "vb")
+                #expect(try !isFree(7, in: pair.b))
+            }
             #expect(first.grant.backend.rawValue == backend.rawValue)
         }
         #expect(try isFree(7, in: pair.a) && isFree(9, in: pair.a))
