@@ -201,6 +201,7 @@ public final class ForwarderService {
     private func tellReloads(_ forwarder: some ServedForwarder, _ now: UInt64, _ onEvent: (Event) -> Void) {
         guard let joined = reloadLog.take(now) else { return }
         onEvent(.reloadedMore(count: joined.count, joined.asker))
+        if let failure = joined.failure { onEvent(failure) }
         tell(joined.outcome, of: forwarder, onEvent)
     }
 

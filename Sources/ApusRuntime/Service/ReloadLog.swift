@@ -7,6 +7,8 @@ struct ReloadLog {
         /// Who asked for the last, and what came of it.
         var asker: ForwarderService.Asker
         var outcome: ForwarderService.Event
+        /// Why the last that failed did, if one did and that was not the last of all.
+        var failure: ForwarderService.Event?
     }
 
     private static let interval: UInt64 = 1_000_000_000
@@ -22,7 +24,11 @@ struct ReloadLog {
 
     /// Keeps one for later.
     mutating func join(_ asker: ForwarderService.Asker, _ outcome: ForwarderService.Event) {
-        joined = Joined(count: (joined?.count ?? 0) + 1, asker: asker, outcome: outcome)
+        var failure = joined?.failure
+        if case .reloadFailed? = joined?.outcome { failure = joined?.outcome }
+        if case .reloadFailed = outcome { failure = nil }
+        joined = Joined(
+            count: (joined?.count ?? 0) + 1, asker: asker, outcome: outcome, failure: failure)
     }
 
     /// Those kept, once the second is over.

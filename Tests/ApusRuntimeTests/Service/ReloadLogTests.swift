@@ -1,3 +1,4 @@
+import ApusConfig
 import Testing
 
 @testable import ApusRuntime
@@ -25,5 +26,17 @@ import Testing
         let rest = log.take(start + second * 9)
         let isToldLater = log.tells(start + second * 9)
         #expect(!isToldThen && rest?.count == nil && isToldLater)
+    }
+
+    @Test func `a failure is told of with its reason, also when a later reload of the second went well`() {
+        var log = ReloadLog()
+        _ = log.tells(second)
+        log.join(.signal(1), .reloadFailed("a typo"))
+        log.join(.signal(1), .reloaded(ForwarderConfiguration(streams: [])))
+        log.join(.signal(1), .reloaded(ForwarderConfiguration(streams: [])))
+        let joined = log.take(second * 2)
+        #expect(joined?.count == 3)
+        #expect(joined?.failure.map { "\($0)" } == "the configuration stays as it was: a typo")
+        #expect(joined.map { "\($0.outcome)" }?.contains("is in force") == true)
     }
 }
