@@ -52,12 +52,12 @@ setup:
 
 # An incremental build does not see all that has changed in another module's types and inlinable code, and then gives a
 # program that is wrong. So what was built from other sources goes.
-fresh = [[ ! -e .build/$(1)/apus || -z "$$(find Sources CModules BPF Package.swift -newer .build/$(1)/apus -type f -print -quit)" ]] \
-	|| rm -rf "$$(readlink -f .build/$(1))"
+fresh = [[ ! -e $(1) || -z "$$(find Sources CModules BPF Package.swift -newer $(1) -type f -print -quit)" ]] \
+	|| rm -rf "$$(readlink -f $(dir $(1)))"
 
 # With Swift's libraries inside, so that it runs where the toolchain is not. The linker is the toolchain's own: the default
 # one warns of a function that Foundation has in it.
-RELEASE = $(call fresh,release); swift build -c release --product apus --static-swift-stdlib -Xswiftc -use-ld=lld
+RELEASE = $(call fresh,.build/release/apus); swift build -c release --product apus --static-swift-stdlib -Xswiftc -use-ld=lld
 
 build: setup
 	@$(RELEASE)
@@ -96,6 +96,7 @@ test:
 	$(MAKE) --no-print-directory lint
 	# What the tests build of other packages, beside the builds of this one: those of whole modules leave cores free.
 	mkdir -p .build
+	$(call fresh,Examples/.build/release/HotPath)
 	set -m
 	{ swift build -c release --package-path Examples && Tests/Fuzz/run.sh build; } >.build/beside.log 2>&1 &
 	beside=$$!
@@ -103,7 +104,7 @@ test:
 	trap 'kill -- -$$beside 2>/dev/null || true' EXIT
 	$(RELEASE)
 	! ldd .build/release/apus | grep swift || { echo "apus: the release build leans on the toolchain's libraries" >&2; exit 1; }
-	$(call fresh,debug)
+	$(call fresh,.build/debug/apus)
 	swift build --build-tests
 	wait $$beside || { cat .build/beside.log >&2; exit 1; }
 	trap - EXIT

@@ -126,13 +126,7 @@ struct LinkTests {
         try withPort("nocarrierjumbo", options(.native), mtu: 9000) { port, wire, _, net in
             if try port.lacksMultiBuffer() { return }
             let inside = port.driver.framesInside
-            var burst = Burst()
-            for number in 0..<4 { try wire.send(Numbered.frame(number, length: 8000)) }
-            for _ in 0..<100 where burst.count < 4 {
-                if port.receive(into: &burst) == 0 { port.wait(milliseconds: 100) }
-            }
-            let came = burst.count
-            try #require(came == 4)
+            var burst = try port.receiveJumbos(from: wire)
             try net.a.run("ip", "link", "set", "va", "down")
             #expect(port.transmit(&burst) == 4)
             port.flush()
@@ -149,13 +143,7 @@ struct LinkTests {
         try withPort("stalejumbo", options(.native), mtu: 9000) { port, wire, _, net in
             if try port.lacksMultiBuffer() { return }
             let inside = port.driver.framesInside
-            var burst = Burst()
-            for number in 0..<4 { try wire.send(Numbered.frame(number, length: 8000)) }
-            for _ in 0..<100 where burst.count < 4 {
-                if port.receive(into: &burst) == 0 { port.wait(milliseconds: 100) }
-            }
-            let came = burst.count
-            try #require(came == 4)
+            var burst = try port.receiveJumbos(from: wire)
             #expect(port.transmit(&burst) == 4)
             try net.b.run("ip", "link", "set", "vb", "down")
             port.flush()

@@ -39,13 +39,13 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
     }
 
     /// Whether the driver that is there is of the first kind.
-    public var isFirst: Bool { first != nil }
+    package var isFirst: Bool { first != nil }
 
     /// Takes out the driver, which must be of the first kind; see ``isFirst``. What was kept beside it is let go.
-    public consuming func intoFirst() -> First { first.take()! }
+    package consuming func intoFirst() -> First { first.take()! }
 
     /// Takes out the driver, which must be of the second kind; see ``isFirst``. What was kept beside it is let go.
-    public consuming func intoSecond() -> Second { second.take()! }
+    package consuming func intoSecond() -> Second { second.take()! }
 
     /// Calls `body` with the first kind of driver, for what is special to it; `nil` when the other is there.
     public mutating func withFirst<Result: ~Copyable, Failure: Error>(
@@ -174,5 +174,5 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
 extension Port where Driver: ~Copyable {
     /// Takes the driver out, to wrap it in another or to end it by what is special to it. What the port counted
     /// goes with the port: ask for its ``statistics()`` before.
-    public consuming func intoDriver() -> Driver { driver }
+    package consuming func intoDriver() -> Driver { driver }
 }

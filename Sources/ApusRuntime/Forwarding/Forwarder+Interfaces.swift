@@ -38,8 +38,8 @@ extension Forwarder {
             } catch {
                 let text = "\(error)"
                 let reason = text.hasPrefix("\(name): ") ? String(text.dropFirst(name.count + 2)) : text
-                if interfaces.absences[number]?.reason != reason { tell(.refused(name, reason: reason)) }
-                interfaces.absences[number]?.reason = reason
+                if interfaces.absences[number] != reason { tell(.refused(name, reason: reason)) }
+                interfaces.absences[number] = reason
             }
         }
     }

@@ -208,7 +208,7 @@ public final class Forwarder {
                 name: name, isOpen: interfaces.absences[number] == nil,
                 isReceiving: interfaces.absences[number] == nil && !interfaces.deaf.contains(number),
                 isListening: listening.contains(name),
-                reason: interfaces.absences[number]?.reason ?? interfaces.troubles[number])
+                reason: interfaces.absences[number] ?? interfaces.troubles[number])
         }
         status.steering = isStopped ? lastSteering : interfaces.steering
         for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }

@@ -6,12 +6,6 @@ import ApusXDP
 
 /// Interfaces that are deleted, and made again under their names.
 extension OpenInterfaces {
-    /// An interface that was open and is gone.
-    struct Absence {
-        /// Why it is not open.
-        var reason: String
-    }
-
     /// Between two tries to open one interface, in nanoseconds, also when the first had success: all workers rest for
     /// each, and a line is told.
     private static var tryInterval: UInt64 { 1_000_000_000 }
@@ -31,7 +25,7 @@ extension OpenInterfaces {
                 former[number] = interface
             }
             opened[number] = nil
-            absences[number] = Absence(reason: "no interface of that name")
+            absences[number] = "no interface of that name"
             gone.append(number)
         }
         return gone
@@ -53,16 +47,16 @@ extension OpenInterfaces {
         var due: [Int] = []
         for number in absences.keys.sorted() {
             guard let link = try? host.link(named: names[number]) else {
-                absences[number]!.reason = "no interface of that name"
+                absences[number] = "no interface of that name"
                 continue
             }
             // It was renamed. Opened twice, each packet would be forwarded twice.
             if let other = opened.indices.first(where: { opened[$0] != nil && indices[$0] == link.index }) {
-                absences[number]!.reason = "\(link.name) is the interface that was opened as \(names[other])"
+                absences[number] = "\(link.name) is the interface that was opened as \(names[other])"
                 continue
             }
             guard link.isUp else {
-                absences[number]!.reason = "there again, but down"
+                absences[number] = "there again, but down"
                 continue
             }
             guard now >= nextTries[number, default: 0] else { continue }
@@ -145,18 +139,5 @@ extension OpenInterfaces {
             }
             return counters.map { ForwarderStatus.Steering(names[number], $0) }
         }
-    }
-}
-
-extension SteeringCounters {
-    fileprivate mutating func add(_ other: SteeringCounters) {
-        steered += other.steered
-        passedNotIP += other.passedNotIP
-        passedFragment += other.passedFragment
-        passedNotUDP += other.passedNotUDP
-        passedNoPort += other.passedNoPort
-        passedNoSocket += other.passedNoSocket
-        passedMalformed += other.passedMalformed
-        passedMerged += other.passedMerged
     }
 }

@@ -27,8 +27,8 @@ final class OpenInterfaces {
     /// By number: the index it had when it was opened, and has for life. A name may go over to another.
     var indices: [Int32]
     private(set) var served: Set<Endpoint> = []
-    /// Those that are gone, by number.
-    var absences: [Int: Absence] = [:]
+    /// Those that are gone, by number: why they are not open.
+    var absences: [Int: String] = [:]
     /// By number: when it may be tried to open it again, in nanoseconds of the monotonic clock.
     var nextTries: [Int: UInt64] = [:]
     /// What is wrong with those that are open, by number, as ``check(on:)`` found it last.

@@ -34,6 +34,19 @@ public struct SteeringCounters: Sendable, Hashable {
     /// Nothing seen yet.
     public init() {}
 
+    /// All of them, in the order of the program's map.
+    static var fields: [WritableKeyPath<SteeringCounters, UInt64>] {
+        [
+            \.steered, \.passedNotIP, \.passedFragment, \.passedNotUDP, \.passedNoPort, \.passedNoSocket,
+            \.passedMalformed, \.passedMerged,
+        ]
+    }
+
+    /// Adds what another program has counted.
+    package mutating func add(_ other: SteeringCounters) {
+        for field in Self.fields { self[keyPath: field] += other[keyPath: field] }
+    }
+
     /// What was left to the kernel, each with its name in statistics, as the label of a metric: `no_port`.
     public var passed: [(reason: String, count: UInt64)] {
         [

@@ -163,10 +163,6 @@ public final class SteeringProgram: Sendable {
     public var counters: SteeringCounters {
         var result = SteeringCounters()
         guard let map = try? open(counts) else { return result }
-        let fields: [WritableKeyPath<SteeringCounters, UInt64>] = [
-            \.steered, \.passedNotIP, \.passedFragment, \.passedNotUDP, \.passedNoPort, \.passedNoSocket,
-            \.passedMalformed, \.passedMerged,
-        ]
         // Negative where /sys does not tell.
         var processors: Int32 = 0
         _ = LibXDP.call {
@@ -175,7 +171,7 @@ public final class SteeringProgram: Sendable {
         }
         guard processors > 0 else { return result }
         var perCPU = [UInt64](repeating: 0, count: Int(processors))
-        for (index, field) in fields.enumerated() {
+        for (index, field) in SteeringCounters.fields.enumerated() {
             var key = UInt32(index)
             // Sound: the kernel writes eight bytes for each possible CPU, and as many there are.
             let read = unsafe perCPU.withUnsafeMutableBytes {

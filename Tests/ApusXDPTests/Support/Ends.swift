@@ -57,6 +57,18 @@ extension Port<XDPDriver> {
         return true
     }
 
+    /// Sends four packets of several frames each over the wire, and receives them.
+    mutating func receiveJumbos(from wire: Wire) throws -> Burst {
+        var burst = Burst()
+        for number in 0..<4 { try wire.send(Numbered.frame(number, length: 8000)) }
+        for _ in 0..<100 where burst.count < 4 {
+            if receive(into: &burst) == 0 { wait(milliseconds: 100) }
+        }
+        let came = burst.count
+        try #require(came == 4)
+        return burst
+    }
+
     /// Sends frames, waiting for room as long as need be.
     mutating func send(_ frames: [[UInt8]]) {
         var burst = Burst()

@@ -52,24 +52,14 @@ extension MetricFamily {
     ]
 
     private static let ports: [MetricFamily] = [
-        MetricFamily(
-            name: "apus_interface_open", kind: .gauge,
-            help:
-                "Whether an interface is open: 0 from when it is deleted until one of its name was opened again.",
-            items: { $0.interfaces.count },
-            write: { status, index, samples in
-                let interface = status.interfaces[index]
-                samples.add(interface.isOpen ? 1 : 0 as UInt64, ("interface", interface.name))
-            }),
-        MetricFamily(
-            name: "apus_interface_receiving", kind: .gauge,
-            help:
-                "Whether what comes in by an interface can be received: 0 while it is gone or down, or its XDP program off.",
-            items: { $0.interfaces.count },
-            write: { status, index, samples in
-                let interface = status.interfaces[index]
-                samples.add(interface.isReceiving ? 1 : 0 as UInt64, ("interface", interface.name))
-            }),
+        eachInterface(
+            "open",
+            "Whether an interface is open: 0 from when it is deleted until one of its name was opened again.",
+            \.isOpen),
+        eachInterface(
+            "receiving",
+            "Whether what comes in by an interface can be received: 0 while it is gone or down, or its XDP program off.",
+            \.isReceiving),
         eachPort(
             "feature_info", .gauge, "What was asked of a port that is open and what was granted; always 1."
         ) { port in
@@ -177,6 +167,17 @@ extension MetricFamily {
                 case .whole(let number): samples.add(number)
                 case .fraction(let number): samples.add(number)
                 }
+            })
+    }
+
+    private static func eachInterface(
+        _ name: String, _ help: String, _ value: @escaping @Sendable (ForwarderStatus.Interface) -> Bool
+    ) -> MetricFamily {
+        MetricFamily(
+            name: "apus_interface_\(name)", kind: .gauge, help: help, items: { $0.interfaces.count },
+            write: { status, index, samples in
+                let interface = status.interfaces[index]
+                samples.add(value(interface) ? 1 : 0 as UInt64, ("interface", interface.name))
             })
     }
 
