@@ -159,7 +159,7 @@ docs:
 	@$(MAKE) --no-print-directory setup
 	swift build -c release --target Apus
 	built=$$(swift build -c release --show-bin-path)
-	rooms=$$(cd Sources && ls -d Apus?* | grep -v ApusCLI | paste -sd,)
+	rooms=$$(cd Sources && ls -d Apus?* | grep -vE 'ApusCLI|ApusBench' | paste -sd,)
 	includes=()
 	for folder in CModules/*; do
 		map="$$built/$$(basename $$folder).build/module.modulemap"

@@ -37,6 +37,7 @@ let package = Package(
     name: "Apus",
     products: [
         .library(name: "Apus", targets: ["Apus"]),
+        .library(name: "ApusBench", targets: ["ApusBench"]),
         .executable(name: "apus", targets: ["ApusCLI"]),
     ],
     targets: [
@@ -50,6 +51,7 @@ let package = Package(
         shim("CMicrohttpd", linking: "microhttpd"),
         shim("CSystemd", linking: "systemd"),
         shim("CCapNG", linking: "cap-ng"),
+        shim("CMeter"),
 
         room("ApusWire"),
         room("ApusRings", on: ["CLinux", "CNUMA"]),
@@ -71,6 +73,7 @@ let package = Package(
                 "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost", "ApusRTP",
                 "ApusConfig", "ApusRuntime",
             ]),
+        room("ApusBench", on: ["CMeter"]),
         .executableTarget(name: "ApusCLI", dependencies: ["Apus", "CLinux"], swiftSettings: rules),
         .plugin(name: "EmbedBPF", capability: .buildTool(), path: "BPF/EmbedBPF"),
 
@@ -103,6 +106,8 @@ let package = Package(
         tests(
             "ApusRuntimeTests",
             on: ["ApusRuntime", "ApusConfig", "ApusPorts", "ApusRings", "ApusRTP", "ApusWire", "NetworkLab"]),
+        .testTarget(
+            name: "ApusBenchTests", dependencies: ["ApusBench"], exclude: ["Fixtures"], swiftSettings: rules),
         tests("ApusCLITests", on: ["ApusCLI", "NetworkLab"]),
         tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab", "Seeds"]),
         tests("LabTests", on: ["ApusRTP", "NetworkLab"]),

@@ -17,15 +17,13 @@ let package = Package(
     dependencies: [.package(name: "Apus", path: "..")],
     targets: [
         .target(name: "CTwins", linkerSettings: [.linkedLibrary("apustwins")]),
-        .target(name: "CMeter"),
-        // Measuring, statistics, reports: knows nothing of packets.
-        .target(name: "Harness", dependencies: ["CMeter"], swiftSettings: rules),
         // The suites.
         .executableTarget(
             name: "bench",
-            dependencies: ["Harness", "CTwins", "CMeter", .product(name: "Apus", package: "Apus")],
+            dependencies: [
+                "CTwins", .product(name: "Apus", package: "Apus"),
+                .product(name: "ApusBench", package: "Apus"),
+            ],
             swiftSettings: rules),
-        .testTarget(
-            name: "HarnessTests", dependencies: ["Harness"], exclude: ["Fixtures"], swiftSettings: rules),
     ]
 )

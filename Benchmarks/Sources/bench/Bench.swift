@@ -1,6 +1,6 @@
+import ApusBench
 import CTwins
 import Foundation
-import Harness
 
 // bench run [SUITE...] [--quick] [--json FILE] [--html FILE] [--targets FILE] [--commit ID] [--swift VERSION]
 // bench page --results FILE --html FILE
@@ -15,7 +15,7 @@ enum Bench {
             switch command.verb {
             case "run": exit(try run(command))
             case "page":
-                let page = page(try Report(readingFrom: command.required("results")))
+                let page = try Report(readingFrom: command.required("results")).page()
                 try Data(page.utf8).write(to: URL(filePath: command.required("html")))
             case "check": exit(try check(Report(readingFrom: command.required("results")), command))
             default: throw Arguments.Wrong("there is no \(command.verb); there are: run, page, check")
@@ -31,38 +31,42 @@ enum Bench {
 func run(_ arguments: Arguments) throws -> Int32 {
     let cores = try Cores()
     let all = try suites(cores)
-    let known = all.reduce(into: [String]()) { if $0.last != $1.suite { $0.append($1.suite) } }
+    let known = all.map(\.name)
     for name in arguments.names where !known.contains(name) {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
     }
-    let chosen = all.filter { arguments.names.isEmpty || arguments.names.contains($0.suite) }
+    let chosen = all.filter { arguments.names.isEmpty || arguments.names.contains($0.name) }
     let stopwatch = Stopwatch()
-    let isQuick = arguments.has("quick")
-    let meter = Meter(stopwatch, isQuick ? .quick : .full)
+    let meter = Meter(stopwatch, arguments.has("quick") ? .quick : .full)
     let watch = LoadWatch()
+    let count = chosen.map(\.trials.count).reduce(0, +)
+    var versions = [
+        "apus": arguments.value("commit") ?? "unknown", "swift": arguments.value("swift") ?? "unknown",
+    ]
     var findings: [Finding] = []
-    var suite = ""
-    for (number, comparison) in chosen.enumerated() {
-        if comparison.suite != suite {
-            suite = comparison.suite
-            print(Finding.heading)
+    var number = 0
+    for suite in chosen {
+        print(Finding.heading)
+        for trial in suite.trials {
+            number += 1
+            let step = "\(number) of \(count): \(trial.name)"
+            progress(step)
+            let found = try trial.run(meter) { progress("\(step), \($0)") }
+            progress("")
+            for finding in found { print(finding.line) }
+            fflush(nil)
+            findings += found
         }
-        progress("\(number + 1) of \(chosen.count): \(comparison.name)")
-        let finding = try meter.measure(comparison)
-        progress("")
-        print(finding.line)
-        fflush(nil)
-        findings.append(finding)
+        versions.merge(try suite.versions()) { $1 }
     }
     let report = Report(
-        effort: isQuick ? "quick" : "full", build: build, versions: versions(arguments),
-        machine: Machine(stopwatch), load: watch.load, results: findings)
+        effort: meter.effort, build: build, versions: versions, machine: Machine(stopwatch), load: watch.load,
+        leftOut: chosen.flatMap(\.leftOut), results: findings)
     print("\(report.machine.processor), Linux \(report.machine.kernel), clock: \(report.machine.clock)")
     for warning in report.warnings { print("warning: \(warning)") }
-    if cores.other == nil { print("warning: one core only: nothing between cores was measured") }
     if let path = arguments.value("json") { try report.json().write(to: URL(filePath: path)) }
     if let path = arguments.value("html") {
-        try Data(page(report).utf8).write(to: URL(filePath: path))
+        try Data(report.page().utf8).write(to: URL(filePath: path))
     }
     return arguments.value("targets") == nil ? 0 : try check(report, arguments)
 }
@@ -78,9 +82,17 @@ func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
     return missed == 0 ? 0 : 1
 }
 
-func suites(_ cores: Cores) throws -> [Comparison] {
+func suites(_ cores: Cores) throws -> [Suite] {
     let partner = cores.other.map { Partner(core: $0) }
-    return rings(partner: partner) + pool(cores, partner: partner) + wire() + echo() + forward()
+    func alone(_ suite: String) -> [String] {
+        partner == nil ? ["\(suite): one core only, so nothing between two was measured"] : []
+    }
+    return [
+        Suite("rings", versions: dpdk, leftOut: alone("rings"), rings(partner: partner)),
+        Suite("pool", versions: dpdk, leftOut: alone("pool"), pool(cores, partner: partner)),
+        Suite("wire", versions: twins, wire()),
+        Suite("tax", versions: twins, echo() + forward()),
+    ]
 }
 
 var build: String {
@@ -91,12 +103,11 @@ var build: String {
     #endif
 }
 
-func versions(_ arguments: Arguments) -> [String: String] {
-    [
-        "apus": arguments.value("commit") ?? "unknown", "swift": arguments.value("swift") ?? "unknown",
-        "twins": unsafe String(cString: twins_compiler()),
-        "dpdk": unsafe String(cString: twins_dpdk()),
-    ]
+/// What the C twins were compiled with.
+private var twins: [String: String] { ["twins": unsafe String(cString: twins_compiler())] }
+/// That, and DPDK.
+private var dpdk: [String: String] {
+    twins.merging(["dpdk": unsafe String(cString: twins_dpdk())]) { $1 }
 }
 
 /// A line that the next one replaces, on terminals only.

@@ -1,6 +1,6 @@
 import Apus
+import ApusBench
 import CTwins
-import Harness
 
 // What the language costs, on the smallest packet program: receive, parse to UDP, exchange the addresses,
 // transmit, over a port in memory. Both ends of the pair do it, so that nothing else is in the loop. The twin is

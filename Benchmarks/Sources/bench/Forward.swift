@@ -1,6 +1,6 @@
 @_spi(Benchmarks) import Apus
+import ApusBench
 import CTwins
-import Harness
 
 // What the language costs, on the whole data path of the forwarder: parse, verify the checksum, find the stream,
 // RTP statistics, readdress, carry the checksum over, copy for each further destination, send. A camera and a

@@ -1,7 +1,7 @@
 import Apus
+import ApusBench
 import CMeter
 import CTwins
-import Harness
 
 // Apus' frame pool beside DPDK's rte_mempool: frames of 2048 bytes in normal pages. The twin is Twins/pool.c.
 

@@ -1,7 +1,7 @@
 import Apus
+import ApusBench
 import CMeter
 import CTwins
-import Harness
 
 // Apus' rings beside DPDK's rte_ring: elements of eight bytes, a ring of 1024. The twin is Twins/ring.c.
 

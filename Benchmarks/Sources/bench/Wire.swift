@@ -1,6 +1,6 @@
 import Apus
+import ApusBench
 import CTwins
-import Harness
 
 // Parsing and writing the headers of RTP packets in Ethernet frames, from Ethernet to RTP. The twin is
 // Twins/wire.c with Twins/flow.h.

@@ -1,5 +1,5 @@
+import ApusBench
 import Foundation
-import Harness
 import Testing
 
 @Suite("Targets")
@@ -46,6 +46,31 @@ struct TargetTests {
         #expect(try outcomes(Target(benchmarks: "wire/", timeRatioAtMost: 1)).isEmpty)
     }
 
+    @Test func `A target may be for one peer only, which has to be there`() throws {
+        var report = try report()
+        report.results[1].peer?.name = "testpmd 5tswap"
+        func names(_ beside: String?) -> [String: Verdict.Outcome] {
+            let target = Target(benchmarks: "rings/spsc/", beside: beside, timeRatioAtMost: 1)
+            return Dictionary(
+                uniqueKeysWithValues: Target.check(report, [target]).map { ($0.name, $0.outcome) })
+        }
+        #expect(names("testpmd") == ["rings/spsc/one-core/bulk-8": .missed])
+        #expect(names("rte_ring") == ["rings/spsc/one-core/bulk-1": .met])
+        #expect(names("VPP") == ["rings/spsc/": .missed])
+        #expect(names(nil).count == 2)
+    }
+
+    @Test func `A ratio to nobody is missed, a time is not`() throws {
+        var report = try report()
+        report.results[0].peer = nil
+        report.results[0].timeRatio = nil
+        let name = report.results[0].name
+        func outcomes(_ target: Target) -> [Verdict.Outcome] { Target.check(report, [target]).map(\.outcome) }
+        #expect(outcomes(Target(benchmarks: name, timeRatioAtMost: 9)) == [.missed])
+        #expect(outcomes(Target(benchmarks: name, rateRatioAtLeast: 0.1)) == [.missed])
+        #expect(outcomes(Target(benchmarks: name, nanosecondsAtMost: 9)) == [.met])
+    }
+
     @Test func `A debug build meets nothing`() throws {
         var report = try report()
         report.build = "debug"
@@ -58,7 +83,8 @@ struct TargetTests {
     }
 
     @Test func `The targets in the repository can be read, and each says something`() throws {
-        let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../targets.json")
+        let path = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../Benchmarks/targets.json")
         let targets = try Target.read(path.path())
         #expect(!targets.isEmpty)
         for target in targets {

@@ -2,15 +2,15 @@ import CMeter
 import Glibc
 
 /// What times are taken with: the time-stamp counter where it runs at one speed always, else the clock.
-package struct Stopwatch {
+public struct Stopwatch {
     /// Nanoseconds a tick of the counter; `nil` when the clock is used.
-    package let nanosecondsPerTick: Double?
+    public let nanosecondsPerTick: Double?
     private let instructionCounter: Int32
 
     /// Looks at the machine, and compares the counter with the clock for a tenth of a second.
     ///
     /// To be made on the thread that measures.
-    package init() {
+    public init() {
         let flags = cpuInformation("flags").split(separator: " ")
         instructionCounter = meter_instructions()
         guard flags.contains("constant_tsc"), flags.contains("nonstop_tsc"), meter_tsc() != 0 else {
@@ -23,22 +23,22 @@ package struct Stopwatch {
     }
 
     /// Whether instructions are counted too.
-    package var countsInstructions: Bool { instructionCounter >= 0 }
+    public var countsInstructions: Bool { instructionCounter >= 0 }
 
-    private static var clock: UInt64 { clock_gettime_nsec(CLOCK_MONOTONIC_RAW) }
+    static var clock: UInt64 { clock_gettime_nsec(CLOCK_MONOTONIC_RAW) }
 
     /// Nanoseconds and instructions that `body` takes.
     @inline(never)
-    func measure(_ body: () -> Void) -> (nanoseconds: Double, instructions: Double?) {
+    func measure(_ body: () throws -> Void) rethrows -> (nanoseconds: Double, instructions: Double?) {
         let before = countsInstructions ? meter_read(instructionCounter) : 0
         let nanoseconds: Double
         if let nanosecondsPerTick {
             let start = meter_tsc()
-            body()
+            try body()
             nanoseconds = Double(meter_tsc() - start) * nanosecondsPerTick
         } else {
             let start = Self.clock
-            body()
+            try body()
             nanoseconds = Double(Self.clock - start)
         }
         return (

@@ -1,10 +1,14 @@
 import Foundation
 
-/// The figures as one page of HTML with nothing outside it: for each suite a plot of the ratios and their
-/// intervals, and the table.
-package func page(_ report: Report) -> String {
+extension Report {
+    /// The figures as one page of HTML with nothing outside it: for each suite a plot of the ratios and their
+    /// intervals, and the table.
+    public func page() -> String { ApusBench.page(self) }
+}
+
+private func page(_ report: Report) -> String {
     let suites = report.results.reduce(into: [(name: String, findings: [Finding])]()) { suites, finding in
-        let name = String(finding.name.prefix { $0 != "/" })
+        let name = finding.suite
         if suites.last?.name != name { suites.append((name, [])) }
         suites[suites.count - 1].findings.append(finding)
     }
@@ -12,7 +16,8 @@ package func page(_ report: Report) -> String {
     let facts = [
         "\(machine.processor), \(machine.cores) cores, Linux \(machine.kernel), \(machine.system)",
         "Apus \(report.versions["apus"] ?? "?"), Swift \(report.versions["swift"] ?? "?"), "
-            + (report.versions["dpdk"] ?? "?"),
+            + report.versions.filter { !["apus", "swift"].contains($0.key) }.sorted { $0.key < $1.key }
+            .map { "\($0.key) \($0.value)" }.joined(separator: ", "),
         "\(report.date), \(report.effort) run, \(report.build) build, clock: \(machine.clock)",
     ]
     return """
@@ -48,7 +53,8 @@ private func plot(_ findings: [Finding]) -> String {
             """
     }
     for (number, finding) in findings.enumerated() {
-        let (y, ratio) = (row * Double(number) + 14, finding.timeRatio)
+        guard let ratio = finding.timeRatio else { continue }
+        let y = row * Double(number) + 14
         let color = ratio.high <= 1 ? "#1a7f37" : ratio.low > 1 ? "#b3541e" : "#777"
         marks.append(
             """
@@ -62,10 +68,11 @@ private func plot(_ findings: [Finding]) -> String {
 
 private func table(_ findings: [Finding]) -> String {
     let rows = findings.map { finding in
-        let ratio = finding.timeRatio
-        let cells =
-            [finding.name] + [finding.apus, finding.peer].map { two($0.nanoseconds) + " ns" }
-            + [finding.peer.name, "\(two(ratio.median)) [\(two(ratio.low)), \(two(ratio.high))]"]
+        let cells = [
+            finding.name, two(finding.apus.nanoseconds) + " ns",
+            finding.peer.map { two($0.nanoseconds) + " ns" } ?? "", finding.peer?.name ?? "",
+            finding.timeRatio.map { "\(two($0.median)) [\(two($0.low)), \(two($0.high))]" } ?? "",
+        ]
         return "<tr>" + cells.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
     }
     let heads = ["", "Apus", "beside", "", "ratio"].map { "<th>\($0)</th>" }.joined()

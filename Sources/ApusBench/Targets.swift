@@ -1,36 +1,51 @@
 import Foundation
 
 /// What a comparison shall reach: one line of targets.json.
-package struct Target: Codable, Equatable {
+public struct Target: Codable, Equatable, Sendable {
     /// The beginning of the names it is for.
-    package var benchmarks: String
+    public var benchmarks: String
+    /// Only those findings whose peer's name begins with that, if it is not `nil`.
+    public var beside: String?
     /// Apus' time over the peer's.
-    package var timeRatioAtMost: Double?
+    public var timeRatioAtMost: Double?
     /// Apus' rate over the peer's: the time ratio upside down.
-    package var rateRatioAtLeast: Double?
+    public var rateRatioAtLeast: Double?
     /// Apus' own time for each element or packet.
-    package var nanosecondsAtMost: Double?
+    public var nanosecondsAtMost: Double?
 
-    package init(
-        benchmarks: String, timeRatioAtMost: Double? = nil, rateRatioAtLeast: Double? = nil,
+    /// A target for the benchmarks whose names begin like that.
+    public init(
+        benchmarks: String, beside: String? = nil, timeRatioAtMost: Double? = nil,
+        rateRatioAtLeast: Double? = nil,
         nanosecondsAtMost: Double? = nil
     ) {
-        (self.benchmarks, self.timeRatioAtMost) = (benchmarks, timeRatioAtMost)
+        (self.benchmarks, self.beside, self.timeRatioAtMost) = (benchmarks, beside, timeRatioAtMost)
         (self.rateRatioAtLeast, self.nanosecondsAtMost) = (rateRatioAtLeast, nanosecondsAtMost)
     }
 
     /// The targets in a file.
-    package static func read(_ path: String) throws -> [Target] {
+    public static func read(_ path: String) throws -> [Target] {
         try JSONDecoder().decode([Target].self, from: Data(contentsOf: URL(filePath: path)))
     }
 }
 
 /// What a check says of one comparison and one target.
-package struct Verdict: Equatable {
-    package enum Outcome: String { case met, unsure, missed }
-    package var name: String
-    package var outcome: Outcome
-    package var sentence: String
+public struct Verdict: Equatable, Sendable {
+    /// On which side of the target the figure lies; `unsure` when the target is in its interval.
+    public enum Outcome: String, Sendable {
+        /// All of the interval is on the right side.
+        case met
+        /// The target lies in the interval.
+        case unsure
+        /// All of it is on the wrong side, or there is no figure.
+        case missed
+    }
+    /// That of the finding, or what the target calls for and nobody measured.
+    public var name: String
+    /// What the figure says of the target.
+    public var outcome: Outcome
+    /// The figure and the target.
+    public var sentence: String
 }
 
 extension Target {
@@ -39,16 +54,18 @@ extension Target {
     /// A ratio misses its target when its whole interval is on the wrong side, and meets it when all of it is
     /// on the right side; in between it is unsure. A target that names nothing in its suite is missed, since
     /// else renaming a benchmark would meet it.
-    package static func check(_ report: Report, _ targets: [Target]) -> [Verdict] {
-        let suites = Set(report.results.map { String($0.name.prefix { $0 != "/" }) })
+    public static func check(_ report: Report, _ targets: [Target]) -> [Verdict] {
+        let suites = Set(report.results.map(\.suite))
         var verdicts: [Verdict] = []
         for target in targets where suites.contains(String(target.benchmarks.prefix { $0 != "/" })) {
-            let findings = report.results.filter { $0.name.hasPrefix(target.benchmarks) }
+            let named = report.results.filter { $0.name.hasPrefix(target.benchmarks) }
+            let findings = named.filter { target.beside.map(($0.peer?.name ?? "").hasPrefix) ?? true }
             if findings.isEmpty {
-                verdicts.append(
-                    Verdict(
-                        name: target.benchmarks, outcome: .missed,
-                        sentence: "no benchmark's name begins like that"))
+                let reason =
+                    named.isEmpty
+                    ? "no benchmark's name begins like that"
+                    : "none of those benchmarks is beside \(target.beside ?? "")"
+                verdicts.append(Verdict(name: target.benchmarks, outcome: .missed, sentence: reason))
             }
             verdicts += findings.flatMap { target.check($0) }
         }
@@ -60,13 +77,16 @@ extension Target {
     }
 
     private func check(_ finding: Finding) -> [Verdict] {
-        let ratio = finding.timeRatio
         var verdicts: [Verdict] = []
-        if let limit = timeRatioAtMost {
+        if finding.timeRatio == nil, timeRatioAtMost ?? rateRatioAtLeast != nil {
+            verdicts.append(
+                Verdict(name: finding.name, outcome: .missed, sentence: "a ratio to nobody: it has no peer"))
+        }
+        if let limit = timeRatioAtMost, let ratio = finding.timeRatio {
             verdicts.append(
                 verdict(finding, "time ratio", ratio.median, ratio.low...ratio.high, "at most", limit))
         }
-        if let limit = rateRatioAtLeast {
+        if let limit = rateRatioAtLeast, let ratio = finding.timeRatio {
             verdicts.append(
                 verdict(
                     finding, "rate ratio", 1 / ratio.median, 1 / ratio.high...1 / ratio.low, "at least",

@@ -1,4 +1,4 @@
-import Harness
+import ApusBench
 import Testing
 
 @Suite("Statistics")

@@ -3,14 +3,14 @@ import Foundation
 import Synchronization
 
 /// The cores that are measured on: one for the measuring thread, another for its partner.
-package struct Cores: Sendable {
+public struct Cores: Sendable {
     /// Where the measuring thread runs: the last core, as the first has most interrupts.
-    package let own: Int
+    public let own: Int
     /// Another one; `nil` on a machine with only one.
-    package let other: Int?
+    public let other: Int?
 
     /// Pins the calling thread, or says why that failed.
-    package init() throws {
+    public init() throws {
         var cores = [Int32](repeating: 0, count: 1024)
         let count = Int(unsafe meter_cores(&cores, 1024))
         own = count > 0 ? Int(cores[count - 1]) : 0
@@ -21,7 +21,7 @@ package struct Cores: Sendable {
 }
 
 /// A thread on the other core, which does one half of what takes two.
-package final class Partner: @unchecked Sendable {
+public final class Partner: @unchecked Sendable {
     // Written while `phase` is `idle`, read by the thread while it is `working`.
     private nonisolated(unsafe) var job: () -> Void = {}
     private let phase = Atomic<Int>(0)
@@ -29,7 +29,7 @@ package final class Partner: @unchecked Sendable {
     private static var working: Int { 1 }
 
     /// A partner that is pinned to that core.
-    package init(core: Int) {
+    public init(core: Int) {
         let thread = Thread { [self] in
             precondition(meter_pin(Int32(core)) == 0, "core \(core) can't be used")
             wait()
@@ -39,7 +39,7 @@ package final class Partner: @unchecked Sendable {
     }
 
     /// Does `job` on the other core and `body` here, and returns when both are done.
-    package func during(_ job: @escaping () -> Void, _ body: () -> Void) {
+    public func during(_ job: @escaping () -> Void, _ body: () -> Void) {
         unsafe self.job = job
         phase.store(Self.working, ordering: .releasing)
         body()

@@ -13,18 +13,24 @@ func cpuInformation(_ key: String) -> String {
 }
 
 /// What was measured on.
-package struct Machine: Codable, Equatable {
-    package var processor: String
-    package var architecture: String
-    package var cores: Int
-    package var kernel: String
-    package var system: String
+public struct Machine: Codable, Equatable, Sendable {
+    /// What /proc/cpuinfo calls the first core; empty where it has no name.
+    public var processor: String
+    /// `x86_64` or `aarch64`.
+    public var architecture: String
+    /// How many there are.
+    public var cores: Int
+    /// The release of Linux.
+    public var kernel: String
+    /// The distribution and its version.
+    public var system: String
     /// `tsc`, or `clock_gettime` where the time-stamp counter may change its speed.
-    package var clock: String
+    public var clock: String
     /// Ticks of the time-stamp counter a nanosecond, if it is used.
-    package var ticksPerNanosecond: Double?
+    public var ticksPerNanosecond: Double?
 
-    package init(_ stopwatch: Stopwatch) {
+    /// This machine, and what times are taken with.
+    public init(_ stopwatch: Stopwatch) {
         var name = utsname()
         unsafe _ = uname(&name)
         processor = cpuInformation("model name")
@@ -42,46 +48,55 @@ package struct Machine: Codable, Equatable {
 }
 
 /// How much of the machine others had while something was measured.
-package struct Load: Codable, Equatable {
+public struct Load: Codable, Equatable, Sendable {
     /// The load average of the last minute, at the start.
-    package var averageAtStart: Double
+    public var averageAtStart: Double
     /// The share of all cores' time that went to others, or was taken by the hypervisor: 0 to 1.
-    package var othersShare: Double
+    public var othersShare: Double
 
     /// Above this a result says that the machine was busy.
-    package static var quietLimit: Double { 0.05 }
+    public static var quietLimit: Double { 0.05 }
 
-    package init(averageAtStart: Double, othersShare: Double) {
+    /// A load that is known already.
+    public init(averageAtStart: Double, othersShare: Double) {
         (self.averageAtStart, self.othersShare) = (averageAtStart, othersShare)
     }
 }
 
 /// Watches what others do from when it is made.
-package struct LoadWatch {
+public struct LoadWatch {
     private let average: Double
     private let start = Self.times
 
-    package init() {
+    /// Begins to watch.
+    public init() {
         let text = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)) ?? ""
         average = text.split(separator: " ").first.flatMap { Double($0) } ?? 0
     }
 
     /// What they did until now.
-    package var load: Load {
+    public var load: Load {
         let now = Self.times
         let whole = Double(now.whole - start.whole)
         let others = Double(now.busy - start.busy) - (now.own - start.own)
         return Load(averageAtStart: average, othersShare: whole > 0 ? max(0, others / whole) : 0)
     }
 
-    /// All cores' time and what of it was not idle (/proc/stat, proc(5)), and this process', in clock ticks.
+    /// All cores' time and what processes and the hypervisor had of it (/proc/stat, proc(5)), and what of that was
+    /// this process' and its children's that have ended, in clock ticks. Interrupts are nobody's: those of packets that a
+    /// measurement sends are its own.
     private static var times: (whole: Int, busy: Int, own: Double) {
         let text = (try? String(contentsOfFile: "/proc/stat", encoding: .utf8)) ?? ""
         let fields = text.prefix { $0 != "\n" }.split(separator: " ").dropFirst().compactMap { Int($0) }
         // user nice system idle iowait irq softirq steal; guest time is in user time already.
         let whole = fields.prefix(8).reduce(0, +)
-        let idle = fields.count > 4 ? fields[3] + fields[4] : 0
-        let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        return (whole, whole - idle, Double(clock_gettime_nsec(CLOCK_PROCESS_CPUTIME_ID)) / 1e9 * ticks)
+        let busy = fields.count > 7 ? fields[0] + fields[1] + fields[2] + fields[7] : 0
+        var children = rusage()
+        unsafe _ = getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &children)
+        let childTime = [children.ru_utime, children.ru_stime].reduce(0) {
+            $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
+        }
+        let own = Double(clock_gettime_nsec(CLOCK_PROCESS_CPUTIME_ID)) / 1e9 + childTime
+        return (whole, busy, own * Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 }

@@ -1,8 +1,8 @@
 /// Figures over the rounds of a measurement.
-package enum Statistics {
+public enum Statistics {
     /// The value below which a share of the values lies, between neighbors in proportion (type 7 of Hyndman
     /// and Fan, as R and NumPy have it). There must be at least one value, and `share` is 0 to 1.
-    package static func quantile(_ share: Double, ofSorted values: [Double]) -> Double {
+    public static func quantile(_ share: Double, ofSorted values: [Double]) -> Double {
         let position = share * Double(values.count - 1)
         let below = Int(position)
         guard below + 1 < values.count else { return values[below] }
@@ -10,13 +10,13 @@ package enum Statistics {
     }
 
     /// The middle value, or the mean of the two in the middle. There must be at least one value.
-    package static func median(_ values: [Double]) -> Double { quantile(0.5, ofSorted: values.sorted()) }
+    public static func median(_ values: [Double]) -> Double { quantile(0.5, ofSorted: values.sorted()) }
 
     /// A confidence interval of the median, by the percentile bootstrap: values are drawn with replacement as
     /// often as there are any, and the interval holds that share of the medians of the draws.
     ///
     /// The draws are the same for the same number of values, so that a result can be computed again.
-    package static func medianInterval(
+    public static func medianInterval(
         _ values: [Double], confidence: Double = 0.95, draws: Int = 1000
     ) -> ClosedRange<Double> {
         var random = SplitMix64(state: 0x4170_7573)

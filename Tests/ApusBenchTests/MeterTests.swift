@@ -1,0 +1,165 @@
+import Foundation
+import Testing
+
+@testable import ApusBench
+
+@Suite("The meter")
+struct MeterTests {
+    /// Few rounds, which end when the limit is reached: no interval is that narrow.
+    static let effort = Effort(name: "test", roundTime: 1e4, rounds: 3...5, precision: -1)
+    let meter = Meter(Stopwatch(), effort)
+
+    /// What happened, in its order.
+    final class Log { var lines: [String] = [] }
+
+    /// One whose packets take that long, by its own account.
+    func clocked(_ name: String, _ log: Log, count: Int = 10, nanoseconds: Double) -> Competitor {
+        Competitor(
+            name,
+            timing: {
+                log.lines.append(name)
+                return (count, nanoseconds)
+            })
+    }
+
+    func measured(
+        rounds: ClosedRange<Int>? = nil, _ apus: Competitor, _ peer: Competitor
+    ) throws -> Finding {
+        try meter.measure(Comparison("a/b", per: "packet", rounds: rounds) { (apus, peer) })
+    }
+
+    @Test func `Both warm up, then work in turn and neither is always first`() throws {
+        let log = Log()
+        let finding = try measured(
+            clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))
+        #expect(log.lines.joined() == "AB" + "ABBAABBAAB")
+        #expect(finding.rounds == 5)
+        #expect(finding.apus.nanoseconds == 5 && finding.peer?.nanoseconds == 10)
+        #expect(finding.timeRatio == Finding.Interval(median: 0.5, low: 0.5, high: 0.5))
+    }
+
+    @Test func `A comparison says how many rounds it takes, if the effort shall not`() throws {
+        let log = Log()
+        let (a, b) = (clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))
+        #expect(try measured(rounds: 2...2, a, b).rounds == 2)
+        #expect(try measured(rounds: 7...9, a, b).rounds == 9)
+        let exact = Meter(Stopwatch(), Effort(name: "test", roundTime: 1e4, rounds: 3...90, precision: 0.01))
+        let comparison = Comparison("a/b", per: "packet", rounds: 4...80) { (a, b) }
+        #expect(try exact.measure(comparison).rounds == 4, "times that are the same are exact at once")
+    }
+
+    @Test func `One that must be prepared is, before each round, and that is not timed`() throws {
+        let log = Log()
+        let slowlyPrepared = Competitor(
+            "A",
+            prepare: {
+                log.lines.append("prepare")
+                usleep(20_000)
+            },
+            run: {
+                log.lines.append("run")
+                return 1
+            })
+        let finding = try measured(rounds: 3...3, slowlyPrepared, clocked("B", Log(), nanoseconds: 100))
+        #expect(
+            log.lines
+                == [String](repeating: "prepare run", count: 4).flatMap { $0.split(separator: " ") }.map {
+                    String($0)
+                })
+        #expect(finding.apus.nanoseconds < 10_000_000)
+    }
+
+    @Test func `What a competitor's work takes is timed, as often as it fills a round`() throws {
+        var calls: [Int] = []
+        let sleeper = Competitor("A") { repeats in
+            calls.append(repeats)
+            for _ in 0..<repeats { usleep(50) }
+            return repeats
+        }
+        let finding = try measured(sleeper, clocked("B", Log(), count: 1, nanoseconds: 50_000))
+        #expect(finding.apus.nanoseconds > 49_000)
+        #expect(calls.suffix(5).allSatisfy { $0 == calls.last }, "each round has the same work")
+    }
+
+    @Test func `Ticks are of what was timed here, not of what took the time itself`() throws {
+        let finding = try measured(
+            Competitor(
+                "A", prepare: {},
+                run: {
+                    usleep(10)
+                    return 1
+                }), clocked("B", Log(), nanoseconds: 100))
+        #expect((finding.apus.ticks == nil) == (Stopwatch().nanosecondsPerTick == nil))
+        #expect(finding.peer?.ticks == nil && finding.peer?.instructions == nil)
+    }
+
+    @Test(arguments: [(0, 100.0), (10, 0)])
+    func `One that did nothing has no figures`(_ count: Int, _ nanoseconds: Double) {
+        let nobody = clocked("B", Log(), count: count, nanoseconds: nanoseconds)
+        #expect(throws: BenchError.self) {
+            try measured(clocked("A", Log(), nanoseconds: 50), nobody)
+        }
+        #expect(throws: BenchError.self) {
+            try measured(Competitor("A") { _ in 0 }, clocked("B", Log(), nanoseconds: 50))
+        }
+    }
+
+    @Test func `What goes wrong in a round ends the measurement with its own words`() throws {
+        let broken = Competitor("A", prepare: { throw BenchError("no veth") }, run: { 1 })
+        let error = #expect(throws: BenchError.self) {
+            try measured(broken, clocked("B", Log(), nanoseconds: 1))
+        }
+        #expect(error?.description == "no veth")
+    }
+
+    @Test func `Progress is told of between rounds that are long`() throws {
+        var said: [String] = []
+        let slow = Competitor(
+            "A", prepare: { usleep(150_000) },
+            run: {
+                usleep(1); return 1
+            })
+        let comparison = Comparison("a/b", per: "packet", rounds: 4...4) { (slow, slow) }
+        _ = try Trial(comparison).run(meter) { said.append($0) }
+        #expect(said.last == "round 4 of 4 at most")
+    }
+}
+
+@Suite("Trials and suites")
+struct TrialTests {
+    let meter = Meter(Stopwatch(), MeterTests.effort)
+
+    @Test func `A trial is told the effort, and finds several figures`() throws {
+        var said: [String] = []
+        let trial = Trial("a/bisection") { effort, progress in
+            progress("at 1 Mpps")
+            return (1...effort.rounds.lowerBound).map {
+                Finding("a/bisection/\($0)", per: "packet", apus: ("Apus", [1]), peer: ("B", [2]))
+            }
+        }
+        #expect(try trial.run(meter) { said.append($0) }.map(\.name) == (1...3).map { "a/bisection/\($0)" })
+        #expect(said == ["at 1 Mpps"])
+    }
+
+    @Test func `A comparison is a trial of its name`() throws {
+        let trial = Trial(
+            Comparison("a/b", per: "frame", cores: 2, rounds: 1...1) {
+                (Competitor("A", timing: { (1, 3) }), Competitor("B", timing: { (1, 2) }))
+            })
+        let findings = try trial.run(meter)
+        #expect(trial.name == "a/b" && findings.map(\.name) == ["a/b"])
+        #expect(findings[0].unit == "frame" && findings[0].cores == 2 && findings[0].timeRatio?.median == 1.5)
+    }
+
+    @Test func `A suite's versions are looked up when it runs`() throws {
+        var asked = 0
+        func peers() -> [String: String] {
+            asked += 1
+            return ["testpmd": "22.11"]
+        }
+        let suite = Suite("a", versions: peers(), leftOut: ["a: no root"], [] as [Trial])
+        #expect(asked == 0)
+        #expect(try suite.versions() == ["testpmd": "22.11"] && asked == 1)
+        #expect(suite.leftOut == ["a: no root"] && suite.trials.isEmpty)
+    }
+}
