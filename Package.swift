@@ -73,8 +73,9 @@ let package = Package(
                 "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost", "ApusRTP",
                 "ApusConfig", "ApusRuntime",
             ]),
-        room("ApusBench", on: ["CMeter"]),
-        .executableTarget(name: "ApusCLI", dependencies: ["Apus", "CLinux"], swiftSettings: rules),
+        room("ApusBench", on: ["ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
+        .executableTarget(
+            name: "ApusCLI", dependencies: ["Apus", "ApusBench", "CLinux"], swiftSettings: rules),
         .plugin(name: "EmbedBPF", capability: .buildTool(), path: "BPF/EmbedBPF"),
 
         .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: rules),
@@ -108,7 +109,7 @@ let package = Package(
             on: ["ApusRuntime", "ApusConfig", "ApusPorts", "ApusRings", "ApusRTP", "ApusWire", "NetworkLab"]),
         .testTarget(
             name: "ApusBenchTests", dependencies: ["ApusBench"], exclude: ["Fixtures"], swiftSettings: rules),
-        tests("ApusCLITests", on: ["ApusCLI", "NetworkLab"]),
+        tests("ApusCLITests", on: ["ApusBench", "ApusCLI", "NetworkLab"]),
         tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab", "Seeds"]),
         tests("LabTests", on: ["ApusRTP", "NetworkLab"]),
     ]

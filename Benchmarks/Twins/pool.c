@@ -1,4 +1,4 @@
-// The loops of Sources/bench/Pool.swift over DPDK's rte_mempool, each thread with its cache.
+// The loops of Sources/ApusBench/Subjects/PoolSubject.swift over DPDK's rte_mempool, each thread with its cache.
 #include <rte_config.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>

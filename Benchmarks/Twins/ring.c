@@ -1,4 +1,4 @@
-// The loops of Sources/bench/Rings.swift over DPDK's rte_ring.
+// The loops of Sources/ApusBench/Subjects/RingSubject.swift over DPDK's rte_ring.
 #include <rte_config.h>
 #include <rte_pause.h>
 #include <rte_ring.h>

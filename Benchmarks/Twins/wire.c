@@ -1,4 +1,4 @@
-// The loops of Sources/bench/Wire.swift.
+// The loops of Sources/ApusBench/Subjects/WireFrames.swift.
 #include "flow.h"
 
 bool wire_parse(const struct frame_bytes *frames, size_t count, struct flow *flows, struct rtp *rtps, size_t repeats) {

@@ -1,5 +1,6 @@
+import CLinux
 import CMeter
-import Foundation
+import Glibc
 import Synchronization
 
 /// The cores that are measured on: one for the measuring thread, another for its partner.
@@ -16,7 +17,10 @@ public struct Cores: Sendable {
         own = count > 0 ? Int(cores[count - 1]) : 0
         other = count > 1 ? Int(cores[count - 2]) : nil
         let error = meter_pin(Int32(own))
-        guard error == 0 else { throw POSIXError(POSIXErrorCode(rawValue: error) ?? .EINVAL) }
+        guard error == 0 else {
+            // The words of strerror(3) are a constant of the C library, or the thread's own.
+            throw BenchError("can't stay on core \(own): \(unsafe String(cString: strerror(error)))")
+        }
     }
 }
 
@@ -28,14 +32,16 @@ public final class Partner: @unchecked Sendable {
     private static var idle: Int { 0 }
     private static var working: Int { 1 }
 
-    /// A partner that is pinned to that core.
-    public init(core: Int) {
-        let thread = Thread { [self] in
-            precondition(meter_pin(Int32(core)) == 0, "core \(core) can't be used")
-            wait()
+    /// A partner that is pinned to that core. It stays for as long as the process.
+    public init(core: Int) throws {
+        var thread: UInt = 0
+        // The reference that the thread takes over is never given back.
+        let error = unsafe apus_start_thread(
+            &thread, Int32(core), { unsafe Unmanaged<Partner>.fromOpaque($0!).takeRetainedValue().wait() },
+            Unmanaged.passRetained(self).toOpaque())
+        guard error == 0 else {
+            throw BenchError("can't use core \(core): \(unsafe String(cString: strerror(error)))")
         }
-        thread.stackSize = 4 << 20
-        thread.start()
     }
 
     /// Does `job` on the other core and `body` here, and returns when both are done.

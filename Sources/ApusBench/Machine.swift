@@ -1,15 +1,20 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// A line of /proc/cpuinfo, of the first core; empty if there is none.
 func cpuInformation(_ key: String) -> String {
     let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     for line in lines.split(separator: "\n") where line.hasPrefix(key) {
         let parts = line.split(separator: ":", maxSplits: 1)
-        if parts.count == 2, parts[0].trimmingCharacters(in: .whitespaces) == key {
-            return parts[1].trimmingCharacters(in: .whitespaces)
-        }
+        if parts.count == 2, parts[0].trimmingBlanks == key { return parts[1].trimmingBlanks }
     }
     return ""
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: String {
+        String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
 }
 
 /// What was measured on.

@@ -46,6 +46,27 @@ public struct Meter {
         return finding
     }
 
+    /// Measures one with nobody beside it, in as many rounds as its own time takes to be known that exactly.
+    public func measure(_ subject: Subject, progress: (String) -> Void = { _ in }) throws -> Finding {
+        let competitor = try subject.competitor()
+        let round = try warmed(competitor)
+        var samples: [Sample] = []
+        var looks = Looks(effort.rounds)
+        for number in 1...effort.rounds.upperBound {
+            samples.append(try round())
+            if looks.isEnough(
+                after: number, precision: effort.precision, { samples.map(\.nanoseconds) })
+            {
+                break
+            }
+        }
+        var finding = Finding(
+            subject.name, per: subject.unit, cores: subject.cores,
+            apus: (competitor.name, samples.map(\.nanoseconds)))
+        count(samples, of: competitor, in: &finding.apus)
+        return finding
+    }
+
     private struct Sample {
         var nanoseconds: Double
         var instructions: Double?

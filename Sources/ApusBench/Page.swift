@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 extension Report {
     /// The figures as one page of HTML with nothing outside it: for each suite a plot of the ratios and their
@@ -83,4 +84,4 @@ private func escaped(_ text: String) -> String {
     text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
 }
 
-private func two(_ value: Double) -> String { String(format: "%.2f", value) }
+private func two(_ value: Double) -> String { fixed(value, 2) }

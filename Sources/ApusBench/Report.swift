@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// All that one run found: what `--json` writes. Benchmarks/README.md describes it.
 public struct Report: Codable, Equatable, Sendable {
@@ -56,28 +56,44 @@ public struct Report: Codable, Equatable, Sendable {
     }
 }
 
-extension Finding {
-    /// A line of the table.
-    public var line: String {
-        let line = name.padded(32) + apus.spread
-        guard let peer, let timeRatio else { return line }
-        let ratio = String(format: "%.3f [%.3f, %.3f]", timeRatio.median, timeRatio.low, timeRatio.high)
-        return line + "  " + peer.spread + " " + peer.name.padded(12) + ratio
+extension Report {
+    /// `release` or `debug`: how this was built.
+    public static var build: String {
+        #if DEBUG
+            "debug"
+        #else
+            "release"
+        #endif
     }
 
-    /// What stands above the lines.
-    public static var heading: String {
-        "".padded(32) + "Apus".padded(18) + "beside".padded(31) + "Apus' time over the other's, 95 %"
+    /// Measures the suites one after the other, on the core that the calling thread is pinned to.
+    ///
+    /// - Parameters:
+    ///   - versions: of what the suites don't tell of: `apus`, `swift`.
+    ///   - progress: gets what is measured now, and nothing when that has ended.
+    ///   - found: gets each finding when it is there.
+    public static func measuring(
+        _ suites: [Suite], _ effort: Effort, versions: [String: String], progress: (String) -> Void,
+        found: (Finding) -> Void
+    ) throws -> Report {
+        let stopwatch = Stopwatch()
+        let (meter, watch) = (Meter(stopwatch, effort), LoadWatch())
+        let count = suites.map(\.trials.count).reduce(0, +)
+        var (versions, findings, number) = (versions, [Finding](), 0)
+        for suite in suites {
+            for trial in suite.trials {
+                number += 1
+                let step = "\(number) of \(count): \(trial.name)"
+                progress(step)
+                let some = try trial.run(meter) { progress("\(step), \($0)") }
+                progress("")
+                some.forEach(found)
+                findings += some
+            }
+            versions.merge(try suite.versions()) { $1 }
+        }
+        return Report(
+            effort: effort, build: build, versions: versions, machine: Machine(stopwatch), load: watch.load,
+            leftOut: suites.flatMap(\.leftOut), results: findings)
     }
-}
-
-extension Finding.Figures {
-    fileprivate var spread: String {
-        let width = (upperQuartile - lowerQuartile) / nanoseconds / 2
-        return String(format: "%8.2f ns ±%2.0f %%", nanoseconds, width * 100)
-    }
-}
-
-extension String {
-    func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// What a comparison shall reach: one line of targets.json.
 public struct Target: Codable, Equatable, Sendable {
@@ -112,7 +112,8 @@ extension Target {
             } else {
                 interval.lowerBound > limit ? .missed : interval.upperBound > limit ? .unsure : .met
             }
-        let figures = String(format: "%.3f [%.3f, %.3f]", value, interval.lowerBound, interval.upperBound)
+        let figures =
+            "\(fixed(value, 3)) [\(fixed(interval.lowerBound, 3)), \(fixed(interval.upperBound, 3))]"
         return Verdict(
             name: finding.name, outcome: outcome, sentence: "\(what) \(figures), \(relation) \(limit)")
     }

@@ -19,6 +19,10 @@ public struct Trial {
         work = { [try $0.measure(comparison, progress: $1)] }
     }
 
+    init(_ name: String, with work: @escaping (Meter, (String) -> Void) throws -> [Finding]) {
+        (self.name, self.work) = (name, work)
+    }
+
     /// Measures. What `progress` gets is a few words that stand for now only.
     public func run(_ meter: Meter, progress: (String) -> Void = { _ in }) throws -> [Finding] {
         try work(meter, progress)

@@ -36,32 +36,19 @@ func run(_ arguments: Arguments) throws -> Int32 {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
     }
     let chosen = all.filter { arguments.names.isEmpty || arguments.names.contains($0.name) }
-    let stopwatch = Stopwatch()
-    let meter = Meter(stopwatch, arguments.has("quick") ? .quick : .full)
-    let watch = LoadWatch()
-    let count = chosen.map(\.trials.count).reduce(0, +)
-    var versions = [
-        "apus": arguments.value("commit") ?? "unknown", "swift": arguments.value("swift") ?? "unknown",
-    ]
-    var findings: [Finding] = []
-    var number = 0
-    for suite in chosen {
-        print(Finding.heading)
-        for trial in suite.trials {
-            number += 1
-            let step = "\(number) of \(count): \(trial.name)"
-            progress(step)
-            let found = try trial.run(meter) { progress("\(step), \($0)") }
-            progress("")
-            for finding in found { print(finding.line) }
+    var suite = ""
+    let report = try Report.measuring(
+        chosen, arguments.has("quick") ? .quick : .full,
+        versions: [
+            "apus": arguments.value("commit") ?? "unknown", "swift": arguments.value("swift") ?? "unknown",
+        ],
+        progress: progress,
+        found: { finding in
+            if finding.suite != suite { print(Finding.heading) }
+            suite = finding.suite
+            print(finding.line)
             fflush(nil)
-            findings += found
-        }
-        versions.merge(try suite.versions()) { $1 }
-    }
-    let report = Report(
-        effort: meter.effort, build: build, versions: versions, machine: Machine(stopwatch), load: watch.load,
-        leftOut: chosen.flatMap(\.leftOut), results: findings)
+        })
     print("\(report.machine.processor), Linux \(report.machine.kernel), clock: \(report.machine.clock)")
     for warning in report.warnings { print("warning: \(warning)") }
     if let path = arguments.value("json") { try report.json().write(to: URL(filePath: path)) }
@@ -83,24 +70,13 @@ func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
 }
 
 func suites(_ cores: Cores) throws -> [Suite] {
-    let partner = cores.other.map { Partner(core: $0) }
-    func alone(_ suite: String) -> [String] {
-        partner == nil ? ["\(suite): one core only, so nothing between two was measured"] : []
-    }
+    let partner = try cores.other.map { try Partner(core: $0) }
     return [
-        Suite("rings", versions: dpdk, leftOut: alone("rings"), rings(partner: partner)),
-        Suite("pool", versions: dpdk, leftOut: alone("pool"), pool(cores, partner: partner)),
+        Suite("rings", versions: dpdk, leftOut: Suite.leftOut("rings", partner), rings(partner: partner)),
+        Suite("pool", versions: dpdk, leftOut: Suite.leftOut("pool", partner), pool(cores, partner: partner)),
         Suite("wire", versions: twins, wire()),
         Suite("tax", versions: twins, echo() + forward()),
     ]
-}
-
-var build: String {
-    #if DEBUG
-        "debug"
-    #else
-        "release"
-    #endif
 }
 
 /// What the C twins were compiled with.

@@ -22,6 +22,7 @@ extension Command {
             Forward.command,
             Generate.command,
             Capture.command,
+            Bench.command,
             Control.command,
             Help.command,
             CompletionScript.command,

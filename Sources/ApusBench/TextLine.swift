@@ -1,0 +1,39 @@
+extension Finding {
+    /// A line of a table on the terminal, of a finding beside a peer.
+    public var line: String {
+        let line = name.padded(32) + apus.spread
+        guard let peer, let timeRatio else { return line }
+        let ratio = "\(fixed(timeRatio.median, 3)) [\(fixed(timeRatio.low, 3)), \(fixed(timeRatio.high, 3))]"
+        return line + "  " + peer.spread + " " + peer.name.padded(12) + ratio
+    }
+
+    /// What stands above the lines.
+    public static var heading: String {
+        "".padded(32) + "Apus".padded(18) + "beside".padded(31) + "Apus' time over the other's, 95 %"
+    }
+}
+
+extension Finding.Figures {
+    fileprivate var spread: String {
+        let width = (upperQuartile - lowerQuartile) / nanoseconds / 2
+        return fixed(nanoseconds, 2).padded(8, atStart: true) + " ns ±"
+            + fixed(width * 100, 0).padded(2, atStart: true) + " %"
+    }
+}
+
+/// A number with so many decimals.
+func fixed(_ value: Double, _ decimals: Int) -> String {
+    guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
+    var digits = String(Int((abs(value) * (0..<decimals).reduce(1) { power, _ in power * 10 }).rounded()))
+    digits = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+    let sign = value < 0 && digits.contains { $0 != "0" } ? "-" : ""
+    let (whole, fraction) = (digits.dropLast(decimals), digits.suffix(decimals))
+    return sign + whole + (decimals > 0 ? "." + fraction : "")
+}
+
+extension String {
+    fileprivate func padded(_ width: Int, atStart: Bool = false) -> String {
+        let space = String(repeating: " ", count: max(atStart ? 0 : 1, width - count))
+        return atStart ? space + self : self + space
+    }
+}
