@@ -174,5 +174,5 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
 extension Port where Driver: ~Copyable {
     /// Takes the driver out, to wrap it in another or to end it by what is special to it. What the port counted
     /// goes with the port: ask for its ``statistics()`` before.
-    package consuming func intoDriver() -> Driver { driver }
+    public consuming func intoDriver() -> Driver { driver }
 }
