@@ -30,13 +30,10 @@ public struct Burst: ~Copyable, @unchecked Sendable {
 
     @inlinable
     deinit {
-        // One copy of the whole array rather than one for each element; see `frame(atSlot:)`.
+        if start == end { return }
+        // A copy, since a span of what is about to go is not allowed here.
         let addresses = frames
-        var index = start
-        while index < end {
-            unsafe Self.frame(at: addresses[unchecked: index]).release()
-            index &+= 1
-        }
+        unsafe Frame.release(addresses.span.extracting(start..<end))
     }
 
     /// The most packets a burst holds.
@@ -149,10 +146,11 @@ public struct Burst: ~Copyable, @unchecked Sendable {
         closeGap(from: slot + 1, to: slot)
     }
 
-    /// Drops all packets.
+    /// Drops all packets: cheaper than one by one, see ``FramePool``.
     @inlinable
     public mutating func removeAll() {
-        while let packet = popFirst() { _ = consume packet }
+        if start < end { unsafe Frame.release(frames.span.extracting(start..<end)) }
+        (start, end) = (0, 0)
     }
 }
 

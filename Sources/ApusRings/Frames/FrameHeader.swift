@@ -24,6 +24,12 @@ public struct FrameHeader: BitwiseCopyable {
     public var queue: UInt16
     /// What the driver knows of the packet.
     public var flags: FrameFlags
+
+    /// The header at an address that a frame's handle was stored as.
+    @inlinable @inline(__always)
+    static func at(_ address: UInt) -> UnsafeMutablePointer<FrameHeader> {
+        unsafe UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped
+    }
 }
 
 /// What a driver knows of a received packet, or asks for a packet to be sent.

@@ -5,7 +5,7 @@ public import Synchronization
 ///
 /// The handle is noncopyable: whoever holds it takes frames, and a frame that is dropped on that
 /// thread goes back with a push on a stack. Frames dropped on other threads come back too, over a
-/// lock-free list, when the stack runs dry.
+/// wait-free queue, when the stack runs dry.
 ///
 /// The pool belongs to the thread that first takes a frame. To move it to another thread after
 /// that, call ``handOver()`` before: it makes sure that frames this thread still holds take the
@@ -16,7 +16,7 @@ public import Synchronization
 /// they lie in. Drop the pool on the thread that owns it, or after ``handOver()``; dropped elsewhere it keeps
 /// its memory until the program ends.
 ///
-/// Cost: take and release are about two nanoseconds on the owning thread.
+/// Cost: take and release are about two nanoseconds on the owning thread, and less in bulk.
 @safe
 @frozen
 public struct FramePool: ~Copyable, @unchecked Sendable {
@@ -126,6 +126,24 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
         let last = unsafe core.pointee.free &- 1
         unsafe core.pointee.free = last
         return unsafe core.pointee.stack[last]
+    }
+
+    /// Calls `body` with up to `count` such frames, one after the other; returns how many there were.
+    ///
+    /// Cheaper than one by one: who owns the pool, and how many are free, is looked up once.
+    @inlinable @inline(__always)
+    public mutating func takeRaw(_ count: Int, _ body: (Frame) -> Void) -> Int {
+        if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
+        if unsafe core.pointee.free < count { unsafe core.pointee.collect() }
+        let (stack, top) = unsafe (core.pointee.stack, core.pointee.free)
+        let end = max(0, top &- max(0, count))
+        unsafe core.pointee.free = end
+        var place = top
+        while place > end {
+            place &-= 1
+            unsafe body(stack[place])
+        }
+        return top &- end
     }
 
     @usableFromInline

@@ -1,13 +1,17 @@
+import Glibc
 public import Synchronization
 
 /// The part of a pool that frames point back to. It stays where it is for as long as one frame is out.
 ///
-/// Two free lists: a stack that only the owning thread touches, without any atomic instruction but
-/// a relaxed load; and a list that all other threads push on and the owner takes whole. Taking the
-/// whole list at once is what makes the push safe from ABA.
+/// Free frames are in two places: on a stack that only the owning thread touches, without any atomic instruction
+/// but a relaxed load; and in a queue that all other threads give frames back to, which the owner empties onto the
+/// stack. To give back is wait-free: one atomic addition takes as many tickets as there are frames, and each ticket is
+/// a slot of the queue. That slot is free, since the queue has at least as many as the pool has frames, of which each
+/// is in it at most once. Nobody writes to the frames themselves on that way, so their headers don't travel from core
+/// to core.
 ///
-/// A pool that is dropped while frames are out leaves a mark in place of the second list. The frames are
-/// counted home from then on, and the last one frees the core and lets go of the memory.
+/// A pool that is dropped while frames are out leaves a mark in the number of tickets. The frames are counted home
+/// from then on, and the last one frees the core and lets go of the memory.
 @unsafe
 @frozen
 public struct FramePoolCore: ~Copyable {
@@ -16,21 +20,33 @@ public struct FramePoolCore: ~Copyable {
     @usableFromInline var free: Int
     @usableFromInline let stack: UnsafeMutablePointer<Frame>
     @usableFromInline let capacity: Int
-    // The words above belong to the owner; the one below is written by everybody else. 128 bytes
-    // between them, since the prefetcher of x86 fetches lines in pairs.
-    @usableFromInline let separation = InlineArray<12, UInt64>(repeating: 0)
-    @usableFromInline let returned = Atomic<UInt>(0)
+    /// The first ticket that the owner has not taken out of the queue.
+    private var head: UInt = 0
+    // The words above belong to the owner; those below are of everybody else. 128 bytes between them, since the
+    // prefetcher of x86 fetches lines in pairs.
+    @usableFromInline let separation = InlineArray<11, UInt64>(repeating: 0)
+    /// Tickets that were given out, and the mark of a dropped pool.
+    private let tickets = Atomic<UInt>(0)
+    /// The queue: addresses of headers; 0 in a slot that is free, or whose ticket is out.
+    private let queue: UnsafeMutablePointer<Atomic<UInt>>
+    /// The number of its slots less one; that is a power of two.
+    private let mask: UInt
     /// How many frames are still out, once the pool was dropped. Below zero while the pool has not yet said
     /// how many those are; so zero is reached once, by the pool or by the last frame.
     private let outstanding = Atomic<Int>(0)
     /// The memory that frames which are out need.
     private let memory: Unmanaged<FrameMemory>
-    @usableFromInline let tail = InlineArray<13, UInt64>(repeating: 0)
+    @usableFromInline let tail = InlineArray<11, UInt64>(repeating: 0)
 
-    /// In place of the list when the pool was dropped; no header is there.
-    private static var abandoned: UInt { 1 }
+    /// The mark that says that the pool was dropped.
+    private static var abandoned: UInt { 1 << 63 }
 
     init(stack: UnsafeMutablePointer<Frame>, capacity: Int, memory: FrameMemory) {
+        var slots = 1
+        while slots < capacity { slots *= 2 }
+        unsafe queue = .allocate(capacity: slots)
+        for slot in 0..<slots { unsafe (queue + slot).initialize(to: Atomic(0)) }
+        unsafe mask = UInt(slots - 1)
         unsafe self.stack = stack
         unsafe self.memory = Unmanaged.passRetained(memory)
         unsafe self.capacity = capacity
@@ -46,6 +62,28 @@ public struct FramePoolCore: ~Copyable {
         unsafe free &+= 1
     }
 
+    /// Puts those frames on the stack that are this pool's and stand alone, up to the first that is not or does not.
+    ///
+    /// - Returns: the position of that one.
+    @inlinable
+    mutating func push(_ headers: Span<UInt>, from start: Int) -> Int {
+        var (position, top) = unsafe (start, free)
+        let own = unsafe (headers[position], stack, capacity)
+        // Sound: these are addresses of headers, as whoever calls answers for.
+        let pool = unsafe FrameHeader.at(own.0).pointee.pool
+        while position < headers.count {
+            let header = unsafe FrameHeader.at(headers[position])
+            if unsafe header.pointee.pool != pool || header.pointee.next != nil { break }
+            // As in `push`.
+            guard unsafe top < own.2 else { unsafe Self.stopForDouble() }
+            unsafe own.1[top] = Frame(header: header)
+            top &+= 1
+            position &+= 1
+        }
+        unsafe free = top
+        return position
+    }
+
     // Apart, for its text: that of a `precondition` is left out of release builds.
     @usableFromInline
     @inline(never)
@@ -57,23 +95,44 @@ public struct FramePoolCore: ~Copyable {
     @usableFromInline
     @inline(never)
     static func giveBack(_ frame: Frame) {
-        let core = unsafe frame.header.pointee.pool
-        if unsafe core.pointee.pushFromElsewhere(frame) { return }
-        // Sound: nobody touches the core after the frame that counted it down to zero, which is this one.
-        if unsafe core.pointee.count(-1) { unsafe destroy(core) }
+        let header = UInt(bitPattern: unsafe frame.header)
+        unsafe giveBack(1, to: frame.header.pointee.pool) { _ in header }
     }
 
-    /// Puts a frame on the list, unless the pool was dropped.
-    private func pushFromElsewhere(_ frame: Frame) -> Bool {
-        var head = unsafe returned.load(ordering: .relaxed)
-        while unsafe head != Self.abandoned {
-            unsafe frame.header.pointee.next = UnsafeMutablePointer(bitPattern: head)
-            let (exchanged, now) = unsafe returned.weakCompareExchange(
-                expected: head, desired: UInt(bitPattern: frame.header), ordering: .releasing)
-            if exchanged { return true }
-            head = now
+    /// The same with those frames that are of one pool and stand alone, from `start` on.
+    ///
+    /// - Returns: the position of the first that is not or does not.
+    @usableFromInline
+    @inline(never)
+    static func giveBack(_ headers: Span<UInt>, from start: Int) -> Int {
+        // Sound: as in `push`.
+        let core = unsafe FrameHeader.at(headers[start]).pointee.pool
+        var end = start
+        while end < headers.count {
+            let header = unsafe FrameHeader.at(headers[end])
+            if unsafe header.pointee.pool != core || header.pointee.next != nil { break }
+            end &+= 1
         }
-        return false
+        if end > start { unsafe giveBack(end - start, to: core) { headers[start + $0] } }
+        return end
+    }
+
+    @inline(__always)
+    private static func giveBack(
+        _ count: Int, to core: UnsafeMutablePointer<FramePoolCore>, _ header: (Int) -> UInt
+    ) {
+        // Acquiring and releasing, so that who gets a ticket for a slot sees that the owner has emptied it: between
+        // two tickets for a slot some frame was given back twice, so the owner took it out meanwhile.
+        let first = unsafe core.pointee.tickets.add(UInt(count), ordering: .acquiringAndReleasing).oldValue
+        if unsafe first & abandoned != 0 {
+            // Sound: nobody touches the core after the frames that counted it down to zero, which are these.
+            if unsafe core.pointee.count(-count) { unsafe destroy(core) }
+            return
+        }
+        let (queue, mask) = unsafe (core.pointee.queue, core.pointee.mask)
+        for i in 0..<count {
+            unsafe queue[Int(bitPattern: (first &+ UInt(i)) & mask)].store(header(i), ordering: .releasing)
+        }
     }
 
     /// Adds to the number of frames that are out of a pool that was dropped. True when none is any more.
@@ -83,11 +142,17 @@ public struct FramePoolCore: ~Copyable {
 
     /// Frees the core, now if all frames are home and else when the last one comes.
     ///
-    /// For the owning thread, or any when there is none.
+    /// For the owning thread, or any when there is none. Waits for threads that are just giving a frame back.
     static func abandon(_ core: UnsafeMutablePointer<FramePoolCore>) {
         // What this thread still holds takes the way of the others, too.
         unsafe core.pointee.owner.store(0, ordering: .relaxed)
-        unsafe core.pointee.collect(leaving: abandoned)
+        let given = unsafe core.pointee.tickets.bitwiseOr(abandoned, ordering: .acquiringAndReleasing)
+            .oldValue
+        while true {
+            unsafe core.pointee.collect()
+            if unsafe core.pointee.head == given { break }
+            sched_yield()
+        }
         let out = unsafe core.pointee.capacity &- core.pointee.free
         if unsafe core.pointee.count(out) { unsafe destroy(core) }
     }
@@ -97,6 +162,7 @@ public struct FramePoolCore: ~Copyable {
     private static func destroy(_ core: UnsafeMutablePointer<FramePoolCore>) {
         let memory = unsafe core.pointee.memory
         unsafe core.pointee.stack.deallocate()
+        unsafe core.pointee.queue.deallocate()
         unsafe core.deinitialize(count: 1)
         unsafe core.deallocate()
         unsafe memory.release()
@@ -105,16 +171,14 @@ public struct FramePoolCore: ~Copyable {
     /// Moves what other threads gave back onto the stack.
     @usableFromInline
     @inline(never)
-    mutating func collect() { unsafe collect(leaving: 0) }
-
-    /// The same, and leaves `mark` in place of the list.
-    private mutating func collect(leaving mark: UInt) {
-        var next: UnsafeMutablePointer<FrameHeader>? = unsafe UnsafeMutablePointer(
-            bitPattern: returned.exchange(mark, ordering: .acquiring))
-        while let header = unsafe next {
-            unsafe next = header.pointee.next
-            unsafe header.pointee.next = nil
-            unsafe push(Frame(header: header))
+    mutating func collect() {
+        while true {
+            let slot = unsafe queue + Int(bitPattern: head & mask)
+            let header = unsafe slot.pointee.load(ordering: .acquiring)
+            if header == 0 { return }
+            unsafe slot.pointee.store(0, ordering: .relaxed)
+            unsafe head &+= 1
+            unsafe push(Frame(header: FrameHeader.at(header)))
         }
     }
 }

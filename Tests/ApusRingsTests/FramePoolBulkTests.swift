@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+@testable import ApusRings
+
+/// Taking and giving back many frames at once.
+@Suite("Frame pools in bulk")
+struct FramePoolBulkTests {
+    @Test func `Frames taken in bulk are each another one, as many as there are`() throws {
+        var pool = try FrameMemory(frames: 10, hugePages: .never).makePool(frames: 10)
+        var held: [UInt] = []
+        func take(_ count: Int) -> Int {
+            unsafe pool.takeRaw(count) { held.append(unsafe UInt(bitPattern: $0.header)) }
+        }
+        #expect(take(0) == 0 && take(-1) == 0)
+        #expect(take(4) == 4)
+        #expect(pool.free == 6)
+        #expect(take(64) == 6)
+        #expect(take(1) == 0)
+        #expect(held.count == 10 && Set(held).count == 10)
+        unsafe Frame.release(held.span)
+        #expect(pool.free == 10)
+    }
+
+    @Test func `Frames of several pools, alone and in chains, each go home`() throws {
+        let memory = try FrameMemory(frames: 24, hugePages: .never)
+        var first = try memory.makePool(frames: 12)
+        var second = try memory.makePool(frames: 12)
+        var held: [UInt] = []
+        // Runs of one pool, of lengths 1 to 4, with chains at the start, in the middle and at the end.
+        for run in 1...4 {
+            _ = unsafe first.takeRaw(run) { held.append(unsafe UInt(bitPattern: $0.header)) }
+            _ = unsafe second.takeRaw(run) { held.append(unsafe UInt(bitPattern: $0.header)) }
+        }
+        for place in [0, 7, held.count - 1] {
+            let own = place == 7 ? unsafe second.take()! : unsafe first.take()!
+            unsafe FrameHeader.at(held[place]).pointee.next = own.header
+        }
+        unsafe Frame.release(held.span)
+        #expect(first.free == 12 && second.free == 12)
+        // Nothing hangs on a frame that is taken anew.
+        for _ in 0..<12 { #expect(unsafe first.take()!.header.pointee.next == nil) }
+    }
+
+    @Test func `A frame that comes twice in bulk stops the program`() async {
+        await #expect(processExitsWith: .failure) {
+            var pool = try FrameMemory(frames: 2, hugePages: .never).makePool(frames: 2)
+            let frame = unsafe UInt(bitPattern: pool.take()!.header)
+            unsafe Frame.release([frame, frame].span)
+        }
+    }
+
+    @Test func `Two threads give back in bulk while the owner takes, a hundred times around the queue`()
+        throws
+    {
+        let frames = 96
+        var pool = try FrameMemory(frames: frames, hugePages: .never).makePool(frames: frames)
+        var threads: [Running<SPSCConsumer<UInt>, Int>] = []
+        var producers = FixedArray(count: 2) { _ in
+            let ring = SPSCRing<UInt>(minimumCapacity: 64)
+            threads.append(
+                Running(ring.consumer) { consumer in
+                    var consumer = consumer
+                    var (given, held) = (0, [UInt]())
+                    while true {
+                        guard let header = consumer.dequeue() else {
+                            unsafe Frame.release(held.span)
+                            held.removeAll()
+                            sched_yield()
+                            continue
+                        }
+                        if header == 0 { break }
+                        held.append(header)
+                        given += 1
+                    }
+                    unsafe Frame.release(held.span)
+                    return given
+                })
+            return ring.producer
+        }
+        var (sent, round) = (0, 0)
+        while sent < 100 * frames {
+            round += 1
+            var taken: [UInt] = []
+            _ = unsafe pool.takeRaw(round % 7 + 1) { taken.append(unsafe UInt(bitPattern: $0.header)) }
+            #expect(Set(taken).count == taken.count)
+            for header in taken { while producers[round % 2].enqueue(header) != nil { sched_yield() } }
+            if taken.isEmpty { sched_yield() }
+            sent += taken.count
+        }
+        for thread in 0..<2 { while producers[thread].enqueue(0) != nil { sched_yield() } }
+        var given = 0
+        for thread in threads { given += thread.join() }
+        #expect(given == sent)
+        #expect(pool.free == frames)
+    }
+
+    @Test func `A pool dropped while other threads give frames back in bulk leaves nothing behind`() throws {
+        for round in 0..<200 {
+            weak var freed: FrameMemory?
+            var threads: [Running<[UInt], Void>] = []
+            do {
+                let memory = try FrameMemory(frames: 64, hugePages: .never)
+                freed = memory
+                var pool = try memory.makePool(frames: 64)
+                var held: [UInt] = []
+                _ = unsafe pool.takeRaw(64) { held.append(unsafe UInt(bitPattern: $0.header)) }
+                for part in [held[..<32], held[32...]] {
+                    threads.append(
+                        Running(Array(part)) { part in
+                            for start in [0, 8, 16, 24] {
+                                let few = Array(part[start..<start + 8])
+                                unsafe Frame.release(few.span)
+                            }
+                        })
+                }
+                if round % 4 != 0 { usleep(UInt32(round)) }
+            }
+            for thread in threads { thread.join() }
+            #expect(freed == nil)
+        }
+    }
+}
