@@ -35,7 +35,7 @@ public struct PoolSubject: Sendable {
             }
             guard let partner else { preconditionFailure("there is no partner for what takes two cores") }
             return Competitor("Apus") { repeats in
-                partner.during({ frames.give(repeats * bulk) }, { frames.take(bulk, repeats) })
+                partner.during({ frames.give(bulk, repeats * bulk) }, { frames.take(bulk, repeats) })
                 return repeats * bulk
             }
         }
@@ -68,9 +68,9 @@ private final class Frames {
         self.producer = consume producer
     }
 
-    func give(_ count: Int) {
+    func give(_ bulk: Int, _ count: Int) {
         var consumer = self.consumer.take()!
-        receiveAndDrop(&consumer, count)
+        receiveAndDrop(&consumer, bulk, count)
         self.consumer = consume consumer
     }
 }
@@ -79,15 +79,22 @@ private final class Frames {
 private func exchange(_ pool: inout FramePool, _ bulk: Int, _ repeats: Int) {
     // Not Burst, which a packet program would use: rte_mempool fills a bare array too.
     var frames = InlineArray<64, UInt>(repeating: 0)
-    for _ in 0..<repeats {
-        for i in 0..<bulk {
+    if bulk == 1 {
+        for _ in 0..<repeats {
             guard let frame = unsafe pool.takeRaw() else { fatalError("the pool is empty") }
-            unsafe frames[unchecked: i] = UInt(bitPattern: frame.header)
+            unsafe frame.release()
         }
-        for i in 0..<bulk {
-            // Sound: the header of a frame that was just taken.
-            unsafe Frame(header: .init(bitPattern: frames[unchecked: i]).unsafelyUnwrapped).release()
+        return
+    }
+    for _ in 0..<repeats {
+        var count = 0
+        let taken = unsafe pool.takeRaw(bulk) {
+            unsafe frames[unchecked: count] = UInt(bitPattern: $0.header)
+            count &+= 1
         }
+        if taken < bulk { fatalError("the pool is empty") }
+        // Sound: the headers of frames that were just taken.
+        unsafe Frame.release(frames.span.extracting(first: taken))
     }
 }
 
@@ -98,7 +105,7 @@ private func takeAndSend(
     var burst = Burst()
     for _ in 0..<repeats {
         while burst.count < bulk {
-            if let frame = unsafe pool.takeRaw() { unsafe burst.append(frame) } else { meter_pause() }
+            if unsafe pool.takeRaw(bulk - burst.count, { unsafe burst.append($0) }) == 0 { meter_pause() }
         }
         while !burst.isEmpty {
             if producer.enqueue(burst: burst.count, from: { burst.popFirst()! }) == 0 { meter_pause() }
@@ -107,11 +114,13 @@ private func takeAndSend(
 }
 
 @inline(never)
-private func receiveAndDrop(_ consumer: inout SPSCConsumer<Packet>, _ count: Int) {
+private func receiveAndDrop(_ consumer: inout SPSCConsumer<Packet>, _ bulk: Int, _ count: Int) {
+    var burst = Burst()
     var left = count
     while left > 0 {
-        let received = consumer.dequeue(burst: min(left, 64)) { _ = consume $0 }
+        let received = consumer.dequeue(burst: min(left, bulk)) { burst.append($0) }
         if received == 0 { meter_pause() }
+        burst.removeAll()
         left -= received
     }
 }
