@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: help setup build install install-files uninstall demo test fuzz sanitize bench bench-check docs format lint clean
+.PHONY: help setup build install install-files uninstall demo test fuzz sanitize bench bench-short bench-check bench-record docs format lint clean
 
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
@@ -26,6 +26,8 @@ help:
 	make sanitize   the tests under the address and the thread sanitizer
 	make bench      measure beside C and DPDK; SUITE=rings for one suite, JSON=FILE HTML=FILE for the figures
 	make bench-check  a short run that fails when a target of Benchmarks/targets.json is missed
+	make bench-short  what make test measures at its end: on one core, beside the ratios of Benchmarks/baseline.json
+	make bench-record  measure on one core, and make those the ratios of record
 	make docs       the API's documentation as a web site: .build/docs
 	make format     format the sources; make lint checks them
 	EOF
@@ -91,14 +93,17 @@ demo:
 	@$(MAKE) --no-print-directory build WITH="build demo"
 	Tests/Demo/demo.sh .build/release/apus
 
+# In the build folder of the examples, so that what both take from Apus is compiled once.
+SHORT = SCRATCH="$(CURDIR)/Examples/.build" Benchmarks/run.sh
+
 test:
-	@$(MAKE) --no-print-directory setup WITH="build demo test"
+	@$(MAKE) --no-print-directory setup WITH="build demo test bench"
 	$(MAKE) --no-print-directory lint
 	# What the tests build of other packages, beside the builds of this one: those of whole modules leave cores free.
 	mkdir -p .build
 	$(call fresh,Examples/.build/release/HotPath)
 	set -m
-	{ swift build -c release --package-path Examples && Tests/Fuzz/run.sh build; } >.build/beside.log 2>&1 &
+	{ $(SHORT) build && swift build -c release --package-path Examples && Tests/Fuzz/run.sh build; } >.build/beside.log 2>&1 &
 	beside=$$!
 	set +m
 	trap 'kill -- -$$beside 2>/dev/null || true' EXIT
@@ -115,6 +120,7 @@ test:
 		exit 1
 	} >&2
 	Tests/Fuzz/run.sh 3
+	$(SHORT) --ci
 
 fuzz:
 	@$(MAKE) --no-print-directory setup
@@ -147,11 +153,20 @@ sanitize:
 	$(call tests-ran,.build/thread.log)
 
 bench:
-	@$(MAKE) --no-print-directory setup WITH="build bench"
+	@$(MAKE) --no-print-directory setup WITH="build bench bench-peers"
 	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
-bench-check:
+bench-short:
 	@$(MAKE) --no-print-directory setup WITH="build bench"
+	$(call fresh,Examples/.build/release/HotPath)
+	$(SHORT) --ci
+
+bench-record:
+	@$(MAKE) --no-print-directory setup WITH="build bench"
+	Benchmarks/run.sh --record
+
+bench-check:
+	@$(MAKE) --no-print-directory setup WITH="build bench bench-peers"
 	Benchmarks/run.sh --check $(SUITE)
 
 # One site for all rooms, since users import all of them as Apus.

@@ -1,8 +1,13 @@
 #!/bin/sh
 # run.sh [SUITE...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these.
 # run.sh --check [SUITE...]: a quick run that fails when a target is missed.
+# run.sh --ci: a quick run on one core that fails when a ratio is worse than that of record by more than the room for noise.
+# run.sh --record: makes the ratios of a full run on one core those of record.
+# run.sh build: only builds.
+# SCRATCH=FOLDER: where SwiftPM builds, if not in .build beside this file.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+scratch=${SCRATCH:-$here/.build}
 twins="$here/.build/twins"
 mkdir -p "$twins"
 
@@ -21,12 +26,12 @@ mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
 # An incremental build does not see all that has changed of another package's inlinable code, and then gives a
 # program that is wrong. So Apus is built anew when it has changed.
-bench="$here/.build/release/bench"
+bench="$scratch/release/bench"
 if [ -e "$bench" ] && [ -n "$(find "$here/../Sources" "$here/../CModules" "$here/../BPF" "$here/../Package.swift" \
     -newer "$bench" -type f | head -1)" ]; then
-    rm -rf "$(readlink -f "$here/.build/release")"
+    rm -rf "$(readlink -f "$scratch/release")"
 fi
-swift build --package-path "$here" -c release -Xlinker "-L$twins" -Xlinker -rpath -Xlinker "$twins" \
+swift build --package-path "$here" --scratch-path "$scratch" -c release -Xlinker "-L$twins" -Xlinker -rpath -Xlinker "$twins" \
     >"$twins/build.log" 2>&1 || {
     cat "$twins/build.log" >&2
     exit 1
@@ -34,8 +39,23 @@ swift build --package-path "$here" -c release -Xlinker "-L$twins" -Xlinker -rpat
 commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
 compiler=$(swift --version 2>/dev/null | sed -n 's/^Swift version //p')
 
-[ "${1:-}" = --check ] || exec "$bench" run "$@" --commit "$commit" --swift "$compiler"
-shift
+mode=${1:-}
+case "$mode" in
+    build) exit ;;
+    --check | --ci | --record) shift ;;
+    *) exec "$bench" run "$@" --commit "$commit" --swift "$compiler" ;;
+esac
+# Suites that need no network, and stay in this process.
+inside="rings pool wire tax"
+case "$mode" in
+    --ci)
+        exec "$bench" run $inside --quick --one-core --baseline "$here/baseline.json" --commit "$commit" --swift "$compiler"
+        ;;
+    --record)
+        "$bench" run $inside --one-core --json "$twins/record.json" --commit "$commit" --swift "$compiler"
+        exec "$bench" record --results "$twins/record.json" --baseline "$here/baseline.json"
+        ;;
+esac
 # That the check finds what it is for: in these results one ratio was made worse.
 if "$bench" check --results "$here/../Tests/ApusBenchTests/Fixtures/missed.json" \
     --targets "$here/targets.json" >/dev/null; then

@@ -5,8 +5,10 @@ struct Arguments {
         init(_ description: String) { self.description = description }
     }
 
-    private static let valued: Set<String> = ["json", "html", "targets", "commit", "swift", "results"]
-    private static let flags: Set<String> = ["quick"]
+    private static let valued: Set<String> = [
+        "json", "html", "targets", "baseline", "commit", "swift", "results",
+    ]
+    private static let flags: Set<String> = ["quick", "one-core"]
 
     let verb: String
     private(set) var names: [String] = []

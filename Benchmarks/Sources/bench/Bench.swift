@@ -2,10 +2,13 @@ import ApusBench
 import CTwins
 import Foundation
 
-// bench run [SUITE...] [--quick] [--json FILE] [--html FILE] [--targets FILE] [--commit ID] [--swift VERSION]
+// bench run [SUITE...] [--quick] [--one-core] [--json FILE] [--html FILE] [--targets FILE] [--baseline FILE]
+//     [--commit ID] [--swift VERSION]
 // bench page --results FILE --html FILE
 // bench check --results FILE --targets FILE
-// Exits with 1 when a target is missed or it can't go on, with 64 for wrong usage.
+// bench record --results FILE --baseline FILE: makes that run's ratios on one core those of record.
+// bench headline --results FILE: the line for the history in Docs/Performance.md.
+// Exits with 1 when a target is missed, a ratio is worse than the baseline or it can't go on, with 64 for wrong usage.
 
 @main
 enum Bench {
@@ -18,7 +21,11 @@ enum Bench {
                 let page = try Report(readingFrom: command.required("results")).page()
                 try Data(page.utf8).write(to: URL(filePath: command.required("html")))
             case "check": exit(try check(Report(readingFrom: command.required("results")), command))
-            default: throw Arguments.Wrong("there is no \(command.verb); there are: run, page, check")
+            case "record": try record(command)
+            case "headline": print(Headline.row(of: try Report(readingFrom: command.required("results"))))
+            default:
+                throw Arguments.Wrong(
+                    "there is no \(command.verb); there are: run, page, check, record, headline")
             }
         } catch {
             FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
@@ -30,15 +37,16 @@ enum Bench {
 /// Measures, prints and writes what was asked for.
 func run(_ arguments: Arguments) throws -> Int32 {
     let cores = try Cores()
-    let all = try suites(cores)
+    let all = try suites(cores, isAlone: arguments.has("one-core"))
     let known = all.map(\.name)
     for name in arguments.names where !known.contains(name) {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
     }
     let chosen = all.filter { arguments.names.isEmpty || arguments.names.contains($0.name) }
+    let effort = arguments.has("quick") ? Effort.quick : .full
     var suite = ""
     let report = try Report.measuring(
-        chosen, arguments.has("quick") ? .quick : .full,
+        chosen, effort,
         versions: [
             "apus": arguments.value("commit") ?? "unknown", "swift": arguments.value("swift") ?? "unknown",
         ],
@@ -55,22 +63,46 @@ func run(_ arguments: Arguments) throws -> Int32 {
     if let path = arguments.value("html") {
         try Data(report.page().utf8).write(to: URL(filePath: path))
     }
+    if let path = arguments.value("baseline") {
+        let meter = Meter(Stopwatch(), effort)
+        let verdicts = try Baseline(readingFrom: path).check(report.results) { names in
+            print("once more, as they are worse than of record: \(names.sorted().joined(separator: ", "))")
+            return try chosen.flatMap(\.trials).filter { names.contains($0.name) }.flatMap {
+                try $0.run(meter)
+            }
+        }
+        guard say(verdicts, "ratios of record") else { return 1 }
+    }
     return arguments.value("targets") == nil ? 0 : try check(report, arguments)
 }
 
 /// Says which targets a report misses.
 func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
-    let verdicts = Target.check(report, try Target.read(arguments.required("targets")))
+    say(Target.check(report, try Target.read(arguments.required("targets"))), "targets") ? 0 : 1
+}
+
+/// Prints what is not met, and returns whether nothing is missed.
+private func say(_ verdicts: [Verdict], _ what: String) -> Bool {
     for verdict in verdicts where verdict.outcome != .met {
         print("\(verdict.outcome): \(verdict.name): \(verdict.sentence)")
     }
     let missed = verdicts.count { $0.outcome == .missed }
-    print("\(verdicts.count) targets, \(missed) missed")
-    return missed == 0 ? 0 : 1
+    print("\(verdicts.count) \(what), \(missed) missed")
+    return missed == 0
 }
 
-func suites(_ cores: Cores) throws -> [Suite] {
-    let partner = try cores.other.map { try Partner(core: $0) }
+/// Makes a report's ratios those of record, with the room that the file had.
+private func record(_ arguments: Arguments) throws {
+    let report = try Report(readingFrom: arguments.required("results"))
+    let path = try arguments.required("baseline")
+    guard report.build == "release" else { throw BenchError("a debug build's ratios are no record") }
+    let room = (try? Baseline(readingFrom: path).room) ?? 1.25
+    try Baseline(recording: report, room: room).json().write(to: URL(filePath: path))
+}
+
+/// All suites; on one core if they shall be alone, or if there is no other.
+func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
+    let partner = try (isAlone ? nil : cores.other).map { try Partner(core: $0) }
     return [
         Suite("rings", versions: dpdk, leftOut: Suite.leftOut("rings", partner), rings(partner: partner)),
         Suite("pool", versions: dpdk, leftOut: Suite.leftOut("pool", partner), pool(cores, partner: partner)),

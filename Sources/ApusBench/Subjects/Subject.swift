@@ -44,8 +44,8 @@ extension Suite {
         ]
     }
 
-    /// What a suite says that has measured nothing between cores, as there was no partner; else nothing.
+    /// What a suite says that has no partner; else nothing.
     public static func leftOut(_ suite: String, _ partner: Partner?) -> [String] {
-        partner == nil ? ["\(suite): there is one core only, so nothing between two was measured"] : []
+        partner == nil ? ["\(suite): measured on one core only, and nothing between two"] : []
     }
 }
