@@ -17,13 +17,23 @@ let package = Package(
     dependencies: [.package(name: "Apus", path: "..")],
     targets: [
         .target(name: "CTwins", linkerSettings: [.linkedLibrary("apustwins")]),
+        .target(name: "CTraffic", linkerSettings: [.linkedLibrary("apustraffic")]),
+        // The suite of relays: namespaces, a sender, a counter, and who stands between them.
+        .target(
+            name: "Relays",
+            dependencies: [
+                "CTraffic", .product(name: "Apus", package: "Apus"),
+                .product(name: "ApusBench", package: "Apus"),
+            ],
+            swiftSettings: rules),
         // The suites.
         .executableTarget(
             name: "bench",
             dependencies: [
-                "CTwins", .product(name: "Apus", package: "Apus"),
+                "CTwins", "Relays", .product(name: "Apus", package: "Apus"),
                 .product(name: "ApusBench", package: "Apus"),
             ],
             swiftSettings: rules),
+        .testTarget(name: "RelaysTests", dependencies: ["Relays"], swiftSettings: rules),
     ]
 )

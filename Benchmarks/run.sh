@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh [SUITE...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these.
-# run.sh --check [SUITE...]: a quick run that fails when a target is missed.
-# run.sh --ci: a quick run on one core that fails when a ratio is worse than that of record by more than the room for noise.
+# run.sh --check [SUITE...]: the suites' own tests, then a quick run that fails when a target is missed.
+# run.sh --ci: those tests, then a quick run on one core that fails when a ratio is worse than that of record by more than the room for noise.
 # run.sh --record: makes the ratios of a full run on one core those of record.
 # run.sh build: only builds.
 # SCRATCH=FOLDER: where SwiftPM builds, if not in .build beside this file.
@@ -24,6 +24,16 @@ done
 "$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_mempool -lrte_ring -lrte_eal
 mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
+# What sends and counts for the forwarders: BPF programs, embedded in the library that loads them.
+for program in arrivals sending; do
+    "$clang" -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I "/usr/include/$(uname -m)-linux-gnu" \
+        -c -o "$twins/$program.bpf.o" "$here/Traffic/$program.bpf.c"
+done
+"$clang" -O3 -std=gnu23 -Wall -Werror -fPIC -shared -I "$here/Sources/CTraffic/include" --embed-dir="$twins" \
+    -o "$twins/libapustraffic.so.new" "$here/Traffic/program.c" "$here/Traffic/sender.c" "$here/Traffic/counter.c" \
+    "$here/Traffic/process.c" "$here/Traffic/widen.c" -lbpf
+mv "$twins/libapustraffic.so.new" "$twins/libapustraffic.so"
+
 # An incremental build does not see all that has changed of another package's inlinable code, and then gives a
 # program that is wrong. So Apus is built anew when it has changed.
 bench="$scratch/release/bench"
@@ -31,11 +41,14 @@ if [ -e "$bench" ] && [ -n "$(find "$here/../Sources" "$here/../CModules" "$here
     -newer "$bench" -type f | head -1)" ]; then
     rm -rf "$(readlink -f "$scratch/release")"
 fi
-swift build --package-path "$here" --scratch-path "$scratch" -c release -Xlinker "-L$twins" -Xlinker -rpath -Xlinker "$twins" \
-    >"$twins/build.log" 2>&1 || {
-    cat "$twins/build.log" >&2
-    exit 1
-}
+# The forwarder as well, which is measured as a whole.
+for what in --build-tests "--product apus"; do
+    swift build --package-path "$here" --scratch-path "$scratch" -c release $what -Xlinker "-L$twins" -Xlinker -rpath \
+        -Xlinker "$twins" >"$twins/build.log" 2>&1 || {
+        cat "$twins/build.log" >&2
+        exit 1
+    }
+done
 commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
 compiler=$(swift --version 2>/dev/null | sed -n 's/^Swift version //p')
 
@@ -45,6 +58,11 @@ case "$mode" in
     --check | --ci | --record) shift ;;
     *) exec "$bench" run "$@" --commit "$commit" --swift "$compiler" ;;
 esac
+[ "$mode" = --record ] || swift test --package-path "$here" --scratch-path "$scratch" -c release --skip-build \
+    >"$twins/test.log" 2>&1 || {
+    cat "$twins/test.log" >&2
+    exit 1
+}
 # Suites that need no network, and stay in this process.
 inside="rings pool wire tax"
 case "$mode" in

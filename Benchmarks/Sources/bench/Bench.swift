@@ -1,6 +1,7 @@
 import ApusBench
 import CTwins
 import Foundation
+import Relays
 
 // bench run [SUITE...] [--quick] [--one-core] [--json FILE] [--html FILE] [--targets FILE] [--baseline FILE]
 //     [--commit ID] [--swift VERSION]
@@ -43,6 +44,10 @@ func run(_ arguments: Arguments) throws -> Int32 {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
     }
     let chosen = all.filter { arguments.names.isEmpty || arguments.names.contains($0.name) }
+    // Who asks for a suite by its name does not want a run without it.
+    for suite in chosen where suite.trials.isEmpty && arguments.names.contains(suite.name) {
+        throw Unavailable(description: suite.leftOut.joined(separator: "; "))
+    }
     let effort = arguments.has("quick") ? Effort.quick : .full
     var suite = ""
     let report = try Report.measuring(
@@ -74,6 +79,11 @@ func run(_ arguments: Arguments) throws -> Int32 {
         guard say(verdicts, "ratios of record") else { return 1 }
     }
     return arguments.value("targets") == nil ? 0 : try check(report, arguments)
+}
+
+/// Why a suite can't be measured here, and what to do about it.
+struct Unavailable: Error, CustomStringConvertible {
+    let description: String
 }
 
 /// Says which targets a report misses.
@@ -108,6 +118,7 @@ func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
         Suite("pool", versions: dpdk, leftOut: Suite.leftOut("pool", partner), pool(cores, partner: partner)),
         Suite("wire", versions: twins, wire()),
         Suite("tax", versions: twins, echo() + forward()),
+        forwarder(relayCore: cores.own, senderCore: cores.other),
     ]
 }
 

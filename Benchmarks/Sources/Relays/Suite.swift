@@ -1,0 +1,58 @@
+import Apus
+import ApusBench
+import Foundation
+
+/// The suite `forwarder`: `apus forward` beside rtpengine.
+package func forwarder(relayCore: Int, senderCore: Int?) -> Suite {
+    let missing = missing(senderCore)
+    guard missing == nil, let senderCore else { return Suite("forwarder", leftOut: [missing!], [Trial]()) }
+    let rates = [
+        RateTrial("forwarder/rate/172", payload: 172, .native),
+        RateTrial("forwarder/rate/1200", payload: 1200, .native),
+        RateTrial("forwarder/rate-generic/172", payload: 172, .generic),
+        RateTrial("forwarder/rate-packet/172", payload: 172, .packet),
+    ].map { rate in
+        Trial(rate.name) { effort, progress in
+            // A check before a change lands has the time for what has a target.
+            guard effort != .quick || rate.backend == .native else { return [] }
+            return try rate.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
+        }
+    }
+    let latencies = [172, 1200].map { payload in
+        let latency = LatencyTrial("forwarder/latency/\(payload)", payload: payload)
+        return Trial(latency.name) { effort, progress in
+            guard effort != .quick || payload == 172 else { return [] }
+            return try latency.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
+        }
+    }
+    return Suite("forwarder", versions: try versions(), rates + latencies)
+}
+
+/// Why the suite can't run here and what to do about it; `nil` when it can.
+private func missing(_ senderCore: Int?) -> String? {
+    guard geteuid() == 0 else {
+        return "forwarder: it needs root, for namespaces of its own: sudo make bench SUITE=forwarder"
+    }
+    guard senderCore != nil else {
+        return "forwarder: it needs two cores, one to send and one to relay"
+    }
+    let programs = ["rtpengine", "ip", "ethtool"].filter { !isInstalled($0) }
+    guard programs.isEmpty else {
+        return "forwarder: \(programs.joined(separator: " and ")) not found: "
+            + "make setup WITH=bench-peers installs them"
+    }
+    return nil
+}
+
+private func isInstalled(_ program: String) -> Bool {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    return path.split(separator: ":").contains {
+        FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
+    }
+}
+
+/// rtpengine's own words: `Version: 10.5.3.5-1+deb12u1`.
+private func versions() throws -> [String: String] {
+    let text = try Child.run(["rtpengine", "--version"])
+    return ["rtpengine": text.trimmingPrefix("Version: ").trimmingCharacters(in: .whitespacesAndNewlines)]
+}
