@@ -1,7 +1,9 @@
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "CTraffic.h"
 #include "arrivals.h"
 #include "program.h"
@@ -10,10 +12,25 @@ static const unsigned char object[] __attribute__((aligned(8))) = {
 #embed "arrivals.bpf.o"
 };
 
+// BPF_TCX_INGRESS of Linux 6.6, which older headers do not know.
+enum { tcx_ingress = 46 };
+
 struct traffic_counter {
     struct program program;
+    int link; // of tcx, or -1
     volatile struct arrivals *arrivals;
 };
+
+// 0, or an error number.
+static int attach(struct traffic_counter *counter, int interface) {
+    counter->link = bpf_link_create(counter->program.file, interface, tcx_ingress, NULL);
+    if (counter->link >= 0) return 0;
+    // Before Linux 6.6 by a classifier, which costs a little more.
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = counter->program.file);
+    int error = -bpf_tc_hook_create(&hook);
+    return error != 0 ? error : -bpf_tc_attach(&hook, &options);
+}
 
 struct traffic_counter *traffic_count(const char *interface, uint16_t first, uint16_t last) {
     struct traffic_counter *counter = calloc(1, sizeof *counter);
@@ -23,10 +40,7 @@ struct traffic_counter *traffic_count(const char *interface, uint16_t first, uin
         counter->arrivals = counter->program.memory;
         counter->arrivals->first_port = first;
         counter->arrivals->last_port = last;
-        LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(interface), .attach_point = BPF_TC_INGRESS);
-        LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = counter->program.file);
-        error = -bpf_tc_hook_create(&hook);
-        if (error == 0) error = -bpf_tc_attach(&hook, &options);
+        error = attach(counter, (int)if_nametoindex(interface));
         if (error == 0) return counter;
         program_unload(&counter->program);
     }
@@ -36,6 +50,7 @@ struct traffic_counter *traffic_count(const char *interface, uint16_t first, uin
 }
 
 void traffic_count_end(struct traffic_counter *counter) {
+    if (counter->link >= 0) close(counter->link);
     program_unload(&counter->program);
     free(counter);
 }

@@ -28,8 +28,8 @@ struct traffic_offered traffic_send(struct traffic_sender *sender, const uint8_t
                                     unsigned burst, uint64_t rate, uint32_t bursts, uint64_t first);
 
 // A counter on an interface of the calling thread's network namespace, at the tc hook, for UDP ports `first` to
-// `last`: it drops what it counts. It stays until the interface goes; ending it only gives up its figures. NULL and
-// errno if it can't be.
+// `last`: it drops what it counts. It may stay until the interface goes, when it was ended. NULL and errno if it
+// can't be.
 struct traffic_counter;
 struct traffic_counter *traffic_count(const char *interface, uint16_t first, uint16_t last);
 void traffic_count_end(struct traffic_counter *counter);
