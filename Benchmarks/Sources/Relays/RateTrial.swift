@@ -78,8 +78,9 @@ struct Ready {
 
     init(_ relay: Relay, _ payload: Int, _ stage: Stage) throws {
         self.relay = relay
-        flows = try stage.flows(payload: payload, ports: relay.ports)
-        try stage.verify(&flows)
-        _ = try stage.offer(&flows, rate: 10_000, seconds: 0.3)
+        var flows = try stage.flows(payload: payload, ports: relay.ports)
+        try eventually("\(relay.name) relays", seconds: 3, { relay.text }) { try stage.verify(&flows) }
+        self.flows = flows
+        _ = try stage.offer(&self.flows, rate: 10_000, seconds: 0.3)
     }
 }

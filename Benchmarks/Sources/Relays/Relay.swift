@@ -99,6 +99,9 @@ struct Relay {
         return Relay(name: "rtpengine", backend: "sockets", ports: ports, child: child)
     }
 
+    /// What it has written so far.
+    var text: String { child.text }
+
     /// Has it end, so that another one can have its place.
     func end() { child.end() }
 }

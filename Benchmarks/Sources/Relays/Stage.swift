@@ -92,15 +92,13 @@ final class Stage {
     }
 
     /// Sends one packet of each flow and compares what arrives: each RTP packet as it was sent, at the port of
-    /// its flow.
-    func verify(_ flows: inout Flows) throws {
+    /// its flow. False when not all arrive; what is not as it was sent is an error.
+    func verify(_ flows: inout Flows) throws -> Bool {
         var lost = 0
         let frames = try through.keeping {
             lost = try offer(&flows, rate: 1000, seconds: 0).lost
         }
-        guard lost == 0, frames.count == Flows.count else {
-            throw RelayError("\(lost) of \(Flows.count) packets are not relayed")
-        }
+        guard lost == 0, frames.count == Flows.count else { return false }
         var seen = Set<Int>()
         for frame in frames {
             guard frame.count == flows.frameSize else {
@@ -112,6 +110,7 @@ final class Stage {
                 flows.isPacket(Array(frame[42...]), of: flow, number: flows.sent - Flows.count + flow)
             else { throw RelayError("what arrived at port \(port) is not what was sent") }
         }
+        return true
     }
 
     /// Sends for some seconds and gives the nanoseconds from the sender to the end of the way.
