@@ -27,6 +27,9 @@ static void keep(struct __sk_buff *ctx, __u32 length)
 SEC("tc")
 int arrive(struct __sk_buff *ctx)
 {
+    // What comes from an AF_PACKET ring has only its first octets at hand.
+    if (ctx->data_end - ctx->data < arrivals_clock + 8) bpf_skb_pull_data(ctx, arrivals_clock + 8);
+
     void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
     struct ethhdr *link = data;
     struct iphdr *ip = (void *)(link + 1);
