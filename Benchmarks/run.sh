@@ -21,7 +21,7 @@ for source in "$here"/Twins/*.c; do
     "$clang" -O3 $flags -std=gnu11 -Wall -Werror -fPIC -I "$here/Sources/CTwins/include" \
         -c -o "$twins/$(basename "$source").o" "$source"
 done
-"$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_mempool -lrte_ring -lrte_eal
+"$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_mempool -lrte_ring -lrte_eal -lxdp -lbpf
 mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
 # What sends and counts for the forwarders: BPF programs, embedded in the library that loads them.

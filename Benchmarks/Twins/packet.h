@@ -41,6 +41,9 @@ static struct pool *make_pool(size_t count) {
     return pool;
 }
 
+// For a thread that goes on with the pool of another, which must not use it any more.
+static inline void adopt(struct pool *pool) { atomic_store_explicit(&pool->owner, this_thread(), memory_order_relaxed); }
+
 static void __attribute__((noinline)) push_from_elsewhere(struct pool *pool, struct frame *frame) {
     frame->next = atomic_load_explicit(&pool->returned, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&pool->returned, &frame->next, frame, memory_order_release,
@@ -134,7 +137,7 @@ struct port {
     struct pool *pool;
 };
 
-static void join_ports(struct port *first, struct port *second, size_t capacity, size_t frames) {
+static void __attribute__((unused)) join_ports(struct port *first, struct port *second, size_t capacity, size_t frames) {
     struct end ends[2];
     for (int i = 0; i < 2; i++) {
         size_t size = sizeof(struct ring_memory) + capacity * sizeof(void *);

@@ -16,10 +16,15 @@ public struct Cores: Sendable {
         let count = Int(unsafe meter_cores(&cores, 1024))
         own = count > 0 ? Int(cores[count - 1]) : 0
         other = count > 1 ? Int(cores[count - 2]) : nil
-        let error = meter_pin(Int32(own))
+        try Self.move(to: own)
+    }
+
+    /// Pins the calling thread to another core, where it goes on at once; or says why that failed.
+    public static func move(to core: Int) throws {
+        let error = meter_pin(Int32(core))
         guard error == 0 else {
             // The words of strerror(3) are a constant of the C library, or the thread's own.
-            throw BenchError("can't stay on core \(own): \(unsafe String(cString: strerror(error)))")
+            throw BenchError("can't stay on core \(core): \(unsafe String(cString: strerror(error)))")
         }
     }
 }

@@ -117,6 +117,7 @@ func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
         Suite("rings", versions: dpdk, leftOut: Suite.leftOut("rings", partner), rings(partner: partner)),
         Suite("pool", versions: dpdk, leftOut: Suite.leftOut("pool", partner), pool(cores, partner: partner)),
         Suite("wire", versions: twins, wire()),
+        ports(cores),
         Suite("tax", versions: twins, echo() + forward()),
         forwarder(relayCore: cores.own, senderCore: cores.other),
     ]

@@ -88,3 +88,31 @@ struct forward *forward_make(const struct forward_setup *setup);
 size_t forward_run(struct forward *forward, size_t batch, size_t bursts, size_t repeats);
 uint64_t forward_sent(const struct forward *forward);
 size_t forward_one(struct forward *forward, uint8_t *bytes);
+
+// Ports over veth: how often nothing may come before a round is over, and the octets of Ethernet, IPv4 and UDP headers.
+enum { IDLE_LIMIT = 1 << 20, HEADERS = 42 };
+
+// xdp.c: a port over an AF_XDP socket.
+struct xdp_port;
+struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, unsigned ring);
+size_t xdp_drain(struct xdp_port *port, size_t wanted);
+size_t xdp_echo(struct xdp_port *port, size_t wanted);
+size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size_t wanted);
+int xdp_default_program(const char *interface, int is_generic);
+
+// packet_socket.c: a port over a packet socket.
+struct packet_port;
+struct packet_port *packet_open(const char *interface, size_t frames, size_t slots);
+size_t packet_drain(struct packet_port *port, size_t wanted);
+size_t packet_echo(struct packet_port *port, size_t wanted);
+size_t packet_send(struct packet_port *port, const uint8_t *headers, size_t size, size_t wanted);
+
+// veth.c: the network they are on.
+struct space {
+    int network, mounts;
+};
+int space_make(struct space *space);
+int space_enter(const struct space *space);
+int veth_open(const char *interface, int receives);
+size_t veth_send(int file, const uint8_t *frame, size_t size, size_t count);
+size_t veth_receive(int file, uint8_t *frame, size_t room);

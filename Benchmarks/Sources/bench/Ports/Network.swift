@@ -1,0 +1,73 @@
+import ApusBench
+import CTwins
+import Foundation
+
+/// A network namespace of this run's own, with veth pairs. Nothing but the process keeps it: it is gone with that,
+/// however the process ends.
+final class Network {
+    private var space = CTwins.space()
+
+    /// Needs root.
+    init() throws {
+        let error = onNewThread { [self] in unsafe space_make(&space) }
+        guard error == 0 else {
+            throw BenchError("no network namespace can be made: \(unsafe String(cString: strerror(error)))")
+        }
+        try run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
+    }
+
+    /// Runs `body` on a new thread in the namespace, and waits for it. What it opens stays there.
+    func inside<Result>(_ body: @escaping () throws -> Result) throws -> Result {
+        try onNewThread { [self] in
+            let error = unsafe space_enter(&space)
+            return Swift.Result {
+                guard error == 0 else { throw BenchError("setns: error \(error)") }
+                return try body()
+            }
+        }.get()
+    }
+
+    /// Runs a command in the namespace, with what it prints on ours.
+    func run(_ command: String) throws {
+        let status = try inside { unsafe system(command) }
+        guard status == 0 else { throw BenchError("failed: \(command)") }
+    }
+
+    /// Joins two interfaces that are up and have no addresses. Frames to others than `near`'s address are dropped by
+    /// the kernel behind `far` at once.
+    func join(_ near: String, _ far: String) throws {
+        try run(
+            """
+            ip link add \(near) address \(Probe.near) type veth peer name \(far) address \(Probe.far) &&
+            ip link set \(near) up && ip link set \(far) up
+            """)
+    }
+}
+
+/// Runs `body` on a new thread and waits for it.
+private func onNewThread<Result>(_ body: @escaping () -> Result) -> Result {
+    let work = Work(body)
+    let thread = Thread { work.perform() }
+    thread.stackSize = 4 << 20
+    thread.start()
+    return work.wait()
+}
+
+private final class Work<Result>: @unchecked Sendable {
+    // Sendable: the semaphore parts what the two threads do with it.
+    private let body: () -> Result
+    private var result: Result?
+    private let done = DispatchSemaphore(value: 0)
+
+    init(_ body: @escaping () -> Result) { self.body = body }
+
+    func perform() {
+        result = body()
+        done.signal()
+    }
+
+    func wait() -> Result {
+        done.wait()
+        return result!
+    }
+}

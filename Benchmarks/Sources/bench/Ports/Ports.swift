@@ -1,0 +1,198 @@
+import Apus
+import ApusBench
+import CTwins
+import Foundation
+
+// What a packet costs the core that moves it, over veth. The rate through a veth pair is that of the sender, whose
+// core also runs the receiver's XDP program and half of its network stack; so all receivers would look alike. In its
+// stead each round has a backlog: `count` frames are sent from the far end, on the other core, until all of them lie
+// in the receive ring. Then one competitor works them off, and that is timed. All competitors have an own veth pair
+// in one namespace, rings and frames of the same sizes, copy mode, need-wakeup and bursts of up to 64 packets.
+
+/// How a port is opened.
+enum Backend: String, CaseIterable {
+    case native = "xdp-native"
+    case generic = "xdp-generic"
+    case packet
+
+    var isXDP: Bool { self != .packet }
+}
+
+/// What a port is measured at.
+enum Direction: String, CaseIterable {
+    case receive = "rx"
+    case transmit = "tx"
+    case echo
+}
+
+/// The sizes that all competitors have.
+enum Sizes {
+    /// Frames of a round.
+    static let count = 1024
+    /// Entries of RX, TX and completion rings; fill rings have twice as many.
+    static let ring = 2048
+    /// Frames of a port, half of which are for the kernel to receive into.
+    static let frames = 4096
+    static let octets = [64, 1400]
+}
+
+/// The suite `ports`.
+func ports(_ cores: Cores) -> Suite {
+    guard let other = cores.other else {
+        return Suite("ports", leftOut: ["ports: one core only, and the sender needs one of its own"], [Trial]())
+    }
+    let bench = PortBench(own: cores.own, other: other)
+    var trials: [Trial] = []
+    for backend in Backend.allCases {
+        for direction in Direction.allCases {
+            for size in Sizes.octets {
+                let name = "ports/\(backend.rawValue)/\(direction.rawValue)/\(size)"
+                trials.append(Trial("\(name)/c") { try bench.besideC(name, backend, direction, size, $0, $1) })
+            }
+        }
+    }
+    return Suite("ports", trials)
+}
+
+/// What all comparisons of the suite share.
+final class PortBench {
+    let own: Int
+    let other: Int
+    private lazy var stopwatch = Stopwatch()
+    private var opened: Result<Network, any Error>?
+    private var ends: [String: Wire] = [:]
+    private var workers: [Backend: any Working] = [:]
+    private var twins: [Backend: any Working] = [:]
+
+    init(own: Int, other: Int) { (self.own, self.other) = (own, other) }
+
+    /// The namespace, made when it is first asked for.
+    func network() throws -> Network {
+        if opened == nil { opened = Result { try Network() } }
+        return try opened!.get()
+    }
+
+    /// A veth pair of that name.
+    func wire(_ name: String) throws -> Wire {
+        if let wire = ends[name] { return wire }
+        let wire = try Wire(name, network())
+        ends[name] = wire
+        return wire
+    }
+
+    func besideC(
+        _ name: String, _ backend: Backend, _ direction: Direction, _ size: Int, _ effort: Effort,
+        _ progress: (String) -> Void
+    ) throws -> [Finding] {
+        let wires = (try wire("a\(backend.rawValue)"), try wire("c\(backend.rawValue)"))
+        let ours = try apus(backend, wires.0), twin = try twin(backend, wires.1)
+        try check(ours, wires.0, beside: twin, wires.1, direction, size)
+        let comparison = Comparison("\(name)/c", per: "packet") { [self] in
+            (
+                competitor("Apus", ours, wires.0, direction, size),
+                competitor("C", twin, wires.1, direction, size)
+            )
+        }
+        var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
+        finding.apus.backend = ours.backend
+        finding.peer?.backend = twin.backend
+        return [finding]
+    }
+
+    private func apus(_ backend: Backend, _ wire: Wire) throws -> any Working {
+        if let known = workers[backend] { return known }
+        let made: any Working = try network().inside {
+            if backend == .packet { return try ApusPacket(wire.near) }
+            return try ApusXDPPort(wire.near, isGeneric: backend == .generic)
+        }
+        workers[backend] = made
+        return made
+    }
+
+    private func twin(_ backend: Backend, _ wire: Wire) throws -> any Working {
+        if let known = twins[backend] { return known }
+        let made: any Working = try network().inside {
+            if backend == .packet { return try TwinPacket(wire.near) }
+            return try TwinXDP(wire.near, isGeneric: backend == .generic)
+        }
+        twins[backend] = made
+        return made
+    }
+
+    /// A round of who works on this thread.
+    private func competitor(
+        _ name: String, _ worker: any Working, _ wire: Wire, _ direction: Direction, _ size: Int
+    ) -> Competitor {
+        let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
+        return Competitor(name) { [self] in
+            if direction != .transmit { try fill(wire, frame, Sizes.count) }
+        } run: {
+            let done = worker.work(direction, frame, Sizes.count)
+            guard done == Sizes.count else {
+                throw BenchError("\(name) on \(wire.near): \(done) of \(Sizes.count) packets of \(size)")
+            }
+            return done
+        }
+    }
+
+    /// Puts frames into the receive ring at the near end, from the other core.
+    func fill(_ wire: Wire, _ frame: [UInt8], _ count: Int) throws {
+        try Cores.move(to: other)
+        let sent = unsafe veth_send(wire.sender, frame, frame.count, count)
+        // What the kernel has put off until its own thread runs on that core.
+        usleep(50)
+        try Cores.move(to: own)
+        guard sent == count else { throw BenchError("the sender at \(wire.far) sent \(sent) of \(count)") }
+    }
+
+    /// That both do the same to a frame.
+    private func check(
+        _ ours: any Working, _ first: Wire, beside twin: any Working, _ second: Wire, _ direction: Direction,
+        _ size: Int
+    ) throws {
+        if direction == .receive { return }
+        let one = try result(ours, first, direction, size)
+        let other = try result(twin, second, direction, size)
+        guard one == other, one.count == size else {
+            throw BenchError("\(ours.interface) and \(twin.interface) do not send the same frame of \(size)")
+        }
+    }
+
+    private func result(_ worker: any Working, _ wire: Wire, _ direction: Direction, _ size: Int) throws
+        -> [UInt8]
+    {
+        let count = Burst.capacity
+        let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
+        if direction == .echo { try fill(wire, frame, count) }
+        return try wire.firstFrame(inside: network()) {
+            let done = worker.work(direction, frame, count)
+            guard done == count else { throw BenchError("\(worker.interface): \(done) of \(count) packets") }
+        }
+    }
+}
+
+/// A veth pair, with who sends at its far end.
+final class Wire {
+    let near: String
+    let far: String
+    /// The socket that sends.
+    let sender: Int32
+
+    init(_ name: String, _ network: Network) throws {
+        let (near, far) = ("\(name)-n", "\(name)-f")
+        (self.near, self.far) = (near, far)
+        try network.join(near, far)
+        sender = try network.inside { unsafe veth_open(far, 0) }
+        guard sender >= 0 else { throw BenchError("no socket at \(far)") }
+    }
+
+    /// The first frame that comes to the far end while `body` runs, or has come when it is done.
+    func firstFrame(inside network: Network, _ body: () throws -> Void) throws -> [UInt8] {
+        let file = try network.inside { [far] in unsafe veth_open(far, 1) }
+        defer { close(file) }
+        try body()
+        return unsafe [UInt8](unsafeUninitializedCapacity: 2048) { buffer, count in
+            count = unsafe veth_receive(file, buffer.baseAddress, 2048)
+        }
+    }
+}

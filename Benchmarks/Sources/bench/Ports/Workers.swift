@@ -1,0 +1,123 @@
+import Apus
+import ApusBench
+import CTwins
+import Foundation
+
+/// Who works on the measuring thread: a port of Apus, or a twin.
+protocol Working: AnyObject {
+    var interface: String { get }
+    /// The way of moving packets that was granted.
+    var backend: String { get }
+    /// Works off `count` packets, and says how many it did.
+    func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int
+}
+
+/// Apus over AF_XDP.
+final class ApusXDPPort: Working {
+    let interface: String
+    private let worker: Worker<XDPDriver>
+
+    init(_ name: String, isGeneric: Bool) throws {
+        interface = name
+        var options = XDPOptions()
+        options.mode = isGeneric ? .generic : .native
+        (options.zeroCopy, options.multiBuffer, options.hugePages) = (.never, .never, .never)
+        (options.receiveRing, options.transmitRing, options.completionRing) = (Sizes.ring, Sizes.ring, Sizes.ring)
+        (options.fillRing, options.framesPerQueue) = (2 * Sizes.ring, Sizes.frames)
+        let opened = try XDPInterface(name, options)
+        try opened.add(Probe.listen)
+        worker = Worker(try opened.open(queue: 0))
+        worker.handOver()
+    }
+
+    var backend: String {
+        let features = Dictionary(uniqueKeysWithValues: worker.grant.features.map { ($0.name, $0.granted) })
+        return "AF_XDP \(features["XDP mode"]!), \(features["zero-copy"] == "yes" ? "zero-copy" : "copy")"
+    }
+
+    func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
+        switch direction {
+        case .receive: worker.drain(count)
+        case .transmit: worker.send(frame, count)
+        case .echo: worker.echo(count)
+        }
+    }
+}
+
+/// Apus over AF_PACKET.
+final class ApusPacket: Working {
+    let interface: String
+    private let worker: Worker<PacketSocketDriver>
+
+    init(_ name: String) throws {
+        interface = name
+        var options = PacketSocketOptions()
+        options.receiveRing = .slots(count: Sizes.ring)
+        options.transmitSlots = Sizes.ring
+        options.bypassesQueueing = true
+        let opened = try PacketSocketInterface(name, options: options)
+        let memory = try FrameMemory(frames: Sizes.frames, hugePages: .never)
+        worker = Worker(try opened.makePort(pool: memory.makePool(frames: Sizes.frames)))
+        worker.handOver()
+    }
+
+    var backend: String {
+        "AF_PACKET, " + (worker.grant.features.first { $0.name == "receive ring" }?.granted ?? "")
+    }
+
+    func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
+        let before = worker.taken
+        switch direction {
+        case .receive: return worker.drain(count)
+        case .transmit: _ = worker.send(frame, count)
+        case .echo: _ = worker.echo(count)
+        }
+        return worker.taken - before
+    }
+}
+
+/// C over AF_XDP.
+@safe final class TwinXDP: Working {
+    let interface: String
+    let backend: String
+    private let port: OpaquePointer
+
+    init(_ name: String, isGeneric: Bool) throws {
+        guard let port = unsafe xdp_open(name, isGeneric ? 1 : 0, Sizes.frames, UInt32(Sizes.ring)) else {
+            throw BenchError("the twin can't open \(name): \(unsafe String(cString: strerror(errno)))")
+        }
+        (interface, backend) = (name, "AF_XDP \(isGeneric ? "generic" : "native"), copy")
+        unsafe self.port = port
+    }
+
+    func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
+        switch direction {
+        case .receive: Int(unsafe xdp_drain(port, count))
+        case .transmit: Int(unsafe xdp_send(port, frame, frame.count, count))
+        case .echo: Int(unsafe xdp_echo(port, count))
+        }
+    }
+}
+
+/// C over AF_PACKET.
+@safe final class TwinPacket: Working {
+    let interface: String
+    let backend = "AF_PACKET, TPACKET_V2, \(Sizes.ring) slots"
+    private let port: OpaquePointer
+
+    init(_ name: String) throws {
+        guard let port = unsafe packet_open(name, Sizes.frames, Sizes.ring) else {
+            throw BenchError("the twin can't open \(name): \(unsafe String(cString: strerror(errno)))")
+        }
+        interface = name
+        unsafe self.port = port
+    }
+
+    func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
+        switch direction {
+        case .receive: Int(unsafe packet_drain(port, count))
+        case .transmit: Int(unsafe packet_send(port, frame, frame.count, count))
+        case .echo: Int(unsafe packet_echo(port, count))
+        }
+    }
+}

@@ -1,0 +1,207 @@
+// C's port over packet(7), TPACKET_V2 both ways: the algorithm of Sources/ApusPacketSocket/Driver with packet.h's frames,
+// and the loops of Sources/bench/Ports/Loops.swift over it. What is for interfaces that go down or change their MTU is left
+// out, as it is looked at only when something failed.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "swap.h"
+
+enum { TRANSMIT_OFFSET = 32, PACKET_IGNORE = 23 /* PACKET_IGNORE_OUTGOING */ };
+
+struct packet_port {
+    uint8_t *rx, *tx;
+    size_t slots, next, producer, first, pending_bytes, longest;
+    struct pool *pool;
+    int receiver, sender;
+    uint64_t received, received_bytes, sent, sent_bytes, dropped;
+};
+
+static inline uint32_t status_of(const uint8_t *slot) {
+    return __atomic_load_n((const uint32_t *)slot, __ATOMIC_ACQUIRE);
+}
+static inline void set_status(uint8_t *slot, uint32_t status) {
+    __atomic_store_n((uint32_t *)slot, status, __ATOMIC_RELEASE);
+}
+
+static uint8_t *ring(int file, int kind, size_t slots) {
+    struct tpacket_req request = {
+        .tp_block_size = 1 << 16, .tp_block_nr = (unsigned)(slots * SLOT >> 16),
+        .tp_frame_size = SLOT, .tp_frame_nr = (unsigned)slots};
+    if (setsockopt(file, SOL_PACKET, kind, &request, sizeof request) != 0) return NULL;
+    void *memory = mmap(NULL, slots * SLOT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int bind_to(int file, const char *interface, uint16_t protocol) {
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = (int)if_nametoindex(interface)};
+    return bind(file, (struct sockaddr *)&address, sizeof address);
+}
+
+// NULL, with errno, if it can't be opened.
+struct packet_port *packet_open(const char *interface, size_t frames, size_t slots) {
+    int version = TPACKET_V2, one = 1, room = (int)(slots * (SLOT + 1024));
+    struct packet_port *port = aligned_alloc(128, (sizeof *port + 127) / 128 * 128);
+    *port = (struct packet_port){
+        .slots = slots, .longest = 1514, .receiver = socket(AF_PACKET, SOCK_RAW, 0), .sender = socket(AF_PACKET, SOCK_RAW, 0)};
+    for (int i = 0; i < 2; i++)
+        setsockopt(i ? port->sender : port->receiver, SOL_PACKET, PACKET_VERSION, &version, sizeof version);
+    setsockopt(port->receiver, SOL_PACKET, PACKET_IGNORE, &one, sizeof one);
+    setsockopt(port->sender, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
+    setsockopt(port->sender, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    if ((port->rx = ring(port->receiver, PACKET_RX_RING, slots)) == NULL) return NULL;
+    if ((port->tx = ring(port->sender, PACKET_TX_RING, slots)) == NULL) return NULL;
+    if (bind_to(port->receiver, interface, ETH_P_ALL) != 0 || bind_to(port->sender, interface, 0) != 0) return NULL;
+    port->pool = make_pool(frames);
+    return port;
+}
+
+static inline uint16_t flags_of(uint32_t status) {
+    return (uint16_t)((status & TP_STATUS_CSUMNOTREADY ? 1 : 0) | (status & TP_STATUS_CSUM_VALID ? 2 : 0)
+                      | (status & TP_STATUS_TS_RAW_HARDWARE ? 4 : 0));
+}
+
+static inline size_t packet_receive(struct packet_port *port, struct burst *burst) {
+    size_t packets = 0, bytes = 0;
+    for (size_t budget = BURST - burst_count(burst); budget > 0; budget--) {
+        uint8_t *slot = port->rx + port->next * SLOT;
+        if (!(status_of(slot) & TP_STATUS_USER)) break;
+        for (int line = 0; line < 3; line++) __builtin_prefetch(slot + SLOT + 64 * line);
+        const struct tpacket2_hdr *header = (const struct tpacket2_hdr *)slot;
+        uint32_t status = header->tp_status, captured = header->tp_snaplen;
+        size_t tag = status & TP_STATUS_VLAN_VALID ? 4 : 0, length = header->tp_len + tag;
+        const uint8_t *from = slot + header->tp_mac;
+        if (unlikely(length > SLOT - DATA_OFFSET || captured < header->tp_len || length < tag * 4)) {
+            port->dropped++;
+        } else {
+            struct frame *frame = take_frame(port->pool);
+            if (frame == NULL) break;
+            frame->length = (uint32_t)length;
+            frame->timestamp = (uint64_t)header->tp_sec * 1000000000u + header->tp_nsec;
+            frame->flags = flags_of(status);
+            uint8_t *to = data(frame);
+            if (likely(tag == 0)) {
+                memcpy(to, from, length);
+            } else {
+                memcpy(to, from, 12);
+                put16(to + 12, status & TP_STATUS_VLAN_TPID_VALID ? header->tp_vlan_tpid : ETH_P_8021Q);
+                put16(to + 14, header->tp_vlan_tci);
+                memcpy(to + 16, from + 12, length - 16);
+            }
+            append(burst, frame);
+            packets++, bytes += length;
+        }
+        set_status(slot, TP_STATUS_KERNEL);
+        if (++port->next == port->slots) port->next = 0;
+    }
+    port->received += packets, port->received_bytes += bytes;
+    return packets;
+}
+
+static inline uint8_t *tx_slot(struct packet_port *port, size_t position) {
+    return port->tx + (position & (port->slots - 1)) * SLOT;
+}
+
+static inline void packet_flush(struct packet_port *port) {
+    if (port->producer == port->first) return;
+    ssize_t sent = send(port->sender, NULL, 0, MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) abort();
+    if (likely(sent == (ssize_t)port->pending_bytes)) {
+        port->sent += port->producer - port->first, port->sent_bytes += port->pending_bytes;
+        port->first = port->producer, port->pending_bytes = 0;
+        return;
+    }
+    for (; port->first < port->producer; port->first++) {
+        uint8_t *slot = tx_slot(port, port->first);
+        if (status_of(slot) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT)) break;
+        uint32_t length = ((struct tpacket2_hdr *)slot)->tp_len;
+        port->pending_bytes -= length;
+        port->sent++, port->sent_bytes += length;
+    }
+}
+
+static inline size_t packet_transmit(struct packet_port *port, struct burst *burst) {
+    size_t taken = 0;
+    bool may_kick = true;
+    for (size_t wanted = burst_count(burst); taken < wanted; taken++) {
+        struct frame *frame = burst->frames[burst->start + taken];
+        if (unlikely(frame->next != NULL)) abort();
+        if (unlikely(frame->length > port->longest || frame->length < ETH_HLEN)) {
+            port->dropped++;
+            release(frame);
+            continue;
+        }
+        uint8_t *slot = tx_slot(port, port->producer);
+        if (unlikely(status_of(slot) != TP_STATUS_AVAILABLE)) {
+            if (!may_kick) break;
+            may_kick = false;
+            packet_flush(port);
+            if (status_of(slot) != TP_STATUS_AVAILABLE) break;
+        }
+        memcpy(slot + TRANSMIT_OFFSET, data(frame), frame->length);
+        ((struct tpacket2_hdr *)slot)->tp_len = frame->length;
+        port->pending_bytes += frame->length;
+        port->producer++;
+        set_status(slot, TP_STATUS_SEND_REQUEST);
+        release(frame);
+    }
+    burst->start += taken;
+    if (burst->start == burst->end) burst->start = burst->end = 0;
+    return taken;
+}
+
+// Receives `wanted` packets and drops them. Returns how many came.
+size_t packet_drain(struct packet_port *port, size_t wanted) {
+    adopt(port->pool);
+    struct burst burst = {0};
+    size_t count = 0;
+    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT;) {
+        size_t received = packet_receive(port, &burst);
+        idle = received > 0 ? 0 : idle + 1;
+        count += received;
+        for (struct frame *frame; (frame = pop_first(&burst)) != NULL;) release(frame);
+        burst.start = burst.end = 0;
+    }
+    return count;
+}
+
+// Receives `wanted` packets and answers them. Returns how many answers the kernel has taken.
+size_t packet_echo(struct packet_port *port, size_t wanted) {
+    adopt(port->pool);
+    struct burst burst = {0};
+    uint64_t before = port->sent;
+    size_t count = 0;
+    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT;) {
+        size_t received = packet_receive(port, &burst);
+        idle = received > 0 ? 0 : idle + 1;
+        count += received;
+        answer_all(&burst);
+        packet_transmit(port, &burst);
+        packet_flush(port);
+    }
+    return (size_t)(port->sent - before);
+}
+
+// Sends packets of `size` octets with these headers. Returns how many the kernel has taken.
+size_t packet_send(struct packet_port *port, const uint8_t *headers, size_t size, size_t wanted) {
+    adopt(port->pool);
+    struct burst burst = {0};
+    uint64_t before = port->sent;
+    for (unsigned idle = 0; port->sent - before < wanted && idle < IDLE_LIMIT; idle++) {
+        while (burst_count(&burst) < BURST) {
+            struct frame *frame = take_frame(port->pool);
+            if (frame == NULL) break;
+            frame->length = (uint32_t)size;
+            memcpy(data(frame), headers, HEADERS);
+            append(&burst, frame);
+        }
+        packet_transmit(port, &burst);
+        packet_flush(port);
+    }
+    return (size_t)(port->sent - before);
+}
