@@ -9,11 +9,13 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "CTwins.h"
@@ -71,4 +73,32 @@ size_t veth_receive(int file, uint8_t *frame, size_t room) {
         if (count > 0 && from.sll_pkttype != PACKET_OUTGOING) return (size_t)count;
     }
     return 0;
+}
+
+// Starts a command of the shell in the calling thread's namespaces, with pipes for its input and for all that it
+// prints. Its process id, or -errno.
+int child_start(const char *command, int *input, int *output) {
+    extern char **environ;
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return -errno;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 2);
+    char *arguments[] = {"sh", "-c", (char *)command, NULL};
+    pid_t child;
+    int error = posix_spawn(&child, "/bin/sh", &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(in[0]), close(out[1]);
+    *input = in[1], *output = out[0];
+    return error != 0 ? -error : child;
+}
+
+// Closes its input and waits for its end.
+void child_end(int child, int input, int output) {
+    close(input);
+    for (char byte; read(output, &byte, 1) > 0;) {}
+    close(output);
+    waitpid(child, NULL, 0);
 }

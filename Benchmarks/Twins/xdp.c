@@ -89,8 +89,15 @@ size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size
 
 // libxdp's default program on an interface, for who opens its socket with whatever program is there. 0, or -errno.
 int xdp_default_program(const char *interface, int is_generic) {
-    struct xdp_program *program = xdp_program__find_file("xsk_def_xdp_prog.o", "xsk_def_prog", NULL);
+    struct xdp_program *program = xdp_program__find_file("xsk_def_xdp_prog.o", NULL, NULL);
     long error = libxdp_get_error(program);
     if (error != 0) return (int)error;
     return xdp_program__attach(program, (int)if_nametoindex(interface), is_generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+}
+
+// Where the XDP program of an interface runs: 1 in the driver, 2 in generic mode; another number, or -errno, if neither.
+int xdp_mode(const char *interface) {
+    LIBBPF_OPTS(bpf_xdp_query_opts, found);
+    int error = bpf_xdp_query((int)if_nametoindex(interface), 0, &found);
+    return error != 0 ? error : found.attach_mode;
 }

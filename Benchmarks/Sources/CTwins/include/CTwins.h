@@ -99,6 +99,7 @@ size_t xdp_drain(struct xdp_port *port, size_t wanted);
 size_t xdp_echo(struct xdp_port *port, size_t wanted);
 size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size_t wanted);
 int xdp_default_program(const char *interface, int is_generic);
+int xdp_mode(const char *interface);
 
 // packet_socket.c: a port over a packet socket.
 struct packet_port;
@@ -116,3 +117,5 @@ int space_enter(const struct space *space);
 int veth_open(const char *interface, int receives);
 size_t veth_send(int file, const uint8_t *frame, size_t size, size_t count);
 size_t veth_receive(int file, uint8_t *frame, size_t room);
+int child_start(const char *command, int *input, int *output);
+void child_end(int child, int input, int output);

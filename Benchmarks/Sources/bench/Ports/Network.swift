@@ -38,7 +38,8 @@ final class Network {
     func join(_ near: String, _ far: String) throws {
         try run(
             """
-            ip link add \(near) address \(Probe.near) type veth peer name \(far) address \(Probe.far) &&
+            ip link add \(near) numrxqueues 1 numtxqueues 1 address \(Probe.near) type veth \
+            peer name \(far) numrxqueues 1 numtxqueues 1 address \(Probe.far) &&
             ip link set \(near) up && ip link set \(far) up
             """)
     }

@@ -48,6 +48,8 @@ func ports(_ cores: Cores) -> Suite {
             for size in Sizes.octets {
                 let name = "ports/\(backend.rawValue)/\(direction.rawValue)/\(size)"
                 trials.append(Trial("\(name)/c") { try bench.besideC(name, backend, direction, size, $0, $1) })
+                trials.append(
+                    Trial("\(name)/testpmd") { try bench.besideTestpmd(name, backend, direction, size, $0, $1) })
             }
         }
     }
@@ -62,6 +64,7 @@ final class PortBench {
     private var opened: Result<Network, any Error>?
     private var ends: [String: Wire] = [:]
     private var workers: [Backend: any Working] = [:]
+    private var testpmds: [Backend: Testpmd] = [:]
     private var twins: [Backend: any Working] = [:]
 
     init(own: Int, other: Int) { (self.own, self.other) = (own, other) }
@@ -97,6 +100,40 @@ final class PortBench {
         finding.apus.backend = ours.backend
         finding.peer?.backend = twin.backend
         return [finding]
+    }
+
+    func besideTestpmd(
+        _ name: String, _ backend: Backend, _ direction: Direction, _ size: Int, _ effort: Effort,
+        _ progress: (String) -> Void
+    ) throws -> [Finding] {
+        let wires = (try wire("a\(backend.rawValue)"), try wire("d\(backend.rawValue)"))
+        let ours = try apus(backend, wires.0), peer = try testpmd(backend, wires.1)
+        let frame = Probe.arriving(size)
+        let comparison = Comparison("\(name)/testpmd", per: "packet", rounds: 40...200) { [self] in
+            (
+                competitor("Apus", ours, wires.0, direction, size),
+                Competitor("testpmd") { [self] in
+                    if direction != .transmit { try fill(wires.1, frame, Sizes.count) }
+                    // The core is testpmd's now.
+                    try Cores.move(to: other)
+                    defer { try? Cores.move(to: own) }
+                    return try peer.work(direction, size, Sizes.count)
+                }
+            )
+        }
+        var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
+        finding.apus.backend = ours.backend
+        finding.peer?.backend = peer.backend
+        return [finding]
+    }
+
+    private func testpmd(_ backend: Backend, _ wire: Wire) throws -> Testpmd {
+        if let known = testpmds[backend] { return known }
+        let made = try Testpmd(
+            network(), wire, backend, commands: other, work: own,
+            nanosecondsPerTick: stopwatch.nanosecondsPerTick ?? 1)
+        testpmds[backend] = made
+        return made
     }
 
     private func apus(_ backend: Backend, _ wire: Wire) throws -> any Working {
