@@ -1,6 +1,7 @@
-// C's port over packet(7), TPACKET_V2 both ways: the algorithm of Sources/ApusPacketSocket/Driver with packet.h's frames,
+// C's port over packet(7), TPACKET_V2 to receive and sendmmsg(2) to send: the algorithm of Sources/ApusPacketSocket/Driver with packet.h's frames,
 // and the loops of Sources/bench/Ports/Loops.swift over it. What is for interfaces that go down or change their MTU is left
 // out, as it is looked at only when something failed.
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -11,10 +12,12 @@
 
 #include "swap.h"
 
-enum { TRANSMIT_OFFSET = 32, PACKET_IGNORE = 23 /* PACKET_IGNORE_OUTGOING */ };
+enum { PACKET_IGNORE = 23 /* PACKET_IGNORE_OUTGOING */ };
 
 struct packet_port {
     uint8_t *rx, *tx;
+    struct mmsghdr *messages;
+    struct iovec *parts;
     size_t slots, next, producer, first, pending_bytes, longest;
     struct pool *pool;
     int receiver, sender;
@@ -28,11 +31,11 @@ static inline void set_status(uint8_t *slot, uint32_t status) {
     __atomic_store_n((uint32_t *)slot, status, __ATOMIC_RELEASE);
 }
 
-static uint8_t *ring(int file, int kind, size_t slots) {
+static uint8_t *ring(int file, size_t slots) {
     struct tpacket_req request = {
         .tp_block_size = 1 << 16, .tp_block_nr = (unsigned)(slots * SLOT >> 16),
         .tp_frame_size = SLOT, .tp_frame_nr = (unsigned)slots};
-    if (setsockopt(file, SOL_PACKET, kind, &request, sizeof request) != 0) return NULL;
+    if (setsockopt(file, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) != 0) return NULL;
     void *memory = mmap(NULL, slots * SLOT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
@@ -49,13 +52,18 @@ struct packet_port *packet_open(const char *interface, size_t frames, size_t slo
     struct packet_port *port = aligned_alloc(128, (sizeof *port + 127) / 128 * 128);
     *port = (struct packet_port){
         .slots = slots, .longest = 1514, .receiver = socket(AF_PACKET, SOCK_RAW, 0), .sender = socket(AF_PACKET, SOCK_RAW, 0)};
-    for (int i = 0; i < 2; i++)
-        setsockopt(i ? port->sender : port->receiver, SOL_PACKET, PACKET_VERSION, &version, sizeof version);
+    setsockopt(port->receiver, SOL_PACKET, PACKET_VERSION, &version, sizeof version);
     setsockopt(port->receiver, SOL_PACKET, PACKET_IGNORE, &one, sizeof one);
     setsockopt(port->sender, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
     setsockopt(port->sender, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-    if ((port->rx = ring(port->receiver, PACKET_RX_RING, slots)) == NULL) return NULL;
-    if ((port->tx = ring(port->sender, PACKET_TX_RING, slots)) == NULL) return NULL;
+    if ((port->rx = ring(port->receiver, slots)) == NULL) return NULL;
+    port->tx = aligned_alloc(4096, slots * SLOT);
+    memset(port->tx, 0, slots * SLOT);
+    port->messages = calloc(slots, sizeof *port->messages), port->parts = calloc(slots, sizeof *port->parts);
+    for (size_t i = 0; i < slots; i++) {
+        port->parts[i].iov_base = port->tx + i * SLOT;
+        port->messages[i].msg_hdr.msg_iov = &port->parts[i], port->messages[i].msg_hdr.msg_iovlen = 1;
+    }
     if (bind_to(port->receiver, interface, ETH_P_ALL) != 0 || bind_to(port->sender, interface, 0) != 0) return NULL;
     port->pool = make_pool(frames);
     return port;
@@ -79,6 +87,7 @@ static inline size_t packet_receive(struct packet_port *port, struct burst *burs
         if (unlikely(length > SLOT - DATA_OFFSET || captured < header->tp_len || length < tag * 4)) {
             port->dropped++;
         } else {
+            for (size_t line = 192; line < length + 128; line += 64) __builtin_prefetch(slot + SLOT + line);
             struct frame *frame = take_frame(port->pool);
             if (frame == NULL) break;
             frame->length = (uint32_t)length;
@@ -103,25 +112,25 @@ static inline size_t packet_receive(struct packet_port *port, struct burst *burs
     return packets;
 }
 
-static inline uint8_t *tx_slot(struct packet_port *port, size_t position) {
-    return port->tx + (position & (port->slots - 1)) * SLOT;
-}
-
 static inline void packet_flush(struct packet_port *port) {
-    if (port->producer == port->first) return;
-    ssize_t sent = send(port->sender, NULL, 0, MSG_DONTWAIT);
-    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) abort();
-    if (likely(sent == (ssize_t)port->pending_bytes)) {
-        port->sent += port->producer - port->first, port->sent_bytes += port->pending_bytes;
-        port->first = port->producer, port->pending_bytes = 0;
-        return;
-    }
-    for (; port->first < port->producer; port->first++) {
-        uint8_t *slot = tx_slot(port, port->first);
-        if (status_of(slot) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT)) break;
-        uint32_t length = ((struct tpacket2_hdr *)slot)->tp_len;
-        port->pending_bytes -= length;
-        port->sent++, port->sent_bytes += length;
+    while (port->first < port->producer) {
+        size_t start = port->first & (port->slots - 1), count = port->producer - port->first;
+        if (count > port->slots - start) count = port->slots - start;
+        int sent = sendmmsg(port->sender, port->messages + start, count < 1024 ? (unsigned)count : 1024, MSG_DONTWAIT);
+        if (sent <= 0) {
+            if (errno != EAGAIN && errno != ENOBUFS) abort();
+            return;
+        }
+        port->sent += (uint64_t)sent;
+        if (likely(port->first + (size_t)sent == port->producer)) {
+            port->sent_bytes += port->pending_bytes;
+            port->first = port->producer = port->pending_bytes = 0;
+            return;
+        }
+        for (int i = 0; i < sent; i++) {
+            size_t length = port->parts[port->first++ & (port->slots - 1)].iov_len;
+            port->sent_bytes += length, port->pending_bytes -= length;
+        }
     }
 }
 
@@ -136,18 +145,16 @@ static inline size_t packet_transmit(struct packet_port *port, struct burst *bur
             release(frame);
             continue;
         }
-        uint8_t *slot = tx_slot(port, port->producer);
-        if (unlikely(status_of(slot) != TP_STATUS_AVAILABLE)) {
+        if (unlikely(port->producer - port->first == port->slots)) {
             if (!may_kick) break;
             may_kick = false;
             packet_flush(port);
-            if (status_of(slot) != TP_STATUS_AVAILABLE) break;
+            if (port->producer - port->first == port->slots) break;
         }
-        memcpy(slot + TRANSMIT_OFFSET, data(frame), frame->length);
-        ((struct tpacket2_hdr *)slot)->tp_len = frame->length;
+        size_t slot = port->producer++ & (port->slots - 1);
+        memcpy(port->tx + slot * SLOT, data(frame), frame->length);
+        port->parts[slot].iov_len = frame->length;
         port->pending_bytes += frame->length;
-        port->producer++;
-        set_status(slot, TP_STATUS_SEND_REQUEST);
         release(frame);
     }
     burst->start += taken;

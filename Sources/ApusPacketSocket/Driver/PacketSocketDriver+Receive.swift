@@ -16,36 +16,32 @@ extension PacketSocketDriver {
         // Packets looked at, delivered or not, so that a flood of unfit ones can't hold the caller.
         var budget = burst.room
         var (packets, bytes) = (0, 0)
-        while budget > 0, unsafe receiveRing.hasPacket() {
-            let packet = unsafe receiveRing.current
-            let tag = unsafe packet.status & UInt32(TP_STATUS_VLAN_VALID) != 0 ? 4 : 0
-            if unsafe packet.isMerged {
-                guard
-                    unsafe receiveMerged(
-                        packet, tag: tag, into: &burst, &budget, &packets, &bytes)
-                else { break }
-                continue
+        let longest = longestReceived
+        if unsafe receiveRing.usesBlocks {
+            while budget > 0, unsafe receiveRing.hasPacket() {
+                guard receiveAny(into: &burst, &budget, &packets, &bytes) else { break }
             }
-            let length = unsafe Int(truncatingIfNeeded: packet.length) &+ tag
-            budget &-= 1
-            // Captured less than there was: it did not fit the ring, which fits all that a frame does.
-            // A tag goes behind the 12 bytes of the addresses, which no kernel leaves out.
-            if unsafe length > longestReceived || packet.captured < packet.length || length < tag &* 4 {
-                unsafe drop(packet, length < tag &* 4 ? .badDescriptor : .tooLong)
-                continue
+        } else {
+            while budget > 0, let slot = unsafe receiveRing.nextSlot() {
+                // What hardly any packet is goes the long way: merged, tagged, or longer than the ring or a frame.
+                guard let length = unsafe receiveRing.plainLength(of: slot), length <= longest else {
+                    guard receiveAny(into: &burst, &budget, &packets, &bytes) else { break }
+                    continue
+                }
+                unsafe receiveRing.prefetchRest(behind: slot, length: length)
+                guard let frame = unsafe pool.takeRaw() else { break }
+                let header = unsafe slot.assumingMemoryBound(to: tpacket2_hdr.self)
+                unsafe describe(
+                    seconds: header.pointee.tp_sec, nanoseconds: header.pointee.tp_nsec,
+                    status: header.pointee.tp_status, length: length, in: frame)
+                // Sound: the length was compared with what the kernel has captured, and with what fits a frame.
+                unsafe _ = memcpy(frame.data, slot + Int(header.pointee.tp_mac), length)
+                unsafe receiveRing.advanceSlot()
+                unsafe burst.append(frame)
+                budget &-= 1
+                packets &+= 1
+                bytes &+= length
             }
-            guard let frame = unsafe pool.takeRaw() else { break }
-            // Somebody may have put a pool of smaller frames in place of the one it was opened with.
-            guard unsafe length <= Int(frame.header.pointee.slotSize) &- FramePool.dataOffset else {
-                unsafe frame.release()
-                unsafe drop(packet, .tooLong)
-                continue
-            }
-            unsafe copy(packet, length: length, tag: tag, to: frame)
-            unsafe receiveRing.advance()
-            unsafe burst.append(frame)
-            packets &+= 1
-            bytes &+= length
         }
         if packets == 0 {
             emptyPolls &+= 1
@@ -57,17 +53,54 @@ extension PacketSocketDriver {
         return packets
     }
 
+    /// Copies the packet at the front of the ring, of whatever kind it is.
+    ///
+    /// - Returns: `false` when there was no frame for it, and it is still there.
+    @inline(never)
+    private mutating func receiveAny(
+        into burst: inout Burst, _ budget: inout Int, _ packets: inout Int, _ bytes: inout Int
+    ) -> Bool {
+        let packet = unsafe receiveRing.current
+        let tag = unsafe packet.status & UInt32(TP_STATUS_VLAN_VALID) != 0 ? 4 : 0
+        if unsafe packet.isMerged {
+            return unsafe receiveMerged(packet, tag: tag, into: &burst, &budget, &packets, &bytes)
+        }
+        let length = unsafe Int(truncatingIfNeeded: packet.length) &+ tag
+        budget &-= 1
+        // Captured less than there was: it did not fit the ring, which fits all that a frame does.
+        // A tag goes behind the 12 bytes of the addresses, which no kernel leaves out.
+        if unsafe length > longestReceived || packet.captured < packet.length || length < tag &* 4 {
+            unsafe drop(packet, length < tag &* 4 ? .badDescriptor : .tooLong)
+            return true
+        }
+        guard let frame = unsafe pool.takeRaw() else { return false }
+        unsafe copy(packet, length: length, tag: tag, to: frame)
+        unsafe receiveRing.advance()
+        unsafe burst.append(frame)
+        packets &+= 1
+        bytes &+= length
+        return true
+    }
+
     /// Fills in what a frame says of a packet of that length.
     @inline(__always)
     func describe(_ packet: RingPacket, length: Int, in frame: Frame) {
+        unsafe describe(
+            seconds: packet.seconds, nanoseconds: packet.nanoseconds, status: packet.status, length: length,
+            in: frame)
+    }
+
+    @inline(__always)
+    private func describe(
+        seconds: UInt32, nanoseconds: UInt32, status: UInt32, length: Int, in frame: Frame
+    ) {
         let header = unsafe frame.header
         unsafe header.pointee.offset = UInt32(FramePool.dataOffset)
         unsafe header.pointee.length = UInt32(truncatingIfNeeded: length)
-        unsafe header.pointee.timestamp =
-            UInt64(packet.seconds) &* 1_000_000_000 &+ UInt64(packet.nanoseconds)
+        unsafe header.pointee.timestamp = UInt64(seconds) &* 1_000_000_000 &+ UInt64(nanoseconds)
         unsafe header.pointee.port = portNumber
         unsafe header.pointee.queue = queueNumber
-        unsafe header.pointee.flags = Self.flags(of: packet.status)
+        unsafe header.pointee.flags = Self.flags(of: status)
     }
 
     @inline(__always)

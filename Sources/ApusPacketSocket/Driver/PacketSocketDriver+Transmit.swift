@@ -37,7 +37,7 @@ extension PacketSocketDriver {
         return taken
     }
 
-    /// Wakes the kernel when packets wait in the ring: one send(2), which never blocks; none otherwise.
+    /// Gives the kernel what waits in the ring: one sendmmsg(2), which never blocks; none when nothing waits.
     ///
     /// What it can't take now (`EAGAIN`, `ENOBUFS`) stays for the next time. While the interface is
     /// down or gone, what waits is dropped and counted as `link_down` or `send_refused`, so that it does
@@ -109,48 +109,42 @@ extension PacketSocketDriver {
         UInt16(bigEndian: unsafe packet.loadUnaligned(fromByteOffset: 12, as: UInt16.self)) == ETH_P_8021Q
     }
 
-    /// Wakes the kernel when packets wait for it. Never blocks.
+    /// Gives the kernel what waits for it. Never blocks. Bounded: each call but the last takes packets out.
     private mutating func kick() {
-        // Twice when the first time ended at a packet that had to be taken out.
-        for _ in 0..<2 {
-            guard unsafe transmitRing.pending > 0 else { return }
-            let sent = send(transmitSocket, nil, 0, APUS_MSG_DONTWAIT)
-            if unsafe sent == transmitRing.pendingBytes {
-                counters.sent &+= UInt64(unsafe transmitRing.pending)
-                counters.sentBytes &+= UInt64(sent)
-                return unsafe transmitRing.acceptAll()
+        while unsafe transmitRing.pending > 0 {
+            let sent = unsafe transmitRing.send(on: transmitSocket)
+            guard sent > 0 else {
+                guard settle(errno) else { return }
+                continue
             }
-            guard settle(sent < 0 ? errno : 0) else { return }
+            counters.sent &+= UInt64(truncatingIfNeeded: sent)
+            counters.sentBytes &+= UInt64(truncatingIfNeeded: unsafe transmitRing.accept(sent))
         }
     }
 
-    /// After the kernel did not take everything: counts what it took and drops what it never will.
+    /// After the kernel did not take the first packet: drops what it never will.
     ///
-    /// - Returns: whether to wake it once more.
+    /// - Returns: whether to offer it the rest.
     @inline(never)
     private mutating func settle(_ error: Int32) -> Bool {
-        let (packets, bytes) = unsafe transmitRing.acceptTaken()
-        counters.sent &+= UInt64(packets)
-        counters.sentBytes &+= UInt64(bytes)
-        if unsafe transmitRing.isRefused {
+        switch error {
+        case EMSGSIZE, EINVAL:
             dropRefused()
             return true
-        }
-        switch error {
-        case 0, EAGAIN, ENOBUFS, ENOMEM, EINTR:
+        case EAGAIN, ENOBUFS, ENOMEM, EINTR:
             // The socket's send buffer or the interface's queue is full: the packets stay in the
             // ring for the next flush.
-            break
+            return false
         default:
             // The interface is down or gone: what waits would leave stale when it is back.
             counters.drops[error == ENETDOWN ? .linkDown : .sendRefused] &+= UInt64(
                 unsafe transmitRing.dropPending())
+            return false
         }
-        return false
     }
 
-    /// Takes out the packet at which the kernel stopped (TP_STATUS_WRONG_FORMAT), and, if that was
-    /// because the MTU has shrunk, all others that are too long now.
+    /// Takes out the packet that the kernel refused, and, if that was because the MTU has shrunk, all others that are
+    /// too long now.
     private mutating func dropRefused() {
         readMTU()
         let limit = longestSent

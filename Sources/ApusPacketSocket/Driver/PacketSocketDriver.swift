@@ -9,7 +9,7 @@ import Glibc
 ///
 /// Each received packet is copied from the kernel's ring to a frame of the port's own pool, and the
 /// ring's room goes back at once: an application that holds packets can't stall the ring, and what it
-/// holds is never overwritten. Each sent packet is copied to the transmit ring, and its frame goes
+/// holds is never overwritten. Each sent packet is copied to a slot of the port's, and its frame goes
 /// back at once. One copy in, one copy out; no frame stays inside, so ``framesInside`` is always 0.
 ///
 /// When the pool has no free frame, packets stay in the ring until there is one; should the ring
@@ -17,7 +17,7 @@ import Glibc
 ///
 /// The kernel's own stack sees every packet too: this is a tap. The caller keeps it from answering.
 ///
-/// Cost: a copy for each packet each way; one send(2) a burst in ``flush()``; receiving makes no
+/// Cost: a copy for each packet each way; one sendmmsg(2) a burst in ``flush()``; receiving makes no
 /// system call, but for two `getsockopt` in 256 calls that find nothing, and one recvfrom(2) for a packet of merged
 /// datagrams that is longer than a slot of the ring.
 @safe
@@ -37,8 +37,6 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     @unsafe var transmitRing: TransmitRing
     /// The longest packet the interface sends, a 802.1Q tag not counted.
     var longestSent: Int
-    /// The longest packet that fits a frame of the pool.
-    let longestReceived: Int
     let portNumber: UInt16
     let queueNumber: UInt16
     var counters = PortStatistics()
@@ -59,7 +57,6 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     public internal(set) var timesDown: UInt64 = 0
 
     init(queue: PacketSocketQueue, pool: consuming FramePool, grant: PortGrant, portNumber: UInt16) {
-        longestReceived = pool.memory.frameSize.capacity
         self.pool = pool
         self.queue = queue
         self.grant = grant
@@ -74,6 +71,9 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     }
 
     deinit { queue.close() }
+
+    /// The longest packet that fits a frame of the pool, in whose place somebody may have put another.
+    var longestReceived: Int { pool.memory.frameSize.capacity }
 
     /// 0: packets are copied between frames and the kernel's rings.
     public var framesInside: Int { 0 }

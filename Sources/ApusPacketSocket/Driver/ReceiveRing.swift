@@ -30,21 +30,21 @@ struct RingPacket {
 @unsafe
 struct ReceiveRing {
     private let base: UnsafeMutableRawPointer
-    /// Blocks or slots.
-    private let count: Int
-    /// Bytes of one.
+    /// Bytes of a block or slot.
     private let stride: Int
     let usesBlocks: Bool
     /// Whether a ``VirtioHeader`` is in front of each packet.
     let knowsMerged: Bool
-    private var index = 0
+    /// The block or slot to look at, and where the last one ends.
+    private var here: UnsafeMutableRawPointer
+    private let end: UnsafeMutableRawPointer
     /// In a block: the packet to look at and how many are left with it.
     private var packet: UnsafeMutableRawPointer
     private var left: UInt32 = 0
 
     init(base: UnsafeMutableRawPointer, count: Int, stride: Int, usesBlocks: Bool, knowsMerged: Bool) {
         unsafe self.base = base
-        unsafe self.count = count
+        unsafe (here, end) = (base, base + count * stride)
         unsafe self.stride = stride
         unsafe self.usesBlocks = usesBlocks
         unsafe self.knowsMerged = knowsMerged
@@ -52,12 +52,9 @@ struct ReceiveRing {
     }
 
     @inline(__always)
-    private var here: UnsafeMutableRawPointer { unsafe base + index &* stride }
-
-    @inline(__always)
     private mutating func step() {
-        unsafe index &+= 1
-        if unsafe index == count { unsafe index = 0 }
+        unsafe here += stride
+        if unsafe here == end { unsafe here = base }
     }
 
     /// Whether a packet is there. With blocks this enters the next one.
@@ -65,6 +62,49 @@ struct ReceiveRing {
     mutating func hasPacket() -> Bool {
         if unsafe usesBlocks { return unsafe left > 0 || enterBlock() }
         return unsafe here.loadStatus() & UInt32(TP_STATUS_USER) != 0
+    }
+
+    /// The slot with the packet to look at, of a ring of slots; `nil` when there is none.
+    @inline(__always)
+    func nextSlot() -> UnsafeMutableRawPointer? {
+        let slot = unsafe here
+        guard unsafe slot.loadStatus() & UInt32(TP_STATUS_USER) != 0 else { return nil }
+        // The next slot's header and what follows it: the core's own prefetcher follows a stream, not
+        // strides of 2 KiB. Saves a quarter of the time of a short packet. Behind the last slot it is no fault.
+        unsafe apus_prefetch(slot + stride)
+        unsafe apus_prefetch(slot + stride + 64)
+        unsafe apus_prefetch(slot + stride + 128)
+        return unsafe slot
+    }
+
+    /// Prefetches the next slot as far as a packet of that length reaches in it, since packets are often as long as
+    /// the one before. Saves a third of the time of a long one.
+    @inline(__always)
+    func prefetchRest(behind slot: UnsafeMutableRawPointer, length: Int) {
+        var offset = 192
+        while offset < length &+ 128 {
+            unsafe apus_prefetch(slot + stride + offset)
+            offset &+= 64
+        }
+    }
+
+    /// The length of a slot's packet when it is all there, has no tag beside it and is one datagram; else `nil`.
+    @inline(__always)
+    func plainLength(of slot: UnsafeMutableRawPointer) -> Int? {
+        let header = unsafe slot.assumingMemoryBound(to: tpacket2_hdr.self)
+        let length = unsafe header.pointee.tp_len
+        guard unsafe header.pointee.tp_status & UInt32(TP_STATUS_VLAN_VALID) == 0,
+            unsafe header.pointee.tp_snaplen >= length
+        else { return nil }
+        if unsafe knowsMerged, unsafe VirtioHeader.isMerged(slot + Int(header.pointee.tp_mac)) { return nil }
+        return Int(truncatingIfNeeded: length)
+    }
+
+    /// Is done with that slot.
+    @inline(__always)
+    mutating func advanceSlot() {
+        unsafe here.storeStatus(UInt32(TP_STATUS_KERNEL))
+        unsafe step()
     }
 
     /// The packet to look at. There must be one.
@@ -82,11 +122,6 @@ struct ReceiveRing {
                 isMerged: knowsMerged && VirtioHeader.isMerged(data))
         }
         let slot = unsafe here
-        // The next slot's header and what follows it: the core's own prefetcher follows a stream, not
-        // strides of 2 KiB. Saves a quarter of the time. Behind the last slot it is no fault.
-        unsafe apus_prefetch(slot + stride)
-        unsafe apus_prefetch(slot + stride + 64)
-        unsafe apus_prefetch(slot + stride + 128)
         let header = unsafe slot.assumingMemoryBound(to: tpacket2_hdr.self)
         let data = unsafe slot + Int(header.pointee.tp_mac)
         return unsafe RingPacket(
@@ -106,8 +141,7 @@ struct ReceiveRing {
             unsafe packet += Int(packet.assumingMemoryBound(to: tpacket3_hdr.self).pointee.tp_next_offset)
             return
         }
-        unsafe here.storeStatus(UInt32(TP_STATUS_KERNEL))
-        unsafe step()
+        unsafe advanceSlot()
     }
 
     /// Where a block's status lies: `hdr.bh1.block_status` of `struct tpacket_block_desc`.

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// The mapping that a packet socket shares with the kernel.
+/// The mapping that a packet socket shares with the kernel, or one of our own.
 @safe
 struct RingMemory: ~Copyable, @unchecked Sendable {
     // Sendable: an address that never changes, of a mapping that any thread may unmap.
@@ -11,6 +11,15 @@ struct RingMemory: ~Copyable, @unchecked Sendable {
     /// Maps the ring that was made on `socket`; `nil`, with `errno` set, when the kernel won't.
     init?(of socket: Int32, byteCount: Int) {
         let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, socket, 0)
+        guard unsafe address != MAP_FAILED else { return nil }
+        unsafe base = address!
+        self.byteCount = byteCount
+    }
+
+    /// Maps memory that nobody else sees, each page of it there; `nil`, with `errno` set, when the kernel won't.
+    init?(byteCount: Int) {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
+        let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
         guard unsafe address != MAP_FAILED else { return nil }
         unsafe base = address!
         self.byteCount = byteCount

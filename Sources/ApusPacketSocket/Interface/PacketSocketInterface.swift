@@ -176,7 +176,7 @@ extension PacketSocketInterface {
         let spreading = options.fanout.rawValue + (options.fanoutRollover ? " with rollover" : "")
         return [
             granted("receive ring", ring),
-            granted("transmit ring", "TPACKET_V2, \(options.transmitSlots) slots"),
+            granted("transmit ring", "sendmmsg, \(options.transmitSlots) slots"),
             granted("fanout", options.workers > 1 ? "\(options.workers) workers by \(spreading)" : "none"),
             stamps,
             granted("queueing discipline", options.bypassesQueueing ? "bypassed" : "used"),

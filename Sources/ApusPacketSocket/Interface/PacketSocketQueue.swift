@@ -85,15 +85,19 @@ final class PacketSocketQueue: @unchecked Sendable {
 
         // A second socket for sending: without a protocol it is in nobody's receive path.
         let transmit = try PacketSocket(interface: facts.name)
-        try transmit.set(PACKET_VERSION, to: TPACKET_V2.rawValue, what: "no transmit ring (PACKET_VERSION)")
         if options.bypassesQueueing {
             try transmit.set(PACKET_QDISC_BYPASS, to: 1 as Int32, what: "PACKET_QDISC_BYPASS was refused")
         }
-        // The ring's slots on their way count against it. The kernel cuts it to net.core.wmem_max,
+        // The packets on their way count against it. The kernel cuts it to net.core.wmem_max,
         // and then takes fewer packets at a time.
         let buffer = Int32(min(transmitLayout.byteCount + 1024 * transmitLayout.count, Int(Int32.max / 2)))
         try transmit.set(SO_SNDBUF, level: SOL_SOCKET, to: buffer, what: "no send buffer (SO_SNDBUF)")
-        let transmitMemory = try transmitLayout.makeRing(PACKET_TX_RING, on: transmit, called: "transmit")
+        let transmitBytes = unsafe TransmitRing.byteCount(
+            count: transmitLayout.count, slotSize: transmitLayout.stride)
+        guard let transmitMemory = RingMemory(byteCount: transmitBytes) else {
+            throw .ringRefused(
+                interface: facts.name, ring: "transmit", bytes: transmitBytes, cause: systemError())
+        }
         try transmit.bind(index: facts.index, ethertype: 0)
 
         (receiveSocket, transmitSocket) = (receive.descriptor, transmit.descriptor)

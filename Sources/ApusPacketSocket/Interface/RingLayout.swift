@@ -15,7 +15,8 @@ struct RingLayout {
         case .slots(let count):
             // The packet with its tag and the kernel's headers, but no more than the largest frame
             // can take over.
-            let needed = transmitDataOffset + 48 + VirtioHeader.byteCount + Int(ETH_HLEN) + 4 + mtu
+            let needed =
+                MemoryLayout<tpacket2_hdr>.size + 48 + VirtioHeader.byteCount + Int(ETH_HLEN) + 4 + mtu
             let largest = FrameSize.bytes4096.rawValue
             self.init(
                 count: count, stride: max(2048, min(needed.roundedUpToPowerOfTwo, largest)), timeout: nil)
@@ -25,7 +26,7 @@ struct RingLayout {
     }
 
     init(sending slots: Int, mtu: Int) {
-        let needed = transmitDataOffset + Int(ETH_HLEN) + 4 + mtu
+        let needed = Int(ETH_HLEN) + 4 + mtu
         self.init(count: slots, stride: max(2048, needed.roundedUpToPowerOfTwo), timeout: nil)
     }
 
