@@ -18,6 +18,7 @@ dpdk=$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g')
 for source in "$here"/Twins/*.c; do
     flags=
     ! grep -q '<rte_' "$source" || flags=$dpdk
+    ! grep -q LIBXDP_VERSION "$source" || flags="-DLIBXDP_VERSION=\"$(pkg-config --modversion libxdp)\""
     "$clang" -O3 $flags -std=gnu11 -Wall -Werror -fPIC -I "$here/Sources/CTwins/include" \
         -c -o "$twins/$(basename "$source").o" "$source"
 done

@@ -101,3 +101,6 @@ int xdp_mode(const char *interface) {
     int error = bpf_xdp_query((int)if_nametoindex(interface), 0, &found);
     return error != 0 ? error : found.attach_mode;
 }
+
+// As the package says: the library itself does not.
+const char *twins_libxdp(void) { return LIBXDP_VERSION; }

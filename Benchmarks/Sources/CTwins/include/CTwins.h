@@ -100,6 +100,8 @@ size_t xdp_echo(struct xdp_port *port, size_t wanted);
 size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size_t wanted);
 int xdp_default_program(const char *interface, int is_generic);
 int xdp_mode(const char *interface);
+const char *twins_libxdp(void);
+const char *libbpf_version_string(void);
 
 // packet_socket.c: a port over a packet socket.
 struct packet_port;

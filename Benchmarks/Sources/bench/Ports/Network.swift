@@ -45,6 +45,32 @@ final class Network {
     }
 }
 
+/// A veth pair, with who sends at its far end.
+final class Wire {
+    let near: String
+    let far: String
+    /// The socket that sends.
+    let sender: Int32
+
+    init(_ name: String, _ network: Network) throws {
+        let (near, far) = ("\(name)-n", "\(name)-f")
+        (self.near, self.far) = (near, far)
+        try network.join(near, far)
+        sender = try network.inside { unsafe veth_open(far, 0) }
+        guard sender >= 0 else { throw BenchError("no socket at \(far)") }
+    }
+
+    /// The first frame that comes to the far end while `body` runs, or has come when it is done.
+    func firstFrame(inside network: Network, _ body: () throws -> Void) throws -> [UInt8] {
+        let file = try network.inside { [far] in unsafe veth_open(far, 1) }
+        defer { close(file) }
+        try body()
+        return unsafe [UInt8](unsafeUninitializedCapacity: 2048) { buffer, count in
+            count = unsafe veth_receive(file, buffer.baseAddress, 2048)
+        }
+    }
+}
+
 /// Runs `body` on a new thread and waits for it.
 private func onNewThread<Result>(_ body: @escaping () -> Result) -> Result {
     let work = Work(body)

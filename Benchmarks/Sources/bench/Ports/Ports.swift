@@ -39,7 +39,14 @@ enum Sizes {
 /// The suite `ports`.
 func ports(_ cores: Cores) -> Suite {
     guard let other = cores.other else {
-        return Suite("ports", leftOut: ["ports: one core only, and the sender needs one of its own"], [Trial]())
+        return portsLeftOut("one core only, and the sender needs one of its own")
+    }
+    guard geteuid() == 0 else {
+        return portsLeftOut(
+            "needs root for a network namespace: sudo env PATH=\"$PATH\" make bench SUITE=ports")
+    }
+    guard Testpmd.isInstalled else {
+        return portsLeftOut("dpdk-testpmd is not in PATH: apt-get install dpdk-dev iproute2")
     }
     let bench = PortBench(own: cores.own, other: other)
     var trials: [Trial] = []
@@ -47,189 +54,25 @@ func ports(_ cores: Cores) -> Suite {
         for direction in Direction.allCases {
             for size in Sizes.octets {
                 let name = "ports/\(backend.rawValue)/\(direction.rawValue)/\(size)"
-                trials.append(Trial("\(name)/c") { try bench.besideC(name, backend, direction, size, $0, $1) })
                 trials.append(
-                    Trial("\(name)/testpmd") { try bench.besideTestpmd(name, backend, direction, size, $0, $1) })
+                    Trial("\(name)/c") { try bench.besideC(name, backend, direction, size, $0, $1) })
+                trials.append(
+                    Trial("\(name)/testpmd") {
+                        try bench.besideTestpmd(name, backend, direction, size, $0, $1)
+                    })
             }
         }
     }
-    return Suite("ports", trials)
+    return Suite("ports", versions: portVersions, trials)
 }
 
-/// What all comparisons of the suite share.
-final class PortBench {
-    let own: Int
-    let other: Int
-    private lazy var stopwatch = Stopwatch()
-    private var opened: Result<Network, any Error>?
-    private var ends: [String: Wire] = [:]
-    private var workers: [Backend: any Working] = [:]
-    private var testpmds: [Backend: Testpmd] = [:]
-    private var twins: [Backend: any Working] = [:]
-
-    init(own: Int, other: Int) { (self.own, self.other) = (own, other) }
-
-    /// The namespace, made when it is first asked for.
-    func network() throws -> Network {
-        if opened == nil { opened = Result { try Network() } }
-        return try opened!.get()
-    }
-
-    /// A veth pair of that name.
-    func wire(_ name: String) throws -> Wire {
-        if let wire = ends[name] { return wire }
-        let wire = try Wire(name, network())
-        ends[name] = wire
-        return wire
-    }
-
-    func besideC(
-        _ name: String, _ backend: Backend, _ direction: Direction, _ size: Int, _ effort: Effort,
-        _ progress: (String) -> Void
-    ) throws -> [Finding] {
-        let wires = (try wire("a\(backend.rawValue)"), try wire("c\(backend.rawValue)"))
-        let ours = try apus(backend, wires.0), twin = try twin(backend, wires.1)
-        try check(ours, wires.0, beside: twin, wires.1, direction, size)
-        let comparison = Comparison("\(name)/c", per: "packet") { [self] in
-            (
-                competitor("Apus", ours, wires.0, direction, size),
-                competitor("C", twin, wires.1, direction, size)
-            )
-        }
-        var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-        finding.apus.backend = ours.backend
-        finding.peer?.backend = twin.backend
-        return [finding]
-    }
-
-    func besideTestpmd(
-        _ name: String, _ backend: Backend, _ direction: Direction, _ size: Int, _ effort: Effort,
-        _ progress: (String) -> Void
-    ) throws -> [Finding] {
-        let wires = (try wire("a\(backend.rawValue)"), try wire("d\(backend.rawValue)"))
-        let ours = try apus(backend, wires.0), peer = try testpmd(backend, wires.1)
-        let frame = Probe.arriving(size)
-        let comparison = Comparison("\(name)/testpmd", per: "packet", rounds: 40...200) { [self] in
-            (
-                competitor("Apus", ours, wires.0, direction, size),
-                Competitor("testpmd") { [self] in
-                    if direction != .transmit { try fill(wires.1, frame, Sizes.count) }
-                    // The core is testpmd's now.
-                    try Cores.move(to: other)
-                    defer { try? Cores.move(to: own) }
-                    return try peer.work(direction, size, Sizes.count)
-                }
-            )
-        }
-        var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-        finding.apus.backend = ours.backend
-        finding.peer?.backend = peer.backend
-        return [finding]
-    }
-
-    private func testpmd(_ backend: Backend, _ wire: Wire) throws -> Testpmd {
-        if let known = testpmds[backend] { return known }
-        let made = try Testpmd(
-            network(), wire, backend, commands: other, work: own,
-            nanosecondsPerTick: stopwatch.nanosecondsPerTick ?? 1)
-        testpmds[backend] = made
-        return made
-    }
-
-    private func apus(_ backend: Backend, _ wire: Wire) throws -> any Working {
-        if let known = workers[backend] { return known }
-        let made: any Working = try network().inside {
-            if backend == .packet { return try ApusPacket(wire.near) }
-            return try ApusXDPPort(wire.near, isGeneric: backend == .generic)
-        }
-        workers[backend] = made
-        return made
-    }
-
-    private func twin(_ backend: Backend, _ wire: Wire) throws -> any Working {
-        if let known = twins[backend] { return known }
-        let made: any Working = try network().inside {
-            if backend == .packet { return try TwinPacket(wire.near) }
-            return try TwinXDP(wire.near, isGeneric: backend == .generic)
-        }
-        twins[backend] = made
-        return made
-    }
-
-    /// A round of who works on this thread.
-    private func competitor(
-        _ name: String, _ worker: any Working, _ wire: Wire, _ direction: Direction, _ size: Int
-    ) -> Competitor {
-        let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
-        return Competitor(name) { [self] in
-            if direction != .transmit { try fill(wire, frame, Sizes.count) }
-        } run: {
-            let done = worker.work(direction, frame, Sizes.count)
-            guard done == Sizes.count else {
-                throw BenchError("\(name) on \(wire.near): \(done) of \(Sizes.count) packets of \(size)")
-            }
-            return done
-        }
-    }
-
-    /// Puts frames into the receive ring at the near end, from the other core.
-    func fill(_ wire: Wire, _ frame: [UInt8], _ count: Int) throws {
-        try Cores.move(to: other)
-        let sent = unsafe veth_send(wire.sender, frame, frame.count, count)
-        // What the kernel has put off until its own thread runs on that core.
-        usleep(50)
-        try Cores.move(to: own)
-        guard sent == count else { throw BenchError("the sender at \(wire.far) sent \(sent) of \(count)") }
-    }
-
-    /// That both do the same to a frame.
-    private func check(
-        _ ours: any Working, _ first: Wire, beside twin: any Working, _ second: Wire, _ direction: Direction,
-        _ size: Int
-    ) throws {
-        if direction == .receive { return }
-        let one = try result(ours, first, direction, size)
-        let other = try result(twin, second, direction, size)
-        guard one == other, one.count == size else {
-            throw BenchError("\(ours.interface) and \(twin.interface) do not send the same frame of \(size)")
-        }
-    }
-
-    private func result(_ worker: any Working, _ wire: Wire, _ direction: Direction, _ size: Int) throws
-        -> [UInt8]
-    {
-        let count = Burst.capacity
-        let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
-        if direction == .echo { try fill(wire, frame, count) }
-        return try wire.firstFrame(inside: network()) {
-            let done = worker.work(direction, frame, count)
-            guard done == count else { throw BenchError("\(worker.interface): \(done) of \(count) packets") }
-        }
-    }
+private func portsLeftOut(_ reason: String) -> Suite {
+    Suite("ports", leftOut: ["ports: \(reason)"], [Trial]())
 }
 
-/// A veth pair, with who sends at its far end.
-final class Wire {
-    let near: String
-    let far: String
-    /// The socket that sends.
-    let sender: Int32
-
-    init(_ name: String, _ network: Network) throws {
-        let (near, far) = ("\(name)-n", "\(name)-f")
-        (self.near, self.far) = (near, far)
-        try network.join(near, far)
-        sender = try network.inside { unsafe veth_open(far, 0) }
-        guard sender >= 0 else { throw BenchError("no socket at \(far)") }
-    }
-
-    /// The first frame that comes to the far end while `body` runs, or has come when it is done.
-    func firstFrame(inside network: Network, _ body: () throws -> Void) throws -> [UInt8] {
-        let file = try network.inside { [far] in unsafe veth_open(far, 1) }
-        defer { close(file) }
-        try body()
-        return unsafe [UInt8](unsafeUninitializedCapacity: 2048) { buffer, count in
-            count = unsafe veth_receive(file, buffer.baseAddress, 2048)
-        }
-    }
+private var portVersions: [String: String] {
+    unsafe [
+        "twins": String(cString: twins_compiler()), "libxdp": String(cString: twins_libxdp()),
+        "libbpf": String(cString: libbpf_version_string()), "testpmd": String(cString: twins_dpdk()),
+    ]
 }

@@ -17,21 +17,24 @@ final class Testpmd {
     /// The way of moving packets that it got.
     let backend: String
 
-    /// The program, if it is installed.
-    static var path: String? {
+    /// Whether there is such a program.
+    static var isInstalled: Bool {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        return folders.map { "\($0)/dpdk-testpmd" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+        return folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/dpdk-testpmd") }
     }
 
     /// Starts it in the namespace: its commands on one core, its work on another.
     init(
-        _ network: Network, _ wire: Wire, _ backend: Backend, commands: Int, work: Int, nanosecondsPerTick: Double
+        _ network: Network, _ wire: Wire, _ backend: Backend, commands: Int, work: Int,
+        nanosecondsPerTick: Double
     ) throws {
         self.nanosecondsPerTick = nanosecondsPerTick
         // It opens its socket with the program that is there, or loads one in native mode.
         if backend == .generic {
             let error = try network.inside { unsafe xdp_default_program(wire.near, 1) }
-            guard error == 0 else { throw BenchError("no generic XDP program on \(wire.near): error \(-error)") }
+            guard error == 0 else {
+                throw BenchError("no generic XDP program on \(wire.near): error \(-error)")
+            }
         }
         let device =
             backend.isXDP
@@ -80,8 +83,12 @@ final class Testpmd {
             tell("start")
             usleep(attempt == 0 ? 3_000 : 30_000)
             let said = try answer(to: "stop", endingWith: "\nDone.")
-            let (received, sent) = (number(behind: "RX-packets:", in: said), number(behind: "TX-packets:", in: said))
-            guard direction != .echo || received == sent else { throw BenchError("testpmd lost packets: \(said)") }
+            let (received, sent) = (
+                number(behind: "RX-packets:", in: said), number(behind: "TX-packets:", in: said)
+            )
+            guard direction != .echo || received == sent else {
+                throw BenchError("testpmd lost packets: \(said)")
+            }
             packets += direction == .transmit ? sent : received
             ticks += Double(number(behind: "(total cycles=", in: said))
             if packets >= (direction == .transmit ? 1 : count) { break }

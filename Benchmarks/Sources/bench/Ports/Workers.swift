@@ -10,6 +10,13 @@ protocol Working: AnyObject {
     var backend: String { get }
     /// Works off `count` packets, and says how many it did.
     func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int
+    /// Packets it was to send that the kernel has not taken, as far as it says so.
+    var untaken: Int { get }
+}
+
+extension Working {
+    // The twins count what was taken; of AF_XDP the next round has no room when the kernel takes nothing.
+    var untaken: Int { 0 }
 }
 
 /// Apus over AF_XDP.
@@ -22,7 +29,9 @@ final class ApusXDPPort: Working {
         var options = XDPOptions()
         options.mode = isGeneric ? .generic : .native
         (options.zeroCopy, options.multiBuffer, options.hugePages) = (.never, .never, .never)
-        (options.receiveRing, options.transmitRing, options.completionRing) = (Sizes.ring, Sizes.ring, Sizes.ring)
+        (options.receiveRing, options.transmitRing, options.completionRing) = (
+            Sizes.ring, Sizes.ring, Sizes.ring
+        )
         (options.fillRing, options.framesPerQueue) = (2 * Sizes.ring, Sizes.frames)
         let opened = try XDPInterface(name, options)
         try opened.add(Probe.listen)
@@ -48,6 +57,7 @@ final class ApusXDPPort: Working {
 final class ApusPacket: Working {
     let interface: String
     private let worker: Worker<PacketSocketDriver>
+    private var offered = 0
 
     init(_ name: String) throws {
         interface = name
@@ -66,14 +76,16 @@ final class ApusPacket: Working {
     }
 
     func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
-        let before = worker.taken
         switch direction {
         case .receive: return worker.drain(count)
-        case .transmit: _ = worker.send(frame, count)
-        case .echo: _ = worker.echo(count)
+        case .transmit, .echo:
+            let done = direction == .echo ? worker.echo(count) : worker.send(frame, count)
+            offered += done
+            return done
         }
-        return worker.taken - before
     }
+
+    var untaken: Int { offered - worker.taken }
 }
 
 /// C over AF_XDP.
