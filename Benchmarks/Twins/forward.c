@@ -12,6 +12,7 @@
 struct worker {
     struct port ports[2];
     struct burst outgoing[2], incoming;
+    struct seen seen[BURST];
     int interface_of_port[2], port_of_interface[2];
     uint64_t macs[2];
     struct relay relay;
@@ -66,43 +67,54 @@ static inline struct frame *copy_frame(struct worker *worker, const struct frame
     return copy;
 }
 
-static inline void forward(struct worker *worker, struct frame *frame, uint64_t mac, uint64_t now) {
+static inline void forward(struct worker *worker, struct frame *frame, const struct seen *seen) {
     struct relay *relay = &worker->relay;
-    struct accepted accepted;
-    uint64_t time = frame->timestamp != 0 ? frame->timestamp : now;
-    if (unlikely(frame->next != NULL)) abort();
-    if (!accept_frame(relay, data(frame), frame->length, mac, frame->flags, time, &accepted)) return release(frame);
-    const struct stream *stream = &relay->streams[accepted.slot];
-    const struct way *ways = &relay->ways[stream->first_destination];
-    add(&relay->counters.copies, (uint64_t)stream->destination_count);
-    for (int i = stream->destination_count - 1; i > 0; i--) {
-        int port = port_for(worker, &accepted, &ways[i]);
+    if (seen->way_count < 0) return release(frame);
+    const struct accepted *accepted = &seen->accepted;
+    const struct way *ways = &relay->ways[seen->first_way];
+    int count = seen->way_count;
+    add(&relay->counters.copies, (uint64_t)count);
+    for (int i = count - 1; i > 0; i--) {
+        int port = port_for(worker, accepted, &ways[i]);
         if (port < 0) {
-            lose(worker, NULL, accepted.slot, TOO_LONG);
+            lose(worker, NULL, accepted->slot, TOO_LONG);
             continue;
         }
         if (!has_room(worker, port)) {
-            lose(worker, NULL, accepted.slot, RING_FULL);
+            lose(worker, NULL, accepted->slot, RING_FULL);
             continue;
         }
         struct frame *copy = copy_frame(worker, frame, port);
-        if (copy != NULL) dispatch(worker, copy, &accepted, &ways[i], port);
-        else lose(worker, NULL, accepted.slot, POOL_EMPTY);
+        if (copy != NULL) dispatch(worker, copy, accepted, &ways[i], port);
+        else lose(worker, NULL, accepted->slot, POOL_EMPTY);
     }
-    if (stream->destination_count == 0) return release(frame);
-    int port = port_for(worker, &accepted, &ways[0]);
-    if (port < 0) lose(worker, frame, accepted.slot, TOO_LONG);
-    else dispatch(worker, frame, &accepted, &ways[0], port);
+    if (count == 0) return release(frame);
+    int port = port_for(worker, accepted, &ways[0]);
+    if (port < 0) lose(worker, frame, accepted->slot, TOO_LONG);
+    else dispatch(worker, frame, accepted, &ways[0], port);
 }
 
 static inline size_t poll_port(struct worker *worker, int port) {
-    size_t received = receive(&worker->ports[port], &worker->incoming);
+    size_t received = receive(&worker->ports[port], &worker->incoming), bytes = 0;
     if (received == 0) return 0;
     uint64_t mac = worker->macs[worker->interface_of_port[port]];
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
     uint64_t now = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-    for (struct frame *frame; (frame = pop_first(&worker->incoming)) != NULL;) forward(worker, frame, mac, now);
+    struct burst *incoming = &worker->incoming;
+    size_t count = burst_count(incoming);
+    for (size_t i = 0; i < count; i++) {
+        struct frame *frame = incoming->frames[incoming->start + i];
+        if (unlikely(frame->next != NULL)) abort();
+        look(&worker->relay, data(frame), frame->length, mac, frame->flags,
+             frame->timestamp != 0 ? frame->timestamp : now, &worker->seen[i]);
+        bytes += frame->length;
+    }
+    add(&worker->relay.counters.received, count);
+    add(&worker->relay.counters.received_bytes, bytes);
+    settle(&worker->relay, worker->seen, count);
+    const struct seen *seen = worker->seen;
+    for (struct frame *frame; (frame = pop_first(incoming)) != NULL;) forward(worker, frame, seen++);
     return received;
 }
 
@@ -133,16 +145,13 @@ struct forward *forward_make(const struct forward_setup *setup) {
     worker->macs[0] = setup->macs[0], worker->macs[1] = setup->macs[1];
     relay->listeners = make_index(setup->streams);
     relay->own = make_index(2);
-    insert(&relay->own, setup->own[0], 0, 0);
-    insert(&relay->own, setup->own[1], 0, 0);
-    relay->streams = calloc(setup->streams, sizeof *relay->streams);
-    relay->ways = calloc(setup->streams * setup->fan_out, sizeof *relay->ways);
-    relay->sources = calloc(setup->streams * SOURCES, sizeof *relay->sources);
-    relay->last = calloc(setup->streams, sizeof *relay->last);
-    relay->counters.streams = calloc(setup->streams, sizeof *relay->counters.streams);
+    for (int i = 0; i < 2; i++) insert(&relay->own, setup->own[i], 0, 0, (struct stream){0});
+    relay->ways = lines(setup->streams * setup->fan_out * sizeof *relay->ways);
+    relay->sources = lines(setup->streams * SOURCES * sizeof *relay->sources);
+    relay->counters.streams = lines(setup->streams * sizeof *relay->counters.streams);
     for (size_t i = 0; i < setup->streams; i++) {
-        insert(&relay->listeners, setup->listen, (uint16_t)(setup->first_port + i), (int)i);
-        relay->streams[i] = (struct stream){(int32_t)(i * setup->fan_out), (int32_t)setup->fan_out, 0, true};
+        struct stream stream = {(int32_t)(i * setup->fan_out), (uint32_t)setup->fan_out << 9 | 1 << 8};
+        insert(&relay->listeners, setup->listen, (uint16_t)(setup->first_port + i), (int)i, stream);
         for (size_t j = 0; j < SOURCES; j++) relay->sources[i * SOURCES + j].key = UINT64_MAX;
     }
     for (size_t i = 0; i < setup->streams * setup->fan_out; i++) {

@@ -4,11 +4,39 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
+// Memory of zeros that begins at a cache line, from 2 MiB on in huge pages (FixedArray.swift).
+static void *lines(size_t size) {
+    size_t huge = 2 << 20, alignment = size < huge ? 128 : huge;
+    void *memory = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (size >= huge) madvise(memory, size / huge * huge, MADV_HUGEPAGE);
+    return memset(memory, 0, size);
+}
+
+// What all packets of a stream have in common: where its ways begin, how many those are (from bit 9 on), whether it is
+// RTP (bit 8), and its hop limit.
+struct stream {
+    int32_t first_destination;
+    uint32_t traits;
+};
+
+struct key {
+    uint64_t high, low;
+    uint32_t port;
+};
+
+struct value {
+    int32_t number;
+    struct stream stream;
+};
+
+// Half a cache line.
 struct entry {
     uint64_t high, low;
     uint32_t port;
-    int32_t number;
+    struct value value;
 };
 
 struct endpoint_index {
@@ -19,35 +47,37 @@ struct endpoint_index {
 
 static inline uint64_t fold(unsigned __int128 product) { return (uint64_t)(product >> 64) ^ (uint64_t)product; }
 
-static inline size_t home(const struct endpoint_index *index, uint64_t high, uint64_t low, uint32_t port) {
-    uint64_t a = fold((unsigned __int128)(low ^ index->seed_low) * (high ^ index->seed_high));
-    return fold((unsigned __int128)(a ^ port) * 0xd1b54a32d192ed03u);
+static inline size_t home(const struct endpoint_index *index, const struct key *key) {
+    uint64_t a = fold((unsigned __int128)(key->low ^ index->seed_low) * (key->high ^ index->seed_high));
+    return fold((unsigned __int128)(a ^ key->port) * 0xd1b54a32d192ed03u) & index->mask;
 }
 
-static inline int
-number(const struct endpoint_index *index, uint64_t high, uint64_t low, uint16_t port, bool is_ipv6) {
-    uint32_t key = port | (uint32_t)is_ipv6 << 16;
-    size_t place = home(index, high, low, key) & index->mask;
+static inline struct key make_key(uint64_t high, uint64_t low, uint16_t port, bool is_ipv6) {
+    return (struct key){high, low, port | (uint32_t)is_ipv6 << 16};
+}
+
+static inline struct value look_up(const struct endpoint_index *index, const struct key *key, size_t place) {
     for (size_t i = 0; i < index->probes; i++) {
         const struct entry *entry = &index->entries[place];
-        if (entry->low == low && entry->port == key && entry->high == high) return entry->number;
-        if (entry->number < 0) return -1;
+        if (entry->low == key->low && entry->port == key->port && entry->high == key->high) return entry->value;
+        if (entry->value.number < 0) break;
         place = (place + 1) & index->mask;
     }
-    return -1;
+    return (struct value){.number = -1};
 }
 
 static struct endpoint_index make_index(size_t capacity) {
     size_t size = 8;
     while (size < capacity * 2) size *= 2;
-    struct entry *entries = calloc(size, sizeof *entries);
-    for (size_t i = 0; i < size; i++) entries[i].number = -1;
+    struct entry *entries = lines(size * sizeof *entries);
+    for (size_t i = 0; i < size; i++) entries[i].value.number = -1;
     return (struct endpoint_index){entries, size - 1, 1, 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9};
 }
 
-static void insert(struct endpoint_index *index, uint64_t low, uint16_t port, int number) {
-    size_t place = home(index, 0, low, port) & index->mask, distance = 1;
-    while (index->entries[place].number >= 0) place = (place + 1) & index->mask, distance++;
-    index->entries[place] = (struct entry){0, low, port, number};
+static void insert(struct endpoint_index *index, uint64_t low, uint16_t port, int number, struct stream stream) {
+    struct key key = make_key(0, low, port, false);
+    size_t place = home(index, &key), distance = 1;
+    while (index->entries[place].value.number >= 0) place = (place + 1) & index->mask, distance++;
+    index->entries[place] = (struct entry){0, low, port, {number, stream}};
     if (distance > index->probes) index->probes = distance;
 }

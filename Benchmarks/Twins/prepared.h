@@ -5,10 +5,10 @@
 #include "flow.h"
 
 struct prepared {
-    uint64_t link_first, link_middle, link_last, first, second, third, fourth, fifth, ports;
     uint16_t endpoint_sum, network_sum;
     bool is_ipv6;
     uint8_t link_length;
+    uint64_t link_first, link_last, first, second, third, ports, fourth, fifth, link_middle;
 };
 
 static void prepare(struct prepared *p, const struct encapsulation *e) {

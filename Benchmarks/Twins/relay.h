@@ -6,19 +6,25 @@
 
 // MARK: statistics (RTPReception.swift, ClockRateMeter.swift, SourceReception.swift)
 
+// In three cache lines, of which what comes with each packet is in the first two.
 struct source {
+    // Of the stream's first source: the place of the one that sent the last packet, and of the one whose jitter it shows.
+    uint8_t sent, shown;
     uint64_t key, last_arrival;
+    // Its clock.
+    uint64_t multiplier, origin_arrival, wait;
+    uint32_t rate, last_timestamp;
+    bool is_primed;
     uint8_t payload_type;
     // The source's reception.
-    uint64_t received, highest;
     unsigned __int128 window;
-    uint32_t restart, jitter, transit;
+    uint64_t highest, received;
+    uint32_t transit, jitter, restart;
     bool has_transit;
-    // Its clock.
-    bool is_primed;
-    uint32_t rate, last_timestamp;
-    uint64_t multiplier, origin_arrival, wait;
+    // What Apus has further: loss, order, duplicates, restarts, what measures the clock.
+    uint64_t rest[10];
 };
+_Static_assert(sizeof(struct source) == 192, "three cache lines");
 
 enum { SOURCES = 4 };
 
@@ -29,7 +35,7 @@ static inline void set(counter *c, uint64_t v) { atomic_store_explicit(c, v, mem
 static inline void add(counter *c, uint64_t v) { set(c, value(c) + v); }
 
 struct stream_counters {
-    counter packets, bytes, last_arrival, jitter, sent, dropped, not_rtp, rtcp, rest[10];
+    counter packets, bytes, last_arrival, jitter, sent, dropped, not_rtp, rtcp, rest[16];
 };
 
 enum drop { OTHER_HOST, NO_STREAM, OWN_ADDRESS, HOP_LIMIT, TOO_LONG, POOL_EMPTY, RING_FULL, DROPS };
@@ -44,7 +50,7 @@ static void __attribute__((noinline)) first_of(struct source *source, const stru
     // Only a stream's first packet, of payload type 0, comes here: 8000 Hz.
     if (source->key != UINT64_MAX || rtp->payload_type != 0) abort();
     *source = (struct source){
-        .key = rtp->ssrc, .payload_type = 0, .highest = (1 << 16 | rtp->sequence) - 1u, .restart = UINT32_MAX,
+        .sent = source->sent, .shown = source->shown, .key = rtp->ssrc, .payload_type = 0, .highest = (1 << 16 | rtp->sequence) - 1u, .restart = UINT32_MAX,
         .rate = 8000, .multiplier = (uint64_t)(((unsigned __int128)8000 << 64) / 1000000000), .wait = UINT64_MAX,
     };
 }
@@ -74,38 +80,40 @@ static inline void advance(struct source *s, const struct rtp *rtp, uint64_t tim
 
 // MARK: relay (Relay.swift)
 
+// What a packet over IPv4 without VLAN tags needs lies in one cache line.
 struct way {
-    struct prepared headers;
     int32_t interface, maximum_payload;
+    struct prepared headers;
+    uint64_t rest[5];
 };
-
-struct stream {
-    int32_t first_destination, destination_count;
-    uint8_t hop_limit;
-    bool is_rtp;
-};
-
-// The place of a stream's source that sent the last packet, and of the one whose jitter it shows.
-struct last {
-    uint8_t sent, shown;
-};
+_Static_assert(sizeof(struct way) == 128, "two cache lines");
 
 struct relay {
     struct endpoint_index listeners, own;
-    struct stream *streams;
     struct way *ways;
     struct source *sources;
-    struct last *last;
     struct counters counters;
 };
 
-enum checksum { CARRIED, ABSENT, LEFT };
+enum checksum { CARRIED, ABSENT, LEFT, WRONG, MISSING };
 
 struct accepted {
-    size_t slot;
+    uint32_t slot;
     uint16_t rest, payload_offset, payload_length;
-    uint8_t traffic_class, hop_limit;
-    enum checksum checksum;
+    uint8_t traffic_class, hop_limit, checksum;
+};
+
+// What a packet is that is no RTP; the first eight octets of one that is are a larger number.
+enum { OTHER, RTCP, UNMEASURED };
+
+// What is known of a packet of a burst from one pass to the next.
+struct seen {
+    struct key destination;
+    uint32_t place;
+    uint64_t time, rtp;
+    struct accepted accepted;
+    uint32_t ssrc;
+    int32_t first_way, way_count;
 };
 
 static inline void fail(struct relay *relay, enum failure failure) { add(&relay->counters.failures[failure], 1); }
@@ -131,31 +139,6 @@ static inline bool has_martian(const struct flow *f) {
         || is_martian4((uint32_t)f->destination_low);
 }
 
-static inline void
-note(struct relay *relay, const struct flow *flow, const uint8_t *p, size_t size, size_t slot, uint64_t time) {
-    struct stream_counters *counters = &relay->counters.streams[slot];
-    size_t payload = flow->udp_length - 8u, start = flow->transport_offset + 8u;
-    add(&relay->counters.accepted, 1);
-    add(&counters->packets, 1);
-    add(&counters->bytes, payload);
-    set(&counters->last_arrival, time);
-    if (!relay->streams[slot].is_rtp) return;
-    if (start + payload > size) payload = size - start;
-    p += start;
-    if (payload >= 8 && p[0] >> 6 == 2 && (p[1] & 0xe0) == 0xc0) return add(&counters->rtcp, 1);
-    struct rtp rtp;
-    if (!parse_rtp(p, payload, &rtp)) return add(&counters->not_rtp, 1);
-    struct last last = relay->last[slot];
-    struct source *source = &relay->sources[slot * SOURCES + last.sent];
-    if (unlikely(source->key != rtp.ssrc)) first_of(source, &rtp);
-    if (unlikely(rtp.sequence != (uint16_t)(source->highest + 1) || rtp.payload_type != source->payload_type)) abort();
-    uint32_t rate = source->rate;
-    advance(source, &rtp, time);
-    // A suite's streams have one source each, of one payload type.
-    if (unlikely(last.sent != last.shown || source->rate != rate)) abort();
-    set(&counters->jitter, source->jitter);
-}
-
 // What the UDP checksum says of all but addresses and ports (FlowHeaders.checksumRest).
 static inline uint16_t checksum_rest(const struct flow *f) {
     uint64_t sum;
@@ -169,52 +152,105 @@ static inline uint16_t checksum_rest(const struct flow *f) {
     return folded(plus(~sum, __builtin_bswap16((uint16_t)~f->udp_checksum)));
 }
 
-static inline bool accept_frame(struct relay *relay, const uint8_t *p, size_t size, uint64_t interface,
-                                uint16_t frame_flags, uint64_t time, struct accepted *accepted) {
+// The first pass: all that the bytes of a frame say (Relay+Look.swift).
+static inline void look(struct relay *relay, const uint8_t *p, size_t size, uint64_t interface, uint16_t frame_flags,
+                        uint64_t time, struct seen *seen) {
     struct flow parsed, *flow = &parsed;
-    add(&relay->counters.received, 1);
-    add(&relay->counters.received_bytes, size);
-    if (size < 14) return fail(relay, TRUNCATED_ETHERNET), false;
+    seen->way_count = -1;
+    if (size < 14) return fail(relay, TRUNCATED_ETHERNET);
     uint64_t mac = big64(p) >> 16;
     bool is_group = mac >> 40 & 1;
-    if (mac != interface && !is_group) return drop(relay, OTHER_HOST), false;
+    if (mac != interface && !is_group) return drop(relay, OTHER_HOST);
     enum failure failure = parse_frame(p, size, flow);
-    if (failure != FLOW_OK) return fail(relay, failure), false;
-    if (has_martian(flow)) return fail(relay, MARTIAN), false;
-    accepted->rest = checksum_rest(flow);
-    if (is_group && !is_multicast(flow)) return drop(relay, OTHER_HOST), false;
+    if (failure != FLOW_OK) return fail(relay, failure);
+    if (has_martian(flow)) return fail(relay, MARTIAN);
+    uint16_t rest = checksum_rest(flow);
+    if (is_group && !is_multicast(flow)) return drop(relay, OTHER_HOST);
     bool is_ipv6 = flow->flags & FLOW_IPV6;
-    if (number(&relay->own, flow->source_high, flow->source_low, 0, is_ipv6) >= 0)
-        return drop(relay, OWN_ADDRESS), false;
-    int slot = number(&relay->listeners, flow->destination_high, flow->destination_low, flow->destination_port, is_ipv6);
-    if (slot < 0) return drop(relay, NO_STREAM), false;
-    accepted->slot = (size_t)slot;
-    accepted->hop_limit = relay->streams[slot].hop_limit;
-    if (accepted->hop_limit == 0) {
-        if (flow->hop_limit <= 1) return drop(relay, HOP_LIMIT), false;
-        accepted->hop_limit = flow->hop_limit - 1;
-    }
+    struct key source = make_key(flow->source_high, flow->source_low, 0, is_ipv6);
+    if (look_up(&relay->own, &source, home(&relay->own, &source)).number >= 0) return drop(relay, OWN_ADDRESS);
+    enum checksum checksum = CARRIED;
     if (frame_flags & 1) {
-        accepted->checksum = LEFT;
-    } else if (frame_flags & 2 && flow->udp_checksum != 0) {
-        accepted->checksum = CARRIED;
-    } else if (flow->udp_checksum == 0) {
-        if (is_ipv6) return fail(relay, BAD_UDP_CHECKSUM), false;
-        accepted->checksum = ABSENT;
-    } else {
-        uint64_t start = pseudo_header(flow);
-        accepted->checksum = CARRIED;
-        if (folded(sum_bytes(p + flow->transport_offset, flow->udp_length, start)) != 0xffff) {
-            if (flow->udp_checksum != folded(start)) return fail(relay, BAD_UDP_CHECKSUM), false;
-            accepted->checksum = LEFT;
+        checksum = LEFT;
+    } else if (!(frame_flags & 2 && flow->udp_checksum != 0)) {
+        if (flow->udp_checksum == 0) {
+            checksum = is_ipv6 ? MISSING : ABSENT;
+        } else {
+            uint64_t start = pseudo_header(flow);
+            if (folded(sum_bytes(p + flow->transport_offset, flow->udp_length, start)) != 0xffff)
+                checksum = flow->udp_checksum == folded(start) ? LEFT : WRONG;
         }
     }
-    accepted->payload_offset = flow->transport_offset + 8;
-    accepted->payload_length = flow->udp_length - 8;
-    accepted->traffic_class = flow->traffic_class;
-    note(relay, flow, p, size, accepted->slot, time);
-    if (accepted->checksum == LEFT) add(&relay->counters.completed, 1);
-    return true;
+    struct key key = make_key(flow->destination_high, flow->destination_low, flow->destination_port, is_ipv6);
+    size_t place = home(&relay->listeners, &key), payload = flow->udp_length - 8u, start = flow->transport_offset + 8u;
+    __builtin_prefetch(&relay->listeners.entries[place]);
+    seen->destination = key, seen->place = (uint32_t)place, seen->time = time, seen->way_count = 0;
+    seen->accepted = (struct accepted){
+        .rest = rest, .payload_offset = (uint16_t)start, .payload_length = (uint16_t)payload,
+        .traffic_class = flow->traffic_class, .hop_limit = flow->hop_limit == 0 ? 0 : flow->hop_limit - 1,
+        .checksum = (uint8_t)checksum,
+    };
+    if (start + payload > size) payload = size - start;
+    p += start;
+    struct rtp rtp;
+    if (payload >= 8 && p[0] >> 6 == 2 && (p[1] & 0xe0) == 0xc0) seen->rtp = RTCP;
+    else if (parse_rtp(p, payload, &rtp)) seen->rtp = big64(p), seen->ssrc = rtp.ssrc;
+    else seen->rtp = OTHER;
+}
+
+// The second pass: its stream (Relay+Settle.swift).
+static inline void resolve(struct relay *relay, struct seen *seen) {
+    struct value found = look_up(&relay->listeners, &seen->destination, seen->place);
+    if (unlikely(found.number < 0)) return seen->way_count = -1, drop(relay, NO_STREAM);
+    uint8_t fixed = (uint8_t)found.stream.traits, hop_limit = fixed == 0 ? seen->accepted.hop_limit : fixed;
+    if (unlikely(hop_limit == 0)) return seen->way_count = -1, drop(relay, HOP_LIMIT);
+    const struct source *source = &relay->sources[found.number * SOURCES];
+    __builtin_prefetch(source), __builtin_prefetch((const uint8_t *)source + 64);
+    __builtin_prefetch(&relay->counters.streams[found.number]);
+    __builtin_prefetch(&relay->ways[found.stream.first_destination]);
+    if (unlikely(seen->accepted.checksum > ABSENT)) {
+        if (seen->accepted.checksum != LEFT) return seen->way_count = -1, fail(relay, BAD_UDP_CHECKSUM);
+        add(&relay->counters.completed, 1);
+    }
+    seen->accepted.slot = (uint32_t)found.number, seen->accepted.hop_limit = hop_limit;
+    if (unlikely(!(found.stream.traits & 1 << 8))) seen->rtp = UNMEASURED;
+    seen->first_way = found.stream.first_destination, seen->way_count = (int32_t)(found.stream.traits >> 9);
+}
+
+// The third: statistics.
+static inline void note(struct relay *relay, const struct seen *seen) {
+    size_t slot = seen->accepted.slot;
+    struct stream_counters *counters = &relay->counters.streams[slot];
+    add(&counters->packets, 1);
+    add(&counters->bytes, seen->accepted.payload_length);
+    set(&counters->last_arrival, seen->time);
+    if (unlikely(!(seen->rtp >> 63))) {
+        if (seen->rtp == RTCP) add(&counters->rtcp, 1);
+        if (seen->rtp == OTHER) add(&counters->not_rtp, 1);
+        return;
+    }
+    struct rtp rtp = {
+        .payload_type = (uint8_t)(seen->rtp >> 48) & 0x7f, .sequence = (uint16_t)(seen->rtp >> 32),
+        .timestamp = (uint32_t)seen->rtp, .ssrc = seen->ssrc,
+    };
+    const struct source *first = &relay->sources[slot * SOURCES];
+    struct source *source = &relay->sources[slot * SOURCES + first->sent];
+    if (unlikely(source->key != rtp.ssrc)) first_of(source, &rtp);
+    if (unlikely(rtp.sequence != (uint16_t)(source->highest + 1) || rtp.payload_type != source->payload_type)) abort();
+    uint32_t rate = source->rate;
+    advance(source, &rtp, seen->time);
+    // A suite's streams have one source each, of one payload type.
+    if (unlikely(first->sent != first->shown || source->rate != rate)) abort();
+    set(&counters->jitter, source->jitter);
+}
+
+static inline void settle(struct relay *relay, struct seen *seen, size_t count) {
+    uint64_t accepted = 0;
+    for (size_t i = 0; i < count; i++)
+        if (seen[i].way_count >= 0) resolve(relay, &seen[i]);
+    for (size_t i = 0; i < count; i++)
+        if (seen[i].way_count >= 0) accepted++, note(relay, &seen[i]);
+    add(&relay->counters.accepted, accepted);
 }
 
 // MARK: rewriting (Packet+Relay.swift)

@@ -4,15 +4,32 @@ public import ApusWire
 /// A ``ForwardingPlan`` in the form in which a worker reads it: flat, and owned by that worker.
 @safe
 public struct ForwardingTable: ~Copyable, Sendable {
-    @usableFromInline
+    /// What all packets of a stream have in common: two words of 32 bits, so that it fits beside the key by which the
+    /// stream is found.
+    @usableFromInline @frozen
     struct Stream: BitwiseCopyable, Sendable {
         @usableFromInline var firstDestination: Int32 = 0
-        @usableFromInline var destinationCount: Int32 = 0
-        /// 0 for one less than the packet came with.
-        var hopLimit: UInt8 = 0
-        var isRTP = false
+        /// From below in 8 bits the hop limit, 0 for one less than the packet came with, in one whether it is RTP, and
+        /// the number of destinations.
+        @usableFromInline var traits: UInt32 = 0
 
-        init() {}
+        @inlinable @inline(__always) init() {}
+
+        init(_ stream: ForwardingPlan.Stream, firstDestination: Int) {
+            precondition(
+                stream.destinations.count < 1 << 23, "a stream has fewer than 8 million destinations")
+            self.firstDestination = Int32(firstDestination)
+            traits =
+                UInt32(stream.destinations.count) << 9 | (stream.isRTP ? 1 << 8 : 0)
+                | UInt32(stream.hopLimit ?? 0)
+        }
+
+        @inlinable @inline(__always)
+        var destinationCount: Int { Int(truncatingIfNeeded: traits >> 9) }
+        @inlinable @inline(__always)
+        var hopLimit: UInt8 { UInt8(truncatingIfNeeded: traits) }
+        @inlinable @inline(__always)
+        var isRTP: Bool { traits & 1 << 8 != 0 }
     }
 
     @usableFromInline let streams: FixedArray<Stream>
@@ -22,8 +39,8 @@ public struct ForwardingTable: ~Copyable, Sendable {
     public let destinations: FixedArray<Destination>
     /// By slot; 0 where there is no stream. Apart from the streams, so that they are compared fast.
     let generations: FixedArray<UInt64>
-    private let listeners: EndpointIndex
-    private let own: EndpointIndex
+    @usableFromInline let listeners: EndpointIndex
+    @usableFromInline let own: EndpointIndex
     private let hasWildcards: Bool
 
     /// Builds the table for a worker that has that many stream slots.
@@ -42,47 +59,45 @@ public struct ForwardingTable: ~Copyable, Sendable {
             precondition(stream.hopLimit != 0, "a packet can't be sent with a hop limit of 0")
             precondition(generations[stream.slot] == 0, "two streams have the same slot")
             generations[stream.slot] = stream.generation
-            streams[stream.slot].firstDestination = Int32(all.count)
-            streams[stream.slot].destinationCount = Int32(stream.destinations.count)
-            streams[stream.slot].hopLimit = stream.hopLimit ?? 0
-            streams[stream.slot].isRTP = stream.isRTP
+            streams[stream.slot] = Stream(stream, firstDestination: all.count)
             all += stream.destinations
         }
+        listeners = EndpointIndex(
+            values: plan.streams.map { stream in
+                (stream.listen, EndpointIndex.Value(number: stream.slot, stream: streams[stream.slot]))
+            })
         self.streams = streams
         self.generations = generations
         ways = FixedArray(count: all.count) { Way(all[$0].path) }
         destinations = FixedArray(count: all.count) { all[$0] }
-        listeners = EndpointIndex(plan.streams.map { ($0.listen, $0.slot) })
         own = EndpointIndex(plan.ownAddresses.map { (Endpoint($0, port: 0), 0) })
         hasWildcards = plan.streams.contains { $0.listen.address.isAny }
     }
 
     // Mutating, as are those of the relay that call them: a table that is only borrowed is copied to the stack
-    // for the call of `wildcardSlot`, for each packet, called or not.
+    // for the call of `wildcard`, for each packet, called or not.
 
-    /// The slot of the stream that listens where a packet goes to, or -1.
+    /// The stream that listens where a packet goes to, of which `place` is the place among the listeners.
     @inline(__always)
-    mutating func slot(of headers: FlowHeaders) -> Int {
-        let slot = listeners.number(
-            high: headers.destinationHigh, low: headers.destinationLow, port: headers.destinationPort,
-            isIPv6: headers.isIPv6)
-        if slot >= 0 || !hasWildcards { return slot }
-        return wildcardSlot(
-            high: headers.destinationHigh, low: headers.destinationLow, port: headers.destinationPort,
-            isIPv6: headers.isIPv6)
+    mutating func stream(at key: EndpointIndex.Key, from place: Int) -> EndpointIndex.Value {
+        let found = listeners.value(of: key, from: place)
+        if found.number >= 0 || !hasWildcards { return found }
+        return wildcard(key)
     }
 
     /// A stream that listens at any address takes what goes to an address of this host: not what a router
     /// would pass on, nor a group that it did not name.
-    ///
-    /// Numbers rather than the headers as a whole: those would have to lie in memory, for each packet.
     @inline(never)
-    private mutating func wildcardSlot(high: UInt64, low: UInt64, port: UInt16, isIPv6: Bool) -> Int {
-        guard own.number(high: high, low: low, port: 0, isIPv6: isIPv6) >= 0 else { return -1 }
-        return listeners.number(high: 0, low: 0, port: port, isIPv6: isIPv6)
+    private mutating func wildcard(_ key: EndpointIndex.Key) -> EndpointIndex.Value {
+        guard own.number(high: key.high, low: key.low, port: 0, isIPv6: key.isIPv6) >= 0 else {
+            return EndpointIndex.Value()
+        }
+        let any = EndpointIndex.Key(
+            port: UInt16(truncatingIfNeeded: key.port), isIPv6: key.isIPv6)
+        return listeners.value(of: any, from: listeners.place(of: any))
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     func isOwnSource(_ headers: FlowHeaders) -> Bool {
         own.number(high: headers.sourceHigh, low: headers.sourceLow, port: 0, isIPv6: headers.isIPv6) >= 0
     }
@@ -92,7 +107,7 @@ public struct ForwardingTable: ~Copyable, Sendable {
     @inlinable @inline(__always)
     public func ways(ofSlot slot: Int) -> Range<Int> {
         let first = Int(streams[slot].firstDestination)
-        return unsafe Range(uncheckedBounds: (first, first &+ Int(streams[slot].destinationCount)))
+        return unsafe Range(uncheckedBounds: (first, first &+ streams[slot].destinationCount))
     }
 
     /// Which of the streams that had the slot it is; 0 when there is none.
@@ -109,13 +124,16 @@ public struct ForwardingTable: ~Copyable, Sendable {
 /// the next one.
 @frozen
 public struct Way: Sendable, BitwiseCopyable {
-    /// The headers that the packets go behind; without meaning if the path is not
-    /// ``Destination/Path/ready(interface:_:maximumPacketSize:)``.
-    public let headers: PreparedHeaders
+    // What a packet over IPv4 without VLAN tags needs lies in the first 64 bytes, and so in one cache line.
+
     /// The interface by which they go; -1 if the path is not ready.
     public let interface: Int32
     /// The longest UDP payload that fits them, in octets; below 0 if none does.
     public let maximumPayloadLength: Int32
+    /// The headers that the packets go behind; without meaning if the path is not
+    /// ``Destination/Path/ready(interface:_:maximumPacketSize:)``.
+    public let headers: PreparedHeaders
+    private let padding = InlineArray<5, UInt64>(repeating: 0)
 
     /// The way of that path.
     public init(_ path: Destination.Path) {

@@ -7,20 +7,33 @@ extension Relay {
         // Two whole words, as it is handed on in registers for each packet and destination.
 
         /// Slot, in 32 bits, what the checksum says, and payload offset, from below.
-        @usableFromInline let places: UInt64
+        @usableFromInline var places: UInt64
         /// Payload length, and in octets traffic class, hop limit and kind of checksum, from below.
-        @usableFromInline let figures: UInt64
+        @usableFromInline var figures: UInt64
 
-        @inline(__always)
-        init(slot: Int, headers: FlowHeaders, rest: UInt16, checksum: Checksum, hopLimit: UInt8) {
-            // A table has fewer slots than 2^32.
-            places =
-                UInt64(truncatingIfNeeded: slot) & 0xffff_ffff | UInt64(rest) << 32
-                | UInt64(headers.transportOffset &+ 8) << 48
+        @inlinable @inline(__always)
+        init() { (places, figures) = (0, 0) }
+
+        /// What headers say; the stream is not known yet, and the hop limit is one less than it came with.
+        @inlinable @inline(__always)
+        init(_ headers: FlowHeaders, rest: UInt16, checksum: Checksum) {
+            places = UInt64(rest) << 32 | UInt64(headers.transportOffset &+ 8) << 48
+            let hopLimit = UInt64(max(headers.hopLimit, 1) &- 1)
             figures =
-                UInt64(headers.udpLength &- 8) | UInt64(headers.trafficClass) << 16 | UInt64(hopLimit) << 24
+                UInt64(headers.udpLength &- 8) | UInt64(headers.trafficClass) << 16 | hopLimit << 24
                 | UInt64(checksum.rawValue) << 32
         }
+
+        /// The stream is known now.
+        @inline(__always)
+        mutating func settle(slot: Int, hopLimit: UInt8) {
+            // A table has fewer slots than 2^32.
+            places |= UInt64(truncatingIfNeeded: slot) & 0xffff_ffff
+            figures = figures & ~0xff00_0000 | UInt64(hopLimit) << 24
+        }
+
+        /// The checksum goes on as it is.
+        mutating func carryChecksum() { figures &= 0xffff_ffff }
 
         /// The slot of its stream.
         @inlinable @inline(__always)
@@ -64,5 +77,16 @@ extension Relay {
         /// It must be computed, since the sender left that to its device.
         @inlinable @inline(__always)
         public static var left: Checksum { Checksum(rawValue: 2) }
+
+        // Not of what goes on.
+
+        /// It is carried over, though nobody has verified it.
+        static var unverified: Checksum { Checksum(rawValue: 3) }
+        /// It is wrong.
+        @inlinable @inline(__always)
+        static var wrong: Checksum { Checksum(rawValue: 4) }
+        /// There is none, but IPv6 needs one.
+        @inlinable @inline(__always)
+        static var missing: Checksum { Checksum(rawValue: 5) }
     }
 }

@@ -5,12 +5,16 @@ public import ApusWire
 /// and says which stream the packet belongs to and behind which headers it goes on.
 ///
 /// It parses, refuses what must not go on, finds the stream, and keeps its statistics. What it
-/// needs to know comes in one ``ForwardingTable``, which can be replaced between two packets.
+/// needs to know comes in one ``ForwardingTable``, which can be replaced between two bursts.
+///
+/// A burst goes through it in passes: ``look(at:_:_:counters:)`` at each frame, then ``settle(_:count:counters:)`` for all of
+/// them. With many streams hardly anything of the next packet's is in the cache, and so each pass asks for what the
+/// next one needs while it goes on with the other packets.
 @safe
 public struct Relay: ~Copyable, Sendable {
     /// What is forwarded where.
-    public private(set) var table: ForwardingTable
-    private var receptions: StreamReceptions
+    public internal(set) var table: ForwardingTable
+    var receptions: StreamReceptions
 
     /// An engine with room for that many streams, which forwards nothing yet.
     ///
@@ -77,173 +81,32 @@ public struct Relay: ~Copyable, Sendable {
         return exchange(&table, with: new)
     }
 
-    /// Looks at a frame: `nil` when it is dropped, which is counted then.
-    ///
-    /// Reads the whole packet once when its checksum has to be verified, else the headers only.
+    /// Looks at a frame that comes alone: `nil` when it is dropped, which is counted then.
     public mutating func accept(
         _ frame: RawSpan, _ arrival: Arrival, counters: borrowing RelayCounters
     ) -> Accepted? {
-        counters.received.add()
-        counters.receivedBytes.add(UInt64(truncatingIfNeeded: frame.byteCount))
-        guard Self.isFor(arrival.interface, frame, counters) else { return nil }
-        let headers: FlowHeaders
-        do throws(ParseFailure) {
-            headers = try FlowHeaders(checking: frame)
-            try headers.checkAddresses()
-        } catch {
-            counters.count(error)
-            return nil
-        }
-        // Now, as what it needs is at hand.
-        let rest = headers.checksumRest
-        guard Self.isMeant(headers, frame, counters), let slot = stream(for: headers, counters),
-            let hopLimit = hopLimit(headers, slot, counters),
-            // The one check that reads the payload comes last.
-            let checksum = Self.checksum(headers, frame, arrival, counters)
-        else { return nil }
-        let accepted = Accepted(
-            slot: slot, headers: headers, rest: rest, checksum: checksum, hopLimit: hopLimit)
-        note(headers, frame, slot, arrival.time, counters)
-        if checksum == .left { counters.completedChecksums.add() }
-        return accepted
+        var seen = Seen()
+        look(at: frame, arrival, &seen, counters: counters)
+        return accept(seen, byteCount: frame.byteCount, counters)
     }
 
-    /// Looks at a frame of `byteCount` bytes that goes on in further segments behind the first: `nil` when
-    /// it is dropped, which is counted then.
-    ///
-    /// The headers have to be in the first segment whole. A UDP checksum that no device has verified is not
-    /// verified here either, which is counted: corrected for the new headers it goes on, and so does any
-    /// damage to the payload, for the receiver to see. One that the sender has left to its device, which the
-    /// field itself shows, has to be computed over all segments: it is ``Checksum/left``.
+    /// The same of a frame of `byteCount` bytes that goes on in further segments behind the first.
     public mutating func accept(
         firstSegment: RawSpan, byteCount: Int, _ arrival: Arrival, counters: borrowing RelayCounters
     ) -> Accepted? {
+        var seen = Seen()
+        look(atFirstSegment: firstSegment, byteCount: byteCount, arrival, &seen, counters: counters)
+        return accept(seen, byteCount: byteCount, counters)
+    }
+
+    private mutating func accept(
+        _ seen: Seen, byteCount: Int, _ counters: borrowing RelayCounters
+    ) -> Accepted? {
         counters.received.add()
         counters.receivedBytes.add(UInt64(truncatingIfNeeded: byteCount))
-        guard Self.isFor(arrival.interface, firstSegment, counters) else { return nil }
-        let headers: FlowHeaders
-        do throws(ParseFailure) {
-            headers = try FlowHeaders(checkingFirstSegment: firstSegment, byteCount: byteCount)
-            try headers.checkAddresses()
-            if headers.isIPv6, headers.udpChecksum == 0, !arrival.isChecksumPartial {
-                throw .missingUDPChecksum
-            }
-        } catch {
-            counters.count(error)
-            return nil
-        }
-        guard Self.isMeant(headers, firstSegment, counters), let slot = stream(for: headers, counters),
-            let hopLimit = hopLimit(headers, slot, counters)
-        else { return nil }
-        note(headers, firstSegment, slot, arrival.time, counters)
-        // Of AF_XDP no flag says so, but the field does: carried over it would be wrong for ever.
-        let isPartial =
-            arrival.isChecksumPartial
-            || !arrival.isChecksumVerified && headers.udpChecksum != 0
-                && headers.udpChecksum == headers.pseudoHeader.folded
-        if isPartial {
-            counters.completedChecksums.add()
-        } else if !arrival.isChecksumVerified, headers.udpChecksum != 0 {
-            counters.unverifiedChecksums.add()
-        }
-        let checksum: Checksum = isPartial ? .left : headers.udpChecksum == 0 ? .absent : .carried
-        return Accepted(
-            slot: slot, headers: headers, rest: headers.checksumRest, checksum: checksum, hopLimit: hopLimit)
-    }
-}
-
-// The steps of accept, each of which counts what it drops.
-extension Relay {
-    /// Whether the frame's destination is the interface, or a group.
-    @inline(__always)
-    private static func isFor(
-        _ interface: MACAddress, _ frame: RawSpan, _ counters: borrowing RelayCounters
-    ) -> Bool {
-        guard let destination = EthernetView.destination(of: frame) else {
-            counters.count(ParseFailure.truncatedEthernet)
-            return false
-        }
-        if destination == interface || destination.isGroup { return true }
-        counters.count(RelayDrop.otherHost)
-        return false
-    }
-
-    /// Whether a frame to a group of interfaces holds a packet to a group of hosts: what was broadcast to a
-    /// link but meant for one host goes no further (RFC 1812 section 5.3.4, RFC 1122 section 3.3.6). Each relay
-    /// on the link would send a copy of it.
-    @inline(__always)
-    private static func isMeant(
-        _ headers: FlowHeaders, _ frame: RawSpan, _ counters: borrowing RelayCounters
-    ) -> Bool {
-        guard let destination = EthernetView.destination(of: frame), destination.isGroup,
-            !headers.destinationAddress.isMulticast
-        else { return true }
-        counters.count(RelayDrop.otherHost)
-        return false
-    }
-
-    @inline(__always)
-    private mutating func stream(for headers: FlowHeaders, _ counters: borrowing RelayCounters) -> Int? {
-        if table.isOwnSource(headers) {
-            counters.count(RelayDrop.ownAddress)
-            return nil
-        }
-        let slot = table.slot(of: headers)
-        if slot >= 0 { return slot }
-        counters.count(RelayDrop.noStream)
-        return nil
-    }
-
-    @inline(__always)
-    private func hopLimit(
-        _ headers: FlowHeaders, _ slot: Int, _ counters: borrowing RelayCounters
-    ) -> UInt8? {
-        let fixed = table.streams[slot].hopLimit
-        if fixed != 0 { return fixed }
-        if headers.hopLimit > 1 { return headers.hopLimit &- 1 }
-        counters.count(RelayDrop.hopLimitExceeded)
-        return nil
-    }
-
-    @inline(__always)
-    private static func checksum(
-        _ headers: FlowHeaders, _ frame: RawSpan, _ arrival: Arrival, _ counters: borrowing RelayCounters
-    ) -> Checksum? {
-        if arrival.isChecksumPartial { return .left }
-        // What a device says of a checksum that is not there doesn't count.
-        if arrival.isChecksumVerified && headers.udpChecksum != 0 { return .carried }
-        switch headers.udpChecksumState(in: frame) {
-        case .valid: return .carried
-        case .absent: return .absent
-        case .partial: return .left
-        case .wrong:
-            counters.count(headers.udpChecksum == 0 ? ParseFailure.missingUDPChecksum : .badUDPChecksum)
-            return nil
-        }
-    }
-
-    /// Counts an accepted packet, of which `bytes` are the first or all.
-    @inline(__always)
-    private mutating func note(
-        _ headers: FlowHeaders, _ bytes: RawSpan, _ slot: Int, _ time: UInt64,
-        _ counters: borrowing RelayCounters
-    ) {
-        counters.accepted.add()
-        counters.streams[slot].count(payloadBytes: headers.payloadLength, at: time)
-        guard table.streams[slot].isRTP else { return }
-        let end = min(headers.payloadOffset &+ headers.payloadLength, bytes.byteCount)
-        measure(bytes.extracting(headers.payloadOffset..<end), slot, time, counters)
-    }
-
-    /// Takes an RTP packet into the statistics. Apart, as nothing of what was found in the headers is needed here.
-    @inline(never)
-    private mutating func measure(
-        _ payload: RawSpan, _ slot: Int, _ time: UInt64, _ counters: borrowing RelayCounters
-    ) {
-        if RTPView.isRTCP(payload) { return counters.streams[slot].rtcp.add() }
-        guard let packet = try? RTPHeader(checking: payload) else {
-            return counters.streams[slot].notRTP.add()
-        }
-        receptions.note(packet, at: time, slot: slot, counters.streams[slot])
+        var burst: InlineArray<1, Seen> = [seen]
+        var span = burst.mutableSpan
+        settle(&span, counters)
+        return span[0].isRefused ? nil : span[0].accepted
     }
 }

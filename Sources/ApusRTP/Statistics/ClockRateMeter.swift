@@ -6,21 +6,23 @@
 /// seconds for most sources, longer for those that come in fits and starts.
 @frozen
 public struct ClockRateMeter: BitwiseCopyable, Sendable {
-    /// The rate in Hz; 0 while it is not known.
-    public private(set) var rate: UInt32 = 0
+    // What is looked at for each packet comes first.
+
     // The rate over 10^9, as a fraction of 2^64.
     private var multiplier: UInt64 = 0
-    private var originTimestamp: UInt32 = 0
-    private var lastTimestamp: UInt32 = 0
     private var originArrival: UInt64 = 0
     // How long after the origin the next look is taken, in nanoseconds.
     private var wait: UInt64 = 0
-    // What the last look gave; 0 for nothing usual.
-    private var candidate: UInt32 = 0
+    /// The rate in Hz; 0 while it is not known.
+    public private(set) var rate: UInt32 = 0
+    private var lastTimestamp: UInt32 = 0
     // Packets before the measurement, then looks taken in it.
     private var isPrimed = false
     private var isMeasuring = false
     private var looks: UInt8 = 0
+    private var originTimestamp: UInt32 = 0
+    // What the last look gave; 0 for nothing usual.
+    private var candidate: UInt32 = 0
 
     /// Begins without a rate, or with one that is known and stays.
     public init(known rate: UInt32 = 0) {

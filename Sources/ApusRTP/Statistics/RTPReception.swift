@@ -7,10 +7,25 @@
 /// Cost: about 15 instructions for a packet in order, whatever its length.
 @frozen
 public struct RTPReception: BitwiseCopyable, Sendable {
-    /// The synchronization source.
-    public let ssrc: UInt32
+    // What changes with each packet comes first, to share a cache line.
+
+    // Bit n: `highest` - n has been received.
+    private var window: UInt128 = 0
+    // The highest sequence number since the start, extended by the number of wraps + 1.
+    private var highest: UInt64
     /// Packets received, each sequence number counted once.
     public private(set) var received: UInt64 = 0
+    private var transit: UInt32 = 0
+    /// Interarrival jitter in 1/16 of a timestamp unit (appendix A.8).
+    public private(set) var scaledJitter: UInt32 = 0
+    // The sequence number that would confirm a restart; out of range when none is suspected.
+    private var restart: UInt32 = .max
+    private var hasTransit = false
+
+    /// The synchronization source.
+    public let ssrc: UInt32
+    // The lowest sequence number since the start, extended as the highest.
+    private var lowest: UInt64
     /// Sequence numbers that never came, before a restart or between the lowest and the highest since then.
     /// It falls when a late packet comes after all.
     public private(set) var lost: UInt64 = 0
@@ -22,18 +37,6 @@ public struct RTPReception: BitwiseCopyable, Sendable {
     public private(set) var restarts: UInt64 = 0
     /// Packets that were far out of sequence, and not the second of two such in a row.
     public private(set) var suspects: UInt64 = 0
-    /// Interarrival jitter in 1/16 of a timestamp unit (appendix A.8).
-    public private(set) var scaledJitter: UInt32 = 0
-
-    private var transit: UInt32 = 0
-    // The highest sequence number and the lowest since the start, extended by the number of wraps + 1.
-    private var highest: UInt64
-    private var lowest: UInt64
-    // Bit n: `highest` - n has been received.
-    private var window: UInt128 = 0
-    // The sequence number that would confirm a restart; out of range when none is suspected.
-    private var restart: UInt32 = .max
-    private var hasTransit = false
 
     /// A source of which nothing has been received yet, and whose next packet has that sequence number.
     public init(ssrc: UInt32, next sequence: UInt16) {

@@ -6,9 +6,10 @@ struct SourceReception: BitwiseCopyable, Sendable {
     private(set) var key: UInt64 = noSource
     /// When its last packet came, in nanoseconds since 1970.
     private(set) var lastArrival: UInt64 = 0
+    // In this order what changes with each packet lies together.
+    private(set) var clock = ClockRateMeter()
     private(set) var payloadType: UInt8 = 0
     private(set) var rtp: RTPReception
-    private(set) var clock = ClockRateMeter()
 
     static var noSource: UInt64 { .max }
 

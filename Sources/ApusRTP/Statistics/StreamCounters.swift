@@ -47,6 +47,9 @@ public struct StreamCounters: ~Copyable, Sendable {
     /// The generation of the stream that occupies this slot; see ``ForwardingPlan/Stream/generation``.
     public let generation = Counter()
 
+    // Whole cache lines, so that what changes with every packet shares one in each slot.
+    private let padding = InlineArray<6, UInt64>(repeating: 0)
+
     /// All at 0.
     public init() {}
 

@@ -32,6 +32,8 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
 
     /// What arrived last; kept here so that it is made once.
     var incoming = Burst()
+    /// What is known of each packet of it.
+    var seen = FixedArray(repeating: Relay.Seen(), count: Burst.capacity)
 
     /// Whether it was told what to forward.
     var hasOrders = false
@@ -101,29 +103,38 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// Sends on what was received. Apart, so that an idle round is a look at each port.
     @inline(never)
     mutating func forwardIncoming(from port: Int, _ counters: borrowing RelayCounters) {
-        let mac = macAddresses[interfaceOfPort[port]]
-        let now = Clock.realtime
+        let count = incoming.count
+        counters.received.add(UInt64(truncatingIfNeeded: count))
+        counters.receivedBytes.add(look(count, macAddresses[interfaceOfPort[port]], counters))
+        relay.settle(&seen, count: count, counters: counters)
+        var position = 0
         while let packet = incoming.popFirst() {
-            forward(packet, mac, now, counters)
+            forward(packet, at: position, counters)
+            position &+= 1
         }
+    }
+
+    /// Looks at all packets that came in; gives the bytes in them.
+    @inline(__always)
+    private mutating func look(_ count: Int, _ mac: MACAddress, _ counters: borrowing RelayCounters) -> UInt64
+    {
+        let now = Clock.realtime
+        var bytes = 0
+        var position = 0
+        while position < count {
+            bytes &+= relay.look(at: &incoming[position], mac, now, &seen[position], counters)
+            position &+= 1
+        }
+        return UInt64(truncatingIfNeeded: bytes)
     }
 
     @inline(__always)
     private mutating func forward(
-        _ packet: consuming Packet, _ mac: MACAddress, _ now: UInt64, _ counters: borrowing RelayCounters
+        _ packet: consuming Packet, at position: Int, _ counters: borrowing RelayCounters
     ) {
-        let known = packet.flags.intersection([.checksumPartial, .checksumVerified])
-        let arrival = Relay.Arrival(
-            interface: mac, checksumBits: UInt8(truncatingIfNeeded: known.rawValue),
-            time: packet.timestamp != 0 ? packet.timestamp : now)
-        let accepted =
-            packet.isSegmented
-            ? relay.accept(
-                firstSegment: packet.bytes, byteCount: packet.totalCount, arrival, counters: counters)
-            : relay.accept(packet.bytes, arrival, counters: counters)
-        guard let accepted else { return }
+        if seen[position].isRefused { return }
+        let (accepted, ways) = (seen[position].accepted, seen[position].ways)
         // Copies for all destinations but the first, which gets the packet itself.
-        let ways = relay.table.ways(ofSlot: accepted.slot)
         counters.copies.add(UInt64(truncatingIfNeeded: ways.count))
         if ways.count > 1 { sendCopies(of: packet, accepted, on: ways, counters) }
         if ways.isEmpty { return }

@@ -3,6 +3,28 @@ import ApusRTP
 import ApusRings
 import ApusWire
 
+extension Relay {
+    /// Looks at a packet that came in by the interface with that address; `now` is when, if it does not say so itself.
+    /// Gives the bytes in it.
+    @inline(__always)
+    mutating func look(
+        at packet: inout Packet, _ mac: MACAddress, _ now: UInt64, _ seen: inout Seen,
+        _ counters: borrowing RelayCounters
+    ) -> Int {
+        let known = packet.flags.intersection([.checksumPartial, .checksumVerified])
+        let arrival = Relay.Arrival(
+            interface: mac, checksumBits: UInt8(truncatingIfNeeded: known.rawValue),
+            time: packet.timestamp != 0 ? packet.timestamp : now)
+        if packet.isSegmented {
+            let count = packet.totalCount
+            look(atFirstSegment: packet.bytes, byteCount: count, arrival, &seen, counters: counters)
+            return count
+        }
+        look(at: packet.bytes, arrival, &seen, counters: counters)
+        return packet.count
+    }
+}
+
 extension Packet {
     /// Puts the packet behind the headers of a way: what is in front of its UDP payload goes, and what is behind it:
     /// Ethernet padding, a trailer, what the IP packet has beyond the UDP length.

@@ -5,17 +5,30 @@
 /// each packet.
 @frozen
 public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
-    // In parts, each small enough to stay in registers.
-    @usableFromInline let link: Link
-    @usableFromInline let network: Network
+    // Those of IPv4 without VLAN tags lie in the first 56 bytes.
+
     /// The sum of addresses and ports, folded.
     @usableFromInline let endpointSum: UInt16
     /// Whether the packets are IPv6.
     public let isIPv6: Bool
+    @usableFromInline let linkLength: UInt8
+    // In parts, each small enough to stay in registers.
+    @usableFromInline let link: Link
+    @usableFromInline let network: Network
+    /// The eight octets behind the link's first, which count when there are tags.
+    @usableFromInline let tagWord: UInt64
 
     /// Prepares these headers. Their hop limit and traffic class are not kept.
     public init(_ headers: UDPEncapsulation) {
-        (isIPv6, link, network) = (headers.isIPv6, Link(headers.ethernet), Network(headers))
+        (isIPv6, network) = (headers.isIPv6, Network(headers))
+        linkLength = UInt8(headers.ethernet.byteCount)
+        var bytes = InlineArray<24, UInt8>(repeating: 0)
+        var span = bytes.mutableSpan
+        var raw = unsafe span.mutableBytes
+        // 22 octets at most, into 24.
+        unsafe headers.ethernet.write(&raw)
+        link = unsafe Link(raw.bytes, byteCount: headers.ethernet.byteCount)
+        tagWord = unsafe raw.bytes.native64(8)
         var sum = InternetChecksum()
         sum.add(headers.sourceAddress)
         sum.add(headers.destinationAddress)
@@ -23,35 +36,27 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
         endpointSum = sum.folded
     }
 
-    /// An Ethernet header in words as they lie in memory: its first eight octets, the eight behind those, which count
-    /// when there are tags, and its last eight, which overlap the others.
+    /// An Ethernet header in words as they lie in memory: its first eight octets and its last eight, which overlap.
     @usableFromInline @frozen
     struct Link: Hashable, Sendable, BitwiseCopyable {
         @usableFromInline let first: UInt64
-        @usableFromInline let middle: UInt64
         @usableFromInline let last: UInt64
-        @usableFromInline let length: UInt32
-        @inlinable @inline(__always) var byteCount: Int { Int(length) }
 
-        init(_ header: EthernetHeader) {
-            length = UInt32(header.byteCount)
-            var link = InlineArray<24, UInt8>(repeating: 0)
-            var span = link.mutableSpan
-            var bytes = unsafe span.mutableBytes
-            // 22 octets at most, into 24.
-            unsafe header.write(&bytes)
-            first = unsafe bytes.bytes.native64(0)
-            middle = unsafe bytes.bytes.native64(8)
-            last = unsafe bytes.bytes.native64(header.byteCount - 8)
+        @unsafe
+        init(_ bytes: RawSpan, byteCount: Int) {
+            (first, last) = unsafe (bytes.native64(0), bytes.native64(byteCount - 8))
         }
+    }
 
-        /// Writes the header into a span that has the room.
-        @unsafe @inlinable @inline(__always)
-        func write(_ bytes: inout MutableRawSpan) {
-            unsafe bytes.putNative64(first, 0)
-            if byteCount > 14 { unsafe bytes.putNative64(middle, 8) }
-            unsafe bytes.putNative64(last, byteCount &- 8)
-        }
+    /// The octets of the Ethernet header: 14, 18 or 22.
+    @inlinable @inline(__always) var linkByteCount: Int { Int(linkLength) }
+
+    /// Writes the Ethernet header into a span that has the room.
+    @unsafe @inlinable @inline(__always)
+    func writeLink(_ bytes: inout MutableRawSpan) {
+        unsafe bytes.putNative64(link.first, 0)
+        if linkByteCount > 14 { unsafe bytes.putNative64(tagWord, 8) }
+        unsafe bytes.putNative64(link.last, linkByteCount &- 8)
     }
 
     /// IP and UDP header without what comes with each packet.
@@ -63,10 +68,10 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
         // IPv6: the addresses as they lie in memory.
         @usableFromInline let second: UInt64
         @usableFromInline let third: UInt64
-        @usableFromInline let fourth: UInt64
-        @usableFromInline let fifth: UInt64
         /// IPv6: the ports, in the upper half. IPv4: the sum of the header's fields that stay, folded.
         @usableFromInline let rest: UInt64
+        @usableFromInline let fourth: UInt64
+        @usableFromInline let fifth: UInt64
 
         init(_ headers: UDPEncapsulation) {
             let (from, to) = (headers.sourceAddress, headers.destinationAddress)
@@ -126,7 +131,7 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
 
     /// The octets of all headers: 42 to 70.
     @inlinable @inline(__always)
-    public var byteCount: Int { link.byteCount &+ (isIPv6 ? 48 : 28) }
+    public var byteCount: Int { linkByteCount &+ (isIPv6 ? 48 : 28) }
 
     /// The most payload a packet can carry: 65507 octets over IPv4, 65527 over IPv6.
     @inlinable @inline(__always)
@@ -148,11 +153,11 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
         guard payloadLength >= 0, payloadLength <= maximumPayloadLength else { throw .payloadTooLong }
         let udpLength = UInt64(truncatingIfNeeded: payloadLength &+ 8)
         // There are byteCount octets: Ethernet, 20 or 40 of IP, 8 of UDP.
-        unsafe link.write(&bytes)
+        unsafe writeLink(&bytes)
         if isIPv6 {
-            unsafe network.writeIPv6(&bytes, link.byteCount, udpLength, hopLimit, trafficClass, udpChecksum)
+            unsafe network.writeIPv6(&bytes, linkByteCount, udpLength, hopLimit, trafficClass, udpChecksum)
         } else {
-            unsafe network.writeIPv4(&bytes, link.byteCount, udpLength, hopLimit, trafficClass, udpChecksum)
+            unsafe network.writeIPv4(&bytes, linkByteCount, udpLength, hopLimit, trafficClass, udpChecksum)
         }
     }
 

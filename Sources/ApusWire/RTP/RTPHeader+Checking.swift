@@ -14,11 +14,25 @@ extension RTPHeader {
         if word & 0x1f00_0000_0000_0000 != 0 {
             guard unsafe RTPHeader.hasWholeLists(bytes) else { throw .truncatedRTP }
         }
+        self.init(word: word, ssrc: unsafe bytes.big32(8))
+    }
+
+    /// The header whose first eight octets are that number, and the next four that SSRC. Of the number version, padding,
+    /// extension and CSRC count do not matter.
+    @inlinable @inline(__always)
+    public init(word: UInt64, ssrc: UInt32) {
         payloadType = UInt8(truncatingIfNeeded: word >> 48) & 0x7f
         marker = word & 0x80_0000_0000_0000 != 0
         sequenceNumber = UInt16(truncatingIfNeeded: word >> 32)
         timestamp = UInt32(truncatingIfNeeded: word)
-        ssrc = unsafe bytes.big32(8)
+        self.ssrc = ssrc
+    }
+
+    /// Its first eight octets as a number, without padding, extension and CSRC count.
+    @inlinable @inline(__always)
+    public var word: UInt64 {
+        let second = UInt64(payloadType & 0x7f) | (marker ? 0x80 : 0)
+        return 2 << 62 | second << 48 | UInt64(sequenceNumber) << 32 | UInt64(timestamp)
     }
 
     /// Whether CSRC list and header extension are all in `bytes`, of which there must be twelve.
