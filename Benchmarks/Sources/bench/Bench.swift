@@ -119,6 +119,7 @@ func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
         Suite("wire", versions: twins, wire()),
         ports(cores),
         Suite("tax", versions: twins, echo() + forward()),
+        scale(),
         forwarder(relayCore: cores.own, senderCore: cores.other),
     ]
 }

@@ -10,7 +10,7 @@ enum Datagram {
     /// An Ethernet frame with an RTP packet of that many octets behind these headers, its UDP checksum right.
     ///
     /// Sequence number and timestamp may be changed: octets 16 to 23 of the packet are its first eight
-    /// upside down, so they add nothing to the checksum as long as they are changed together.
+    /// upside down, so they add nothing to the checksum as long as they are changed together. Octets 24 to 27 are 0.
     static func bytes(
         payload count: Int, behind headers: UDPEncapsulation = headers, ssrc: UInt32 = 0x4170_7573
     ) -> [UInt8] {
@@ -20,6 +20,7 @@ enum Datagram {
             payload[octet] = UInt8(truncatingIfNeeded: head >> UInt64(56 - octet * 8))
             payload[16 + octet] = ~payload[octet]
         }
+        for octet in 24..<28 { payload[octet] = 0 }
         for octet in 0..<4 { payload[8 + octet] = UInt8(truncatingIfNeeded: ssrc >> UInt32(24 - octet * 8)) }
         var bytes = [UInt8](repeating: 0, count: headers.byteCount) + payload
         let checksum = headers.checksum(of: unsafe payload.span.bytes)

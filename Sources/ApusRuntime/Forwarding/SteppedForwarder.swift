@@ -38,6 +38,8 @@ public struct SteppedForwarder: ~Copyable {
         counters = RelayCounters(slots: slots)
         _ = orders.enqueue(Orders(plan, slots: slots, interfaces: interfaces))
         _ = worker.takeOrders(counters)
+        // The empty table before, which the control thread of a forwarder would free.
+        _ = retired.dequeue()
     }
 
     /// Receives a burst from each port, forwards, and sends. Gives the number of packets received.

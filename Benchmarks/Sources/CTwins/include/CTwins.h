@@ -5,6 +5,8 @@
 
 /// Compiler and flags the twins were made with.
 const char *twins_compiler(void);
+/// Octets that this process has allocated and not freed, those of large blocks included.
+size_t twins_allocated(void);
 /// The version of DPDK in use.
 const char *twins_dpdk(void);
 
