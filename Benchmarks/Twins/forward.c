@@ -41,57 +41,50 @@ static inline bool has_room(struct worker *worker, int port) {
     return burst_count(&worker->outgoing[port]) < BURST;
 }
 
-static inline void dispatch(struct worker *worker, struct frame *frame, const struct accepted *accepted,
-                            const struct way *way, int port) {
-    struct counters *counters = &worker->relay.counters;
-    size_t slot = accepted->slot;
-    if (!readdress(frame, accepted, &way->headers)) return lose(worker, frame, slot, TOO_LONG);
-    if (!has_room(worker, port)) return lose(worker, frame, slot, RING_FULL);
-    add(&counters->streams[slot].sent, 1);
-    add(&counters->sent, 1);
-    if (unlikely(frame->next != NULL)) abort();
-    add(&counters->sent_bytes, frame->length);
+// Packets handed to a port, to be counted together.
+struct sent {
+    uint64_t packets, bytes;
+};
+
+static inline struct sent put(struct worker *worker, struct frame *frame, int port) {
     append(&worker->outgoing[port], frame);
+    return (struct sent){1, frame->length};
 }
 
-static inline struct frame *copy_frame(struct worker *worker, const struct frame *frame, int port) {
+static INLINE struct sent
+send_one(struct worker *worker, struct frame *frame, const struct accepted *accepted, const struct way *way) {
+    int port = port_for(worker, accepted, way);
+    // Further segments, a checksum to be computed, or none at all, come in no suite.
+    if (unlikely(port < 0 || frame->next != NULL || accepted->checksum != CARRIED)) abort();
+    if (!readdress(frame, accepted, &way->headers))
+        return lose(worker, frame, accepted->slot, TOO_LONG), (struct sent){0};
+    if (!has_room(worker, port)) return lose(worker, frame, accepted->slot, RING_FULL), (struct sent){0};
+    return put(worker, frame, port);
+}
+
+static INLINE struct sent
+send_copy(struct worker *worker, const struct frame *frame, const struct accepted *accepted, const struct way *way) {
+    int port = port_for(worker, accepted, way);
+    if (unlikely(port < 0 || frame->next != NULL || accepted->checksum != CARRIED)) abort();
+    if (!has_room(worker, port)) return lose(worker, NULL, accepted->slot, RING_FULL), (struct sent){0};
     struct frame *copy = take_frame(worker->ports[port].pool);
-    if (copy == NULL) return NULL;
-    // All read before the first is written, so that neighbors go as one word.
-    struct frame from = *frame;
-    copy->timestamp = from.timestamp;
-    copy->port = from.port, copy->queue = from.queue, copy->flags = from.flags;
-    if (frame->length > copy->slot_size - copy->offset || frame->next != NULL) abort();
-    copy->length = frame->length;
-    memcpy(data(copy), (const uint8_t *)frame + frame->offset, frame->length);
-    return copy;
+    if (copy == NULL) return lose(worker, NULL, accepted->slot, POOL_EMPTY), (struct sent){0};
+    if (!readdress_copy(copy, frame, accepted, &way->headers))
+        return lose(worker, copy, accepted->slot, TOO_LONG), (struct sent){0};
+    return put(worker, copy, port);
 }
 
-static inline void forward(struct worker *worker, struct frame *frame, const struct seen *seen) {
-    struct relay *relay = &worker->relay;
-    if (seen->way_count < 0) return release(frame);
-    const struct accepted *accepted = &seen->accepted;
-    const struct way *ways = &relay->ways[seen->first_way];
-    int count = seen->way_count;
-    add(&relay->counters.copies, (uint64_t)count);
-    for (int i = count - 1; i > 0; i--) {
-        int port = port_for(worker, accepted, &ways[i]);
-        if (port < 0) {
-            lose(worker, NULL, accepted->slot, TOO_LONG);
-            continue;
-        }
-        if (!has_room(worker, port)) {
-            lose(worker, NULL, accepted->slot, RING_FULL);
-            continue;
-        }
-        struct frame *copy = copy_frame(worker, frame, port);
-        if (copy != NULL) dispatch(worker, copy, accepted, &ways[i], port);
-        else lose(worker, NULL, accepted->slot, POOL_EMPTY);
+// Copies on all ways but the first.
+static inline void send_copies(struct worker *worker, const struct frame *frame, const struct seen *seen) {
+    const struct way *ways = &worker->relay.ways[seen->first_way];
+    struct sent sent = {0};
+    for (int i = seen->way_count - 1; i > 0; i--) {
+        struct sent one = send_copy(worker, frame, &seen->accepted, &ways[i]);
+        sent.packets += one.packets, sent.bytes += one.bytes;
     }
-    if (count == 0) return release(frame);
-    int port = port_for(worker, accepted, &ways[0]);
-    if (port < 0) lose(worker, frame, accepted->slot, TOO_LONG);
-    else dispatch(worker, frame, accepted, &ways[0], port);
+    struct counters *counters = &worker->relay.counters;
+    add(&counters->streams[seen->accepted.slot].sent, sent.packets);
+    add(&counters->sent, sent.packets), add(&counters->sent_bytes, sent.bytes);
 }
 
 static inline size_t poll_port(struct worker *worker, int port) {
@@ -113,8 +106,26 @@ static inline size_t poll_port(struct worker *worker, int port) {
     add(&worker->relay.counters.received, count);
     add(&worker->relay.counters.received_bytes, bytes);
     settle(&worker->relay, worker->seen, count);
+    struct sent sent = {0};
+    uint64_t copies = 0;
     const struct seen *seen = worker->seen;
-    for (struct frame *frame; (frame = pop_first(incoming)) != NULL;) forward(worker, frame, seen++);
+    for (struct frame *frame; (frame = pop_first(incoming)) != NULL; seen++) {
+        if (unlikely(seen->way_count < 0)) {
+            release(frame);
+            continue;
+        }
+        copies += (uint64_t)seen->way_count;
+        if (seen->way_count > 1) send_copies(worker, frame, seen);
+        if (unlikely(seen->way_count == 0)) {
+            release(frame);
+            continue;
+        }
+        struct sent one = send_one(worker, frame, &seen->accepted, &worker->relay.ways[seen->first_way]);
+        add(&worker->relay.counters.streams[seen->accepted.slot].sent, one.packets);
+        sent.packets += one.packets, sent.bytes += one.bytes;
+    }
+    struct counters *counters = &worker->relay.counters;
+    add(&counters->copies, copies), add(&counters->sent, sent.packets), add(&counters->sent_bytes, sent.bytes);
     return received;
 }
 
@@ -194,8 +205,7 @@ size_t forward_run(struct forward *f, size_t batch, size_t bursts, size_t repeat
             count += transmit(&f->camera, &burst);
         }
         while (worker_round(&f->worker) > 0) {}
-        while (receive(&f->screen, &burst) > 0)
-            for (struct frame *frame; (frame = pop_first(&burst)) != NULL;) release(frame);
+        while (receive(&f->screen, &burst) > 0) release_all(&burst);
     }
     return count;
 }

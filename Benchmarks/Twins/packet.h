@@ -118,6 +118,27 @@ static inline struct frame *pop_first(struct burst *burst) {
     return burst->start < burst->end ? burst->frames[burst->start++] : NULL;
 }
 
+// Drops all packets: the owner is looked up once for those that follow one another and are of one pool.
+static inline void release_all(struct burst *burst) {
+    size_t i = burst->start, end = burst->end;
+    while (i < end) {
+        struct pool *pool = burst->frames[i]->pool;
+        if (unlikely(burst->frames[i]->next != NULL
+                     || atomic_load_explicit(&pool->owner, memory_order_relaxed) != this_thread())) {
+            release(burst->frames[i++]);
+            continue;
+        }
+        size_t top = pool->free;
+        struct frame **stack = pool->stack;
+        for (; i < end && burst->frames[i]->pool == pool && burst->frames[i]->next == NULL; i++) {
+            if (unlikely(top == pool->capacity)) abort();
+            stack[top++] = burst->frames[i];
+        }
+        pool->free = top;
+    }
+    burst->start = burst->end = 0;
+}
+
 // MARK: ring and port
 
 struct ring_memory {

@@ -38,7 +38,7 @@ static void prepare(struct prepared *p, const struct encapsulation *e) {
 
 static inline size_t prepared_count(const struct prepared *h) { return h->link_length + (h->is_ipv6 ? 48u : 28u); }
 
-static inline bool encode_prepared(const struct prepared *h, uint8_t *p, size_t room, size_t payload,
+static INLINE bool encode_prepared(const struct prepared *h, uint8_t *p, size_t room, size_t payload,
                                    uint8_t hop_limit, uint8_t traffic_class, uint16_t checksum) {
     if (room < prepared_count(h) || payload > (h->is_ipv6 ? 65527 : 65507)) return false;
     uint64_t udp = payload + 8;

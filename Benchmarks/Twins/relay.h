@@ -258,11 +258,25 @@ static inline void settle(struct relay *relay, struct seen *seen, size_t count) 
 static inline bool
 readdress(struct frame *frame, const struct accepted *accepted, const struct prepared *headers) {
     uint32_t start = accepted->payload_offset, payload = accepted->payload_length;
-    // Further segments, a checksum to be computed, or none at all, come in no suite.
-    if (unlikely(frame->next != NULL || accepted->checksum != CARRIED)) abort();
     uint32_t size = (uint32_t)prepared_count(headers);
     if (start + payload > frame->length || size > frame->offset - HEADER_SIZE + start) return false;
     frame->offset += start - size, frame->length = size + payload;
     return encode_prepared(headers, data(frame), frame->length, payload, accepted->hop_limit,
+                           accepted->traffic_class, carried(headers, accepted->rest));
+}
+
+// The same of an empty frame, which becomes a copy.
+static inline bool readdress_copy(struct frame *copy, const struct frame *frame, const struct accepted *accepted,
+                                  const struct prepared *headers) {
+    uint32_t start = accepted->payload_offset, payload = accepted->payload_length;
+    uint32_t size = (uint32_t)prepared_count(headers);
+    if (start + payload > frame->length || size + payload > copy->slot_size - copy->offset) return false;
+    // All read before the first is written, so that neighbors go as one word.
+    struct frame from = *frame;
+    copy->timestamp = from.timestamp;
+    copy->port = from.port, copy->queue = from.queue, copy->flags = from.flags;
+    copy->length = size + payload;
+    memcpy(data(copy) + size, (const uint8_t *)frame + frame->offset + start, payload);
+    return encode_prepared(headers, data(copy), copy->length, payload, accepted->hop_limit,
                            accepted->traffic_class, carried(headers, accepted->rest));
 }

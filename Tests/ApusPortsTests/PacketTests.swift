@@ -303,4 +303,28 @@ struct BurstTests {
             #expect(pool.free == 100)
         }
     }
+
+    @Test func `A part of a packet is copied behind room for other headers, with its metadata`() {
+        withPool { pool in
+            var source = pool.packet(count: 50, byte: 7)
+            (source.timestamp, source.port, source.flags) = (5, 3, .checksumVerified)
+            for (start, count, front) in [(0, 50, 0), (42, 8, 70), (50, 0, 42), (10, 20, 1)] {
+                var copy = pool.makePacket()!
+                #expect(copy.copyPart(of: source, from: start, count: count, behind: front) == true)
+                #expect(copy.count == front + count && copy.headroom == 256)
+                #expect(copy.timestamp == 5 && copy.port == 3 && copy.flags == .checksumVerified)
+                #expect(copy.trimFront(front) == true)
+                let isCopied = unsafe copy.bytes.withUnsafeBytes { unsafe $0.allSatisfy { $0 == 7 } }
+                #expect(isCopied)
+            }
+            for (start, count, front) in [
+                (0, 51, 0), (51, 0, 0), (-1, 1, 0), (0, -1, 0), (0, 1, -1), (0, 50, 1729), (1, .max, 0),
+                (0, 1, .max),
+            ] {
+                var copy = pool.makePacket()!
+                #expect(copy.copyPart(of: source, from: start, count: count, behind: front) == false)
+                #expect(copy.count == 0 && copy.timestamp == 0)
+            }
+        }
+    }
 }

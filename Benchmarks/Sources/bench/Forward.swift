@@ -175,19 +175,19 @@ private final class Relayed {
 private func nextPacket(_ ends: inout Relayed.Ends) -> Packet {
     guard var packet = ends.camera.makePacket() else { fatalError("the camera's pool is empty") }
     let stream = ends.next
-    ends.next = stream + 1 == streams ? 0 : stream + 1
+    ends.next = stream &+ 1 == streams ? 0 : stream &+ 1
     let sequence = ends.sequences[stream]
     ends.sequences[stream] = sequence &+ 1
-    _ = packet.append(ends.size)
+    // A frame has the room, and so nothing is compared below, as in the twin.
+    guard packet.append(ends.size) else { fatalError("the camera's packets are too long") }
+    let head = 2 << 62 | UInt64(sequence) << 32 | UInt64(UInt32(sequence) &* 160)
     var bytes = packet.mutableBytes
     unsafe bytes.withUnsafeMutableBytes { target in
-        let template = unsafe UnsafeRawBufferPointer(
-            start: ends.templates + stream * ends.size, count: ends.size)
-        unsafe target.copyMemory(from: template)
+        let first = unsafe target.baseAddress.unsafelyUnwrapped
+        unsafe first.copyMemory(from: ends.templates + stream &* ends.size, byteCount: ends.size)
+        unsafe (first + 42).storeBytes(of: head.bigEndian, as: UInt64.self)
+        unsafe (first + 42 + 16).storeBytes(of: ~head.bigEndian, as: UInt64.self)
     }
-    let head = 2 << 62 | UInt64(sequence) << 32 | UInt64(UInt32(sequence) &* 160)
-    bytes.storeBytes(of: head.bigEndian, toByteOffset: 42, as: UInt64.self)
-    bytes.storeBytes(of: ~head.bigEndian, toByteOffset: 42 + 16, as: UInt64.self)
     return packet
 }
 

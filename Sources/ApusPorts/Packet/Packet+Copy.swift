@@ -4,8 +4,8 @@ extension Packet {
     /// A copy of the packet and its metadata, in frames of `pool`; `nil` when the pool has too few
     /// free or the packet does not fit its frames.
     ///
-    /// One of the two places where Apus copies data between frames (the other is
-    /// ``Port/transmitCopying(_:)``): it is what a further destination of a fan-out costs.
+    /// One of the places where Apus copies data between frames (the others are ``copyPart(of:from:count:behind:)`` and
+    /// ``Port/transmitCopying(_:)``).
     @inlinable
     public func copy(into pool: inout FramePool) -> Packet? {
         unsafe copy { unsafe pool.take() }
@@ -29,6 +29,25 @@ extension Packet {
             unsafe (source, last) = (next, segment.header)
         }
         return copy
+    }
+
+    /// Makes the packet, which must be empty and in one segment, hold `count` bytes of the first segment of another one from
+    /// `start` on, and its metadata, behind `front` bytes whose values are whatever the frame held there: what a further
+    /// destination of a fan-out costs when it gets headers of its own.
+    ///
+    /// - Returns: `false`, and nothing changed, when the other segment is shorter, or the frame has not the room.
+    @inlinable @inline(__always)
+    public mutating func copyPart(
+        of other: borrowing Packet, from start: Int, count: Int, behind front: Int
+    ) -> Bool {
+        guard start >= 0, count >= 0, front >= 0, start <= other.count, count <= other.count &- start,
+            front <= tailroom, count <= tailroom &- front
+        else { return false }
+        unsafe frame.takeMetadata(of: other.frame)
+        unsafe frame.header.pointee.length = UInt32(truncatingIfNeeded: front &+ count)
+        // Sound: both places are inside the frames, as was just compared, and two packets have two frames.
+        unsafe (frame.data + front).copyMemory(from: other.frame.data + start, byteCount: count)
+        return true
     }
 
     /// Replaces the packet's bytes, those of all segments, by as many as fit its first frame; for building one.

@@ -69,7 +69,9 @@ extension ForwardWorker where Driver: ~Copyable {
         }
         let accepted = entry.accepted
         // It has been counted as a copy when it came.
-        send(entry.packet, accepted, on: way, counters)
+        let sent = send(entry.packet, accepted, on: way, counters)
+        counters.streams[slot].sent.add(sent.packets)
+        sent.count(in: counters)
     }
 
     /// How long a worker may take what an interface that is gone has left, in nanoseconds: all the others wait for it.

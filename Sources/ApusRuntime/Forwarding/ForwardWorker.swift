@@ -107,11 +107,23 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
         counters.received.add(UInt64(truncatingIfNeeded: count))
         counters.receivedBytes.add(look(count, macAddresses[interfaceOfPort[port]], counters))
         relay.settle(&seen, count: count, counters: counters)
-        var position = 0
+        var (position, copies) = (0, 0)
+        var sent = Sent()
         while let packet = incoming.popFirst() {
-            forward(packet, at: position, counters)
+            let number = position
             position &+= 1
+            if _slowPath(seen[number].isRefused) { continue }
+            let (accepted, ways) = (seen[number].accepted, seen[number].ways)
+            copies &+= ways.count
+            // Copies for all destinations but the first, which gets the packet itself.
+            if ways.count > 1 { sendCopies(of: packet, accepted, on: ways, counters) }
+            if ways.isEmpty { continue }
+            let one = send(packet, accepted, on: ways.lowerBound, counters)
+            counters.streams[accepted.slot].sent.add(one.packets)
+            sent.add(one)
         }
+        counters.copies.add(UInt64(truncatingIfNeeded: copies))
+        sent.count(in: counters)
     }
 
     /// Looks at all packets that came in; gives the bytes in them.
@@ -126,19 +138,6 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             position &+= 1
         }
         return UInt64(truncatingIfNeeded: bytes)
-    }
-
-    @inline(__always)
-    private mutating func forward(
-        _ packet: consuming Packet, at position: Int, _ counters: borrowing RelayCounters
-    ) {
-        if seen[position].isRefused { return }
-        let (accepted, ways) = (seen[position].accepted, seen[position].ways)
-        // Copies for all destinations but the first, which gets the packet itself.
-        counters.copies.add(UInt64(truncatingIfNeeded: ways.count))
-        if ways.count > 1 { sendCopies(of: packet, accepted, on: ways, counters) }
-        if ways.isEmpty { return }
-        send(packet, accepted, on: ways.lowerBound, counters)
     }
 
     @inline(__always)

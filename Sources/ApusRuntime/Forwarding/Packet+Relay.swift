@@ -15,7 +15,7 @@ extension Relay {
         let arrival = Relay.Arrival(
             interface: mac, checksumBits: UInt8(truncatingIfNeeded: known.rawValue),
             time: packet.timestamp != 0 ? packet.timestamp : now)
-        if packet.isSegmented {
+        if _slowPath(packet.isSegmented) {
             let count = packet.totalCount
             look(atFirstSegment: packet.bytes, byteCount: count, arrival, &seen, counters: counters)
             return count
@@ -37,11 +37,41 @@ extension Packet {
         -> Bool
     {
         let count = ways[way].headers.byteCount
-        guard replaceFront(accepted.payloadOffset, by: count, keeping: accepted.payloadLength) else {
+        guard _fastPath(replaceFront(accepted.payloadOffset, by: count, keeping: accepted.payloadLength))
+        else {
             return false
         }
+        return write(accepted, on: way, of: ways)
+    }
+
+    /// Makes an empty packet a copy of another one, of which ``readdress(_:on:of:)`` holds, behind the headers of a way.
+    /// - Returns: `false` when the frame has no room; the packet is then useless.
+    @inline(__always)
+    mutating func readdressCopy(
+        of packet: borrowing Packet, _ accepted: Relay.Accepted, on way: Int,
+        of ways: borrowing FixedArray<Way>
+    ) -> Bool {
+        let count = ways[way].headers.byteCount
+        guard copyPart(of: packet, from: accepted.payloadOffset, count: accepted.payloadLength, behind: count)
+        else { return false }
+        return write(accepted, on: way, of: ways)
+    }
+
+    /// Writes the headers of a way, with the checksum carried over.
+    @inline(__always)
+    private mutating func write(
+        _ accepted: Relay.Accepted, on way: Int, of ways: borrowing FixedArray<Way>
+    ) -> Bool {
         let checksum = ways[way].headers.checksum(carrying: accepted.checksumRest)
-        return write(ways[way].headers, accepted, checksum)
+        var frame = mutableBytes
+        do throws(EncodeFailure) {
+            try PreparedHeaders.encode(
+                ways[way].headers, into: &frame, payloadLength: accepted.payloadLength,
+                hopLimit: accepted.hopLimit, trafficClass: accepted.trafficClass, udpChecksum: checksum)
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// The same of any packet. Its checksum is computed where there was none to carry over and one is needed.

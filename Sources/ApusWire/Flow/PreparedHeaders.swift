@@ -51,14 +51,6 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
     /// The octets of the Ethernet header: 14, 18 or 22.
     @inlinable @inline(__always) var linkByteCount: Int { Int(linkLength) }
 
-    /// Writes the Ethernet header into a span that has the room.
-    @unsafe @inlinable @inline(__always)
-    func writeLink(_ bytes: inout MutableRawSpan) {
-        unsafe bytes.putNative64(link.first, 0)
-        if linkByteCount > 14 { unsafe bytes.putNative64(tagWord, 8) }
-        unsafe bytes.putNative64(link.last, linkByteCount &- 8)
-    }
-
     /// IP and UDP header without what comes with each packet.
     @usableFromInline @frozen
     struct Network: Hashable, Sendable, BitwiseCopyable {
@@ -93,40 +85,6 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
                 rest = UInt64(sum.folded)
             }
         }
-
-        /// Writes 48 octets at `offset` of a span that has the room.
-        @unsafe @inlinable @inline(__always)
-        func writeIPv6(
-            _ bytes: inout MutableRawSpan, _ offset: Int, _ udpLength: UInt64, _ hopLimit: UInt8,
-            _ trafficClass: UInt8, _ udpChecksum: UInt16
-        ) {
-            let word = first | UInt64(trafficClass) << 52 | udpLength << 16 | UInt64(hopLimit)
-            unsafe bytes.put64(word, offset)
-            unsafe bytes.putNative64(second, offset &+ 8)
-            unsafe bytes.putNative64(third, offset &+ 16)
-            unsafe bytes.putNative64(fourth, offset &+ 24)
-            unsafe bytes.putNative64(fifth, offset &+ 32)
-            unsafe bytes.put64(rest | udpLength << 16 | UInt64(udpChecksum), offset &+ 40)
-        }
-
-        /// Writes 28 octets at `offset` of a span that has the room.
-        @unsafe @inlinable @inline(__always)
-        func writeIPv4(
-            _ bytes: inout MutableRawSpan, _ offset: Int, _ udpLength: UInt64, _ hopLimit: UInt8,
-            _ trafficClass: UInt8, _ udpChecksum: UInt16
-        ) {
-            let length = udpLength &+ 20
-            // Below 0x3_0000, so that folded once it is at most 0x1_0001.
-            var sum = UInt32(truncatingIfNeeded: rest &+ length) &+ UInt32(trafficClass)
-            sum &+= UInt32(hopLimit) << 8
-            sum = (sum & 0xffff) &+ sum >> 16
-            let field = ~UInt16(truncatingIfNeeded: sum &+ sum >> 16)
-            unsafe bytes.put64(first | UInt64(trafficClass) << 48 | length << 32, offset)
-            unsafe bytes.put64(second | UInt64(hopLimit) << 56 | UInt64(field) << 32, offset &+ 8)
-            unsafe bytes.putNative64(third, offset &+ 16)
-            unsafe bytes.put32(
-                UInt32(truncatingIfNeeded: udpLength << 16) | UInt32(udpChecksum), offset &+ 24)
-        }
     }
 
     /// The octets of all headers: 42 to 70.
@@ -149,15 +107,45 @@ public struct PreparedHeaders: Hashable, Sendable, BitwiseCopyable {
         into bytes: inout MutableRawSpan, payloadLength: Int, hopLimit: UInt8, trafficClass: UInt8,
         udpChecksum: UInt16
     ) throws(EncodeFailure) {
-        guard bytes.byteCount >= byteCount else { throw .noRoom }
-        guard payloadLength >= 0, payloadLength <= maximumPayloadLength else { throw .payloadTooLong }
-        let udpLength = UInt64(truncatingIfNeeded: payloadLength &+ 8)
-        // There are byteCount octets: Ethernet, 20 or 40 of IP, 8 of UDP.
-        unsafe writeLink(&bytes)
+        try Self.encode(
+            self, into: &bytes, payloadLength: payloadLength, hopLimit: hopLimit, trafficClass: trafficClass,
+            udpChecksum: udpChecksum)
+    }
+
+    /// The same of headers that lie in a table: each word is read when it is written, so that they need not all be in
+    /// registers at once. `headers` must give the same ones each time.
+    @inlinable @inline(__always)
+    public static func encode(
+        _ headers: @autoclosure () -> PreparedHeaders, into bytes: inout MutableRawSpan, payloadLength: Int,
+        hopLimit: UInt8, trafficClass: UInt8, udpChecksum: UInt16
+    ) throws(EncodeFailure) {
+        let (isIPv6, link) = (headers().isIPv6, headers().linkByteCount)
+        guard bytes.byteCount >= link &+ (isIPv6 ? 48 : 28) else { throw .noRoom }
+        guard payloadLength >= 0, payloadLength <= (isIPv6 ? 65527 : 65507) else { throw .payloadTooLong }
+        let length = UInt64(truncatingIfNeeded: payloadLength &+ 8)
+        // There are as many octets as the headers have: Ethernet, 20 or 40 of IP, 8 of UDP.
+        unsafe bytes.putNative64(headers().link.first, 0)
+        if link > 14 { unsafe bytes.putNative64(headers().tagWord, 8) }
+        unsafe bytes.putNative64(headers().link.last, link &- 8)
         if isIPv6 {
-            unsafe network.writeIPv6(&bytes, linkByteCount, udpLength, hopLimit, trafficClass, udpChecksum)
+            let word = UInt64(trafficClass) << 52 | length << 16 | UInt64(hopLimit)
+            unsafe bytes.put64(headers().network.first | word, link)
+            unsafe bytes.putNative64(headers().network.second, link &+ 8)
+            unsafe bytes.putNative64(headers().network.third, link &+ 16)
+            unsafe bytes.putNative64(headers().network.fourth, link &+ 24)
+            unsafe bytes.putNative64(headers().network.fifth, link &+ 32)
+            unsafe bytes.put64(headers().network.rest | length << 16 | UInt64(udpChecksum), link &+ 40)
         } else {
-            unsafe network.writeIPv4(&bytes, linkByteCount, udpLength, hopLimit, trafficClass, udpChecksum)
+            let total = length &+ 20
+            // Below 0x3_0000, so that folded once it is at most 0x1_0001.
+            var sum = UInt32(truncatingIfNeeded: headers().network.rest &+ total) &+ UInt32(trafficClass)
+            sum &+= UInt32(hopLimit) << 8
+            sum = (sum & 0xffff) &+ sum >> 16
+            let field = UInt64(~UInt16(truncatingIfNeeded: sum &+ sum >> 16))
+            unsafe bytes.put64(headers().network.first | UInt64(trafficClass) << 48 | total << 32, link)
+            unsafe bytes.put64(headers().network.second | UInt64(hopLimit) << 56 | field << 32, link &+ 8)
+            unsafe bytes.putNative64(headers().network.third, link &+ 16)
+            unsafe bytes.put32(UInt32(truncatingIfNeeded: length << 16) | UInt32(udpChecksum), link &+ 24)
         }
     }
 
