@@ -49,7 +49,8 @@ static inline uint64_t fold(unsigned __int128 product) { return (uint64_t)(produ
 
 static inline size_t home(const struct endpoint_index *index, const struct key *key) {
     uint64_t a = fold((unsigned __int128)(key->low ^ index->seed_low) * (key->high ^ index->seed_high));
-    return fold((unsigned __int128)(a ^ key->port) * 0xd1b54a32d192ed03u) & index->mask;
+    // The first of the two places of a cache line.
+    return fold((unsigned __int128)(a ^ key->port) * 0xd1b54a32d192ed03u) & index->mask & ~(size_t)1;
 }
 
 static inline struct key make_key(uint64_t high, uint64_t low, uint16_t port, bool is_ipv6) {
