@@ -46,7 +46,7 @@ public struct MemoryDriver: PortDriver, ~Copyable {
         let extra = incomingExtra
         let count = incoming.dequeue(burst: burst.room) { packet in
             bytes &+= packet.count
-            if packet.isSegmented { bytes &+= extra.took(packet) }
+            if _slowPath(packet.isSegmented) { bytes &+= extra.took(packet) }
             burst.append(packet)
         }
         if count == 0 { return 0 }
@@ -64,7 +64,7 @@ public struct MemoryDriver: PortDriver, ~Copyable {
             // Not nil: it is called at most `burst.count` times.
             let packet = burst.popFirst()!
             bytes &+= packet.count
-            if packet.isSegmented { bytes &+= extra.gave(packet) }
+            if _slowPath(packet.isSegmented) { bytes &+= extra.gave(packet) }
             return packet
         }
         if count == 0 { return 0 }

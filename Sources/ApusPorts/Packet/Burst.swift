@@ -179,7 +179,7 @@ extension Burst {
     @unsafe
     @inlinable
     public mutating func append(_ frame: Frame) {
-        if end == Self.capacity { compact() }
+        if _slowPath(end == Self.capacity) { compact() }
         unsafe frames[unchecked: end] = UInt(bitPattern: frame.header)
         end &+= 1
     }

@@ -81,7 +81,7 @@ public struct ForwardingTable: ~Copyable, Sendable {
     @inline(__always)
     mutating func stream(at key: EndpointIndex.Key, from place: Int) -> EndpointIndex.Value {
         let found = listeners.value(of: key, from: place)
-        if found.number >= 0 || !hasWildcards { return found }
+        if _fastPath(found.number >= 0 || !hasWildcards) { return found }
         return wildcard(key)
     }
 

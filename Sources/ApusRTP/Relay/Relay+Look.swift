@@ -76,7 +76,7 @@ extension Relay {
             counters.count(ParseFailure.truncatedEthernet)
             return false
         }
-        if destination == interface || destination.isGroup { return true }
+        if _fastPath(destination == interface || destination.isGroup) { return true }
         counters.count(RelayDrop.otherHost)
         return false
     }
@@ -88,7 +88,7 @@ extension Relay {
     static func isMeant(
         _ headers: FlowHeaders, _ frame: RawSpan, _ counters: borrowing RelayCounters
     ) -> Bool {
-        guard let destination = EthernetView.destination(of: frame), destination.isGroup,
+        guard let destination = EthernetView.destination(of: frame), _slowPath(destination.isGroup),
             !headers.destinationAddress.isMulticast
         else { return true }
         counters.count(RelayDrop.otherHost)
@@ -98,7 +98,7 @@ extension Relay {
     /// Whether the packet came from another host.
     @inlinable @inline(__always)
     mutating func isForeign(_ headers: FlowHeaders, _ counters: borrowing RelayCounters) -> Bool {
-        guard table.isOwnSource(headers) else { return true }
+        guard _slowPath(table.isOwnSource(headers)) else { return true }
         counters.count(RelayDrop.ownAddress)
         return false
     }
@@ -133,7 +133,7 @@ extension Relay {
         seen.wayCount = 0
         let end = min(headers.payloadOffset &+ headers.payloadLength, bytes.byteCount)
         let payload = bytes.extracting(headers.payloadOffset..<end)
-        if RTPView.isRTCP(payload) {
+        if _slowPath(RTPView.isRTCP(payload)) {
             seen.rtp = Seen.Kind.rtcp
         } else {
             do throws(ParseFailure) {

@@ -31,19 +31,19 @@ extension Relay {
     private mutating func resolve(_ seen: inout Seen, _ counters: borrowing RelayCounters) {
         let found = table.stream(at: seen.destination, from: Int(seen.place))
         let slot = Int(found.number)
-        guard slot >= 0 else { return Self.refuse(&seen, .noStream, counters) }
+        guard _fastPath(slot >= 0) else { return Self.refuse(&seen, .noStream, counters) }
         let fixed = found.stream.hopLimit
         let hopLimit = fixed == 0 ? seen.found.hopLimit : fixed
-        guard hopLimit > 0 else { return Self.refuse(&seen, .hopLimitExceeded, counters) }
+        guard _fastPath(hopLimit > 0) else { return Self.refuse(&seen, .hopLimitExceeded, counters) }
         receptions.prefetch(slot)
         counters.streams.prefetch(slot)
         let way = Int(found.stream.firstDestination)
         table.ways.prefetch(way)
-        if seen.found.checksum.rawValue > Checksum.absent.rawValue {
+        if _slowPath(seen.found.checksum.rawValue > Checksum.absent.rawValue) {
             guard Self.isRight(&seen, counters) else { return }
         }
         seen.found.settle(slot: slot, hopLimit: hopLimit)
-        if !found.stream.isRTP { seen.rtp = Seen.Kind.unmeasured }
+        if _slowPath(!found.stream.isRTP) { seen.rtp = Seen.Kind.unmeasured }
         seen.firstWay = Int32(truncatingIfNeeded: way)
         seen.wayCount = Int32(truncatingIfNeeded: found.stream.destinationCount)
     }
@@ -53,7 +53,7 @@ extension Relay {
     private mutating func note(_ seen: Seen, _ counters: borrowing RelayCounters) {
         let slot = seen.found.slot
         counters.streams[slot].count(payloadBytes: seen.found.payloadLength, at: seen.time)
-        if seen.rtp >> 63 != 0 {
+        if _fastPath(seen.rtp >> 63 != 0) {
             let packet = RTPHeader(word: seen.rtp, ssrc: seen.ssrc)
             receptions.note(packet, at: seen.time, slot: slot, counters.streams[slot])
         } else {

@@ -53,7 +53,7 @@ public struct ClockRateMeter: BitwiseCopyable, Sendable {
     public mutating func update(timestamp: UInt32, arrival: UInt64) {
         if timestamp == lastTimestamp && isPrimed { return }
         lastTimestamp = timestamp
-        if arrival &- originArrival >= wait { look(timestamp, arrival) }
+        if _slowPath(arrival &- originArrival >= wait) { look(timestamp, arrival) }
     }
 
     /// A time in nanoseconds in units of the clock, modulo 2^32; 0 while the rate is not known.

@@ -144,7 +144,7 @@ public struct RTPReception: BitwiseCopyable, Sendable {
         let now = arrival &- timestamp
         let difference = Int32(bitPattern: now &- transit).magnitude
         transit = now
-        guard hasTransit else {
+        guard _fastPath(hasTransit) else {
             hasTransit = true
             return
         }

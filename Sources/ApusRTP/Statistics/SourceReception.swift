@@ -27,7 +27,9 @@ struct SourceReception: BitwiseCopyable, Sendable {
     /// Takes note of a packet if it is as most are, the next one and of the payload type of the one before.
     @inline(__always)
     mutating func advance(_ packet: RTPHeader, at time: UInt64) -> Bool {
-        guard rtp.isNext(packet.sequenceNumber), packet.payloadType == payloadType else { return false }
+        guard _fastPath(rtp.isNext(packet.sequenceNumber) && packet.payloadType == payloadType) else {
+            return false
+        }
         lastArrival = time
         rtp.advance()
         measure(packet, at: time)
@@ -50,7 +52,7 @@ struct SourceReception: BitwiseCopyable, Sendable {
     private mutating func measure(_ packet: RTPHeader, at time: UInt64) {
         let rate = clock.rate
         clock.update(timestamp: packet.timestamp, arrival: time)
-        if clock.rate != rate { rtp.restartJitter() }
+        if _slowPath(clock.rate != rate) { rtp.restartJitter() }
         measureTransit(packet, at: time)
     }
 

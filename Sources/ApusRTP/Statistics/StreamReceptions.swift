@@ -62,9 +62,9 @@ struct StreamReceptions: ~Copyable, Sendable {
     ) {
         let place = Int(places[slot &* count].stream.last)
         let position = slot &* count &+ place
-        if places[position].source.key == UInt64(packet.ssrc) {
+        if _fastPath(places[position].source.key == UInt64(packet.ssrc)) {
             let rate = places[position].source.clock.rate
-            if places[position].source.advance(packet, at: time) {
+            if _fastPath(places[position].source.advance(packet, at: time)) {
                 let shown = Int(places[slot &* count].stream.shown)
                 if place == shown, places[position].source.clock.rate == rate {
                     counters.scaledJitter.set(UInt64(places[position].source.rtp.scaledJitter))

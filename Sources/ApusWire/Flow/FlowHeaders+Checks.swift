@@ -17,14 +17,14 @@ extension FlowHeaders {
     /// Reads the whole datagram: about eight octets a clock cycle.
     @inlinable @inline(__always)
     public func udpChecksumState(in frame: RawSpan) -> UDPChecksumState {
-        if udpChecksum == 0 { return isIPv6 ? .wrong : .absent }
+        if _slowPath(udpChecksum == 0) { return isIPv6 ? .wrong : .absent }
         let start = Int(transportOffset)
         let sum = pseudoHeader
         var whole = sum
         // Another frame may have come in.
         precondition(start &+ Int(udpLength) <= frame.byteCount)
         whole.add(unsafe frame.part(start, start &+ Int(udpLength)))
-        if whole.isValid { return .valid }
+        if _fastPath(whole.isValid) { return .valid }
         return udpChecksum == sum.folded ? .partial : .wrong
     }
 
@@ -37,8 +37,10 @@ extension FlowHeaders {
     public func checkAddresses() throws(ParseFailure) {
         switch (sourceAddress, destinationAddress) {
         case (.v4(let source), .v4(let destination)):
-            guard !source.isMartian, !source.isMulticast, source.bits != .max else { throw .martianSource }
-            guard !destination.isMartian else { throw .martianDestination }
+            guard _fastPath(!source.isMartian && !source.isMulticast && source.bits != .max) else {
+                throw .martianSource
+            }
+            guard _fastPath(!destination.isMartian) else { throw .martianDestination }
         case (.v6(let source), .v6(let destination)):
             guard !source.isMartian, !source.isMulticast else { throw .martianSource }
             // Interface-local multicast (scope 1) and scope 0 stay inside a host (RFC 4291 section 2.7).

@@ -100,11 +100,11 @@ public struct FlowHeaders: Hashable, Sendable, BitwiseCopyable {
     @inlinable @inline(__always)
     init(ipv4 bytes: RawSpan, _ offset: Int, _ tags: VLANTags) throws(ParseFailure) {
         let packet = try IPv4View(checking: bytes)
-        guard packet.isHeaderChecksumValid else { throw .badIPHeaderChecksum }
-        if packet.isFragment { throw packet.fragmentOffset == 0 ? .firstFragment : .laterFragment }
-        guard packet.protocolNumber == .udp else { throw .notUDP }
+        guard _fastPath(packet.isHeaderChecksumValid) else { throw .badIPHeaderChecksum }
+        if _slowPath(packet.isFragment) { throw packet.fragmentOffset == 0 ? .firstFragment : .laterFragment }
+        guard _fastPath(packet.protocolNumber == .udp) else { throw .notUDP }
         var flags: Flags = packet.dontFragment ? .dontFragment : []
-        if packet.hasOptions {
+        if _slowPath(packet.hasOptions) {
             try packet.checkOptions()
             flags.insert(.options)
         }

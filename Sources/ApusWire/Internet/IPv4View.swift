@@ -16,15 +16,15 @@ public struct IPv4View: ~Escapable, BitwiseCopyable {
     @inlinable @inline(__always)
     @_lifetime(copy bytes)
     public init(checking bytes: RawSpan) throws(ParseFailure) {
-        guard bytes.byteCount >= 20 else { throw .truncatedIP }
+        guard _fastPath(bytes.byteCount >= 20) else { throw .truncatedIP }
         // The loads are inside the 20 octets that are there.
         let first = unsafe bytes.octet(0)
-        guard first >> 4 == 4 else { throw .badIPVersion }
+        guard _fastPath(first >> 4 == 4) else { throw .badIPVersion }
         headerByteCount = Int(first & 0xf) &* 4
         let total = unsafe Int(bytes.big16(2))
-        guard headerByteCount >= 20 else { throw .badIPHeaderLength }
-        guard total >= headerByteCount else { throw .badIPTotalLength }
-        guard total <= bytes.byteCount else { throw .truncatedIP }
+        guard _fastPath(headerByteCount >= 20) else { throw .badIPHeaderLength }
+        guard _fastPath(total >= headerByteCount) else { throw .badIPTotalLength }
+        guard _fastPath(total <= bytes.byteCount) else { throw .truncatedIP }
         self.bytes = unsafe bytes.part(0, total)
     }
 
@@ -67,7 +67,7 @@ public struct IPv4View: ~Escapable, BitwiseCopyable {
         var checksum = InternetChecksum()
         checksum.sum = (a & 0xffff_ffff) &+ (a >> 32) &+ (b & 0xffff_ffff) &+ (b >> 32)
         checksum.sum &+= UInt64(unsafe bytes.native32(16))
-        if hasOptions { checksum.add(optionBytes) }
+        if _slowPath(hasOptions) { checksum.add(optionBytes) }
         return checksum.isValid
     }
 

@@ -26,10 +26,10 @@ public struct EthernetView: ~Escapable, BitwiseCopyable {
     /// needs no view as a whole.
     @inlinable @inline(__always)
     static func tagsAndType(_ bytes: RawSpan) throws(ParseFailure) -> (VLANTags, EtherType) {
-        guard bytes.byteCount >= 14 else { throw .truncatedEthernet }
+        guard _fastPath(bytes.byteCount >= 14) else { throw .truncatedEthernet }
         // The load is inside the 14 octets that are there.
         let type = unsafe EtherType(rawValue: bytes.big16(12))
-        return type.isVLAN ? try unsafe tags(bytes, first: type) : (VLANTags(), type)
+        return _slowPath(type.isVLAN) ? try unsafe tags(bytes, first: type) : (VLANTags(), type)
     }
 
     /// Reads the tags of a frame of at least 14 octets whose first tag is of protocol `first`. Not inlined, so

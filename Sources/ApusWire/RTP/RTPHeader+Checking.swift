@@ -7,10 +7,10 @@ extension RTPHeader {
     /// - Throws: `truncatedRTP`, `badRTPVersion`.
     @inlinable @inline(__always)
     public init(checking bytes: RawSpan) throws(ParseFailure) {
-        guard bytes.byteCount >= 12 else { throw .truncatedRTP }
+        guard _fastPath(bytes.byteCount >= 12) else { throw .truncatedRTP }
         // Each load is of octets that a guard before it found.
         let word = unsafe bytes.big64(0)
-        guard word >> 62 == 2 else { throw .badRTPVersion }
+        guard _fastPath(word >> 62 == 2) else { throw .badRTPVersion }
         if word & 0x1f00_0000_0000_0000 != 0 {
             guard unsafe RTPHeader.hasWholeLists(bytes) else { throw .truncatedRTP }
         }

@@ -14,10 +14,10 @@ public struct UDPView: ~Escapable, BitwiseCopyable {
     @inlinable @inline(__always)
     @_lifetime(copy bytes)
     public init(checking bytes: RawSpan) throws(ParseFailure) {
-        guard bytes.byteCount >= 8 else { throw .truncatedUDP }
+        guard _fastPath(bytes.byteCount >= 8) else { throw .truncatedUDP }
         // The load is inside the 8 octets that are there.
         let length = unsafe Int(bytes.big16(4))
-        guard length >= 8, length <= bytes.byteCount else { throw .badUDPLength }
+        guard _fastPath(length >= 8 && length <= bytes.byteCount) else { throw .badUDPLength }
         self.bytes = unsafe bytes.part(0, length)
     }
 
