@@ -101,4 +101,7 @@ public struct XDPDriver: PortDriver, ~Copyable, @unchecked Sendable {
         _read { yield unsafe poolBox.pointee }
         _modify { yield unsafe &poolBox.pointee }
     }
+
+    /// A free frame of ``pool``, without its accessor, which outside this module is a call through a pointer.
+    public mutating func takeFrame() -> Frame? { unsafe poolBox.pointee.take() }
 }
