@@ -47,4 +47,24 @@ struct FixedArrayTests {
         }
         #expect(counter.value == 10)
     }
+
+    @Test(arguments: [1, 3, 1000, 300_000, 1_000_000])
+    func `It begins at a cache line, and all elements are there at any length`(_ count: Int) {
+        var array = FixedArray(count: count) { UInt64($0) }
+        let address = unsafe withUnsafePointer(to: &array[0]) { UInt(bitPattern: $0) }
+        #expect(address % 128 == 0)
+        #expect((0..<count).allSatisfy { array[$0] == UInt64($0) })
+        // Positions that are not there do no harm.
+        for position in [0, count - 1, count, -1, .max, .min] { array.prefetch(position, line: 1) }
+        var sum: UInt64 = 0
+        do {
+            var span = array.mutableSpan(ofFirst: count - 1)
+            #expect(span.count == count - 1)
+            for position in span.indices {
+                span[position] += 1
+                sum += span[position]
+            }
+        }
+        #expect(sum == UInt64(count) * UInt64(count - 1) / 2 && array[count - 1] == UInt64(count - 1))
+    }
 }
