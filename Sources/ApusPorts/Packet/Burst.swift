@@ -184,6 +184,33 @@ extension Burst {
         end &+= 1
     }
 
+    /// Begins to place frames behind the packets, of which nobody knows before ``endPlacing(at:)``: a loop that
+    /// places many keeps the position in a register.
+    ///
+    /// - Returns: the position of the first. As many as there is ``room`` for can be placed.
+    @unsafe
+    @inlinable @inline(__always)
+    public mutating func beginPlacing() -> Int {
+        if start != 0 { compact() }
+        return end
+    }
+
+    /// Puts a frame that nothing else owns at a position, from that which ``beginPlacing()`` gave on.
+    @unsafe
+    @inlinable @inline(__always)
+    public mutating func place(_ frame: Frame, at position: Int) {
+        guard position >= 0 && position < Self.capacity else { Self.stopForPosition() }
+        unsafe frames[unchecked: position] = UInt(bitPattern: frame.header)
+    }
+
+    /// Takes up what was placed in front of that position, without a gap.
+    @unsafe
+    @inlinable @inline(__always)
+    public mutating func endPlacing(at position: Int) {
+        guard position >= end && position <= Self.capacity else { Self.stopForPosition() }
+        end = position
+    }
+
     /// Forgets the first `count` packets, which the driver now owns.
     @unsafe
     @inlinable

@@ -123,8 +123,22 @@ struct KernelConsumer<Entry: BitwiseCopyable>: ~Copyable {
 
     /// The entry `offset` places behind the last one released, which must be available.
     @inline(__always)
-    subscript(_ offset: UInt32) -> Entry {
-        unsafe entries[Int(truncatingIfNeeded: (next &+ offset) & (size &- 1))]
+    subscript(_ offset: UInt32) -> Entry { unsafe window[offset] }
+
+    /// The entries as they stand until the next release: a copy, which a loop can keep in registers.
+    @inline(__always)
+    var window: Window { unsafe Window(entries: entries, mask: size &- 1, start: next) }
+
+    @unsafe
+    struct Window {
+        fileprivate let entries: UnsafeMutablePointer<Entry>
+        fileprivate let mask: UInt32
+        fileprivate let start: UInt32
+
+        @inline(__always)
+        subscript(_ offset: UInt32) -> Entry {
+            unsafe entries[Int(truncatingIfNeeded: (start &+ offset) & mask)]
+        }
     }
 
     /// Gives the first `count` entries back to the kernel.

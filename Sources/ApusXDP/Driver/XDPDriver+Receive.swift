@@ -13,56 +13,83 @@ extension XDPDriver {
             idle()
             return 0
         }
-        var (index, packets): (UInt32, Int) = (0, 0)
-        var octets: UInt64 = 0
-        while index < available, packets < room {
-            let entry = unsafe receiveRing[index]
+        // What stays the same for all packets, so that it is in registers.
+        let (entries, slots) = unsafe (receiveRing.window, slots)
+        let limit = min(available, UInt32(truncatingIfNeeded: room))
+        var (index, placed): (UInt32, Int) = (0, unsafe burst.beginPlacing())
+        var (packets, octets): (Int, UInt64) = (0, 0)
+        while index < limit {
+            let entry = unsafe entries[index]
             if entry.options & XDPDescriptor.continued != 0 {
-                let length = receiveSegments(from: &index, available, into: &burst)
+                unsafe burst.endPlacing(at: placed)
+                var end = index
+                let length = receiveSegments(from: &end, available, into: &burst)
+                placed = unsafe burst.beginPlacing()
                 if length < 0 { break }
+                index = end
                 if length == 0 { continue }
                 octets &+= UInt64(length)
             } else {
                 index &+= 1
-                guard let frame = unsafe arrived(entry) else {
+                guard let frame = unsafe slots.arrived(entry) else {
                     withheld &+= 1
                     counters.drops[.badDescriptor] &+= 1
                     continue
                 }
-                unsafe burst.append(frame)
+                unsafe burst.place(frame, at: placed)
+                placed &+= 1
                 octets &+= UInt64(entry.length)
             }
             packets &+= 1
         }
+        unsafe burst.endPlacing(at: placed)
         unsafe receiveRing.release(index)
         receiving &-= index
-        counters.received &+= UInt64(packets)
+        counters.received &+= UInt64(truncatingIfNeeded: packets)
         counters.receivedBytes &+= octets
         if receiving &+ 32 <= fillTarget || receiving &* 2 < fillTarget { refill() }
         return packets
     }
 
-    /// The frame an RX descriptor speaks of, its header written; `nil` when it is not one we gave, or when the
-    /// packet does not lie behind the header within it.
+    /// What is known of the slots that frames lie in.
+    @unsafe
+    struct Slots {
+        let base: UnsafeMutableRawPointer
+        let places: UnsafeMutablePointer<UInt8>
+        let shift: UInt64
+        let count: UInt64
+        let number: UInt16
+        let queue: UInt16
+
+        /// The frame an RX descriptor speaks of, its header written; `nil` when it is not one we gave, or when the
+        /// packet does not lie behind the header within it.
+        @inline(__always)
+        func arrived(_ entry: XDPDescriptor) -> Frame? {
+            let slot = unsafe entry.address &>> shift
+            let size = unsafe UInt64(1) &<< shift
+            let offset = entry.address & (size &- 1)
+            guard unsafe slot < count, offset >= UInt64(FramePool.headerSize),
+                offset &+ UInt64(entry.length) <= size,
+                unsafe places[Int(truncatingIfNeeded: slot)] == XDPQueue.Place.receiving.rawValue
+            else { return nil }
+            unsafe places[Int(truncatingIfNeeded: slot)] = XDPQueue.Place.outside.rawValue
+            // Sound: the slot lies in the memory, and its header was initialized by its pool.
+            let start = Int(truncatingIfNeeded: entry.address &- offset)
+            let header = unsafe (base + start).assumingMemoryBound(to: FrameHeader.self)
+            unsafe header.pointee.timestamp = 0
+            unsafe header.pointee.offset = UInt32(truncatingIfNeeded: offset)
+            unsafe header.pointee.length = entry.length
+            unsafe header.pointee.port = number
+            unsafe header.pointee.queue = queue
+            unsafe header.pointee.flags = []
+            return unsafe Frame(header: header)
+        }
+    }
+
     @inline(__always)
-    private func arrived(_ entry: XDPDescriptor) -> Frame? {
-        let slot = entry.address >> shift
-        let offset = entry.address & (1 &<< shift &- 1)
-        guard slot < slotCount, offset >= UInt64(FramePool.headerSize),
-            offset &+ UInt64(entry.length) <= 1 &<< shift,
-            unsafe places[Int(slot)] == XDPQueue.Place.receiving.rawValue
-        else { return nil }
-        unsafe places[Int(slot)] = XDPQueue.Place.outside.rawValue
-        let start = slot << shift
-        // Sound: the slot lies in the memory, and its header was initialized by its pool.
-        let header = unsafe (base + Int(start)).assumingMemoryBound(to: FrameHeader.self)
-        unsafe header.pointee.timestamp = 0
-        unsafe header.pointee.offset = UInt32(truncatingIfNeeded: offset)
-        unsafe header.pointee.length = entry.length
-        unsafe header.pointee.port = number
-        unsafe header.pointee.queue = queue
-        unsafe header.pointee.flags = []
-        return unsafe Frame(header: header)
+    var slots: Slots {
+        unsafe Slots(
+            base: base, places: places, shift: shift, count: slotCount, number: number, queue: queue)
     }
 
     /// A packet of several descriptors, which the kernel publishes all at once.
@@ -83,7 +110,7 @@ extension XDPDriver {
         while index <= end {
             let entry = unsafe receiveRing[index]
             index &+= 1
-            guard let frame = unsafe arrived(entry) else {
+            guard let frame = unsafe slots.arrived(entry) else {
                 withheld &+= 1
                 isWhole = false
                 continue
@@ -117,24 +144,45 @@ extension XDPDriver {
     mutating func refill() {
         let wanted = fillTarget &- receiving
         let room = unsafe min(wanted, fillRing.reserve(wanted))
+        let (base, places, shift) = unsafe (base, places, shift)
         var count: UInt32 = 0
-        while count < room, let frame = unsafe poolBox.pointee.takeRaw() {
-            let address = unsafe UInt64(
-                UInt(bitPattern: UnsafeRawPointer(frame.header) - UnsafeRawPointer(base)))
-            // Somebody may have put another pool in place of the queue's.
-            guard address >> shift < slotCount else {
+        // The first one alone: somebody may have put a pool of another memory in place of the queue's.
+        if room > 0, let frame = unsafe poolBox.pointee.takeRaw() {
+            if unsafe isOwn(frame) {
+                unsafe give(frame, at: 0, base, places, shift)
+                count = 1
+                _ = unsafe poolBox.pointee.takeRaw(Int(room) - 1) { frame in
+                    unsafe give(frame, at: count, base, places, shift)
+                    count &+= 1
+                }
+            } else {
                 unsafe frame.release()
-                break
             }
-            unsafe places[Int(address >> shift)] = XDPQueue.Place.receiving.rawValue
-            unsafe fillRing.write(address, at: count)
-            count &+= 1
         }
         if count > 0 {
             unsafe fillRing.submit(count)
             receiving &+= count
         }
         if !isBusyPolling, unsafe fillRing.needsWakeup { wakeReceiver() }
+    }
+
+    /// Whether a frame lies in the memory of the queue.
+    @inline(__always)
+    private func isOwn(_ frame: Frame) -> Bool {
+        let place = unsafe UInt(bitPattern: UnsafeRawPointer(frame.header) - UnsafeRawPointer(base))
+        return UInt64(place) >> shift < slotCount
+    }
+
+    /// Writes a frame into the fill ring. What is the same for all is handed over, so that it stays in registers.
+    @inline(__always)
+    private func give(
+        _ frame: Frame, at position: UInt32, _ base: UnsafeMutableRawPointer,
+        _ places: UnsafeMutablePointer<UInt8>, _ shift: UInt64
+    ) {
+        let address = unsafe UInt64(
+            UInt(bitPattern: UnsafeRawPointer(frame.header) - UnsafeRawPointer(base)))
+        unsafe places[Int(address >> shift)] = XDPQueue.Place.receiving.rawValue
+        unsafe fillRing.write(address, at: position)
     }
 
     @inline(never)
