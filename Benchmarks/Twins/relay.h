@@ -207,7 +207,6 @@ static inline void resolve(struct relay *relay, struct seen *seen) {
     const struct source *source = &relay->sources[found.number * SOURCES];
     __builtin_prefetch(source), __builtin_prefetch((const uint8_t *)source + 64);
     __builtin_prefetch(&relay->counters.streams[found.number]);
-    __builtin_prefetch(&relay->ways[found.stream.first_destination]);
     if (unlikely(seen->accepted.checksum > ABSENT)) {
         if (seen->accepted.checksum != LEFT) return seen->way_count = -1, fail(relay, BAD_UDP_CHECKSUM);
         add(&relay->counters.completed, 1);
@@ -221,6 +220,7 @@ static inline void resolve(struct relay *relay, struct seen *seen) {
 static inline void note(struct relay *relay, const struct seen *seen) {
     size_t slot = seen->accepted.slot;
     struct stream_counters *counters = &relay->counters.streams[slot];
+    __builtin_prefetch(&relay->ways[seen->first_way]);
     add(&counters->packets, 1);
     add(&counters->bytes, seen->accepted.payload_length);
     set(&counters->last_arrival, seen->time);

@@ -37,14 +37,12 @@ extension Relay {
         guard _fastPath(hopLimit > 0) else { return Self.refuse(&seen, .hopLimitExceeded, counters) }
         receptions.prefetch(slot)
         counters.streams.prefetch(slot)
-        let way = Int(found.stream.firstDestination)
-        table.ways.prefetch(way)
         if _slowPath(seen.found.checksum.rawValue > Checksum.absent.rawValue) {
             guard Self.isRight(&seen, counters) else { return }
         }
         seen.found.settle(slot: slot, hopLimit: hopLimit)
         if _slowPath(!found.stream.isRTP) { seen.rtp = Seen.Kind.unmeasured }
-        seen.firstWay = Int32(truncatingIfNeeded: way)
+        seen.firstWay = found.stream.firstDestination
         seen.wayCount = Int32(truncatingIfNeeded: found.stream.destinationCount)
     }
 
@@ -52,6 +50,8 @@ extension Relay {
     @inline(__always)
     private mutating func note(_ seen: Seen, _ counters: borrowing RelayCounters) {
         let slot = seen.found.slot
+        // Only now, as a core waits for so many lines at a time and no more.
+        table.ways.prefetch(Int(seen.firstWay))
         counters.streams[slot].count(payloadBytes: seen.found.payloadLength, at: seen.time)
         if _fastPath(seen.rtp >> 63 != 0) {
             let packet = RTPHeader(word: seen.rtp, ssrc: seen.ssrc)
