@@ -10,6 +10,8 @@
 // MARK: worker (ForwardWorker.swift)
 
 struct worker {
+    // How many ports there are is known when it is started, not when it is compiled.
+    size_t count;
     struct port ports[2];
     struct burst outgoing[2], incoming;
     struct seen seen[BURST];
@@ -131,8 +133,8 @@ static inline size_t poll_port(struct worker *worker, int port) {
 
 static __attribute__((noinline)) size_t worker_round(struct worker *worker) {
     size_t received = 0;
-    for (int port = 0; port < 2; port++) received += poll_port(worker, port);
-    for (int port = 0; port < 2; port++) send_by(worker, port);
+    for (size_t port = 0; port < worker->count; port++) received += poll_port(worker, (int)port);
+    for (size_t port = 0; port < worker->count; port++) send_by(worker, (int)port);
     return received;
 }
 
@@ -150,6 +152,7 @@ struct forward *forward_make(const struct forward_setup *setup) {
     struct forward *forward = calloc(1, sizeof *forward);
     struct worker *worker = &forward->worker;
     struct relay *relay = &worker->relay;
+    worker->count = 2;
     join_ports(&forward->camera, &worker->ports[0], setup->ring, setup->frames);
     join_ports(&worker->ports[1], &forward->screen, setup->ring, setup->frames);
     for (int i = 0; i < 2; i++) worker->interface_of_port[i] = worker->port_of_interface[i] = i;
