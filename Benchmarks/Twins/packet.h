@@ -94,6 +94,16 @@ static inline struct frame *take_frame(struct pool *pool) {
     return frame;
 }
 
+// Takes up to `wanted` frames without touching them; `frames` is set to where they are.
+static inline size_t take_raw(struct pool *pool, size_t wanted, struct frame ***frames) {
+    if (unlikely(atomic_load_explicit(&pool->owner, memory_order_relaxed) != this_thread())) abort();
+    if (unlikely(pool->free < wanted)) collect(pool);
+    size_t count = wanted < pool->free ? wanted : pool->free;
+    pool->free -= count;
+    *frames = pool->stack + pool->free;
+    return count;
+}
+
 // MARK: burst
 
 struct burst {

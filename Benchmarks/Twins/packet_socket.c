@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -54,6 +55,8 @@ struct packet_port *packet_open(const char *interface, size_t frames, size_t slo
         .slots = slots, .longest = 1514, .receiver = socket(AF_PACKET, SOCK_RAW, 0), .sender = socket(AF_PACKET, SOCK_RAW, 0)};
     setsockopt(port->receiver, SOL_PACKET, PACKET_VERSION, &version, sizeof version);
     setsockopt(port->receiver, SOL_PACKET, PACKET_IGNORE, &one, sizeof one);
+    // Whether the kernel has merged datagrams is told in front of each packet.
+    setsockopt(port->receiver, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof one);
     setsockopt(port->sender, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
     setsockopt(port->sender, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     if ((port->rx = ring(port->receiver, slots)) == NULL) return NULL;
@@ -75,7 +78,8 @@ static inline uint16_t flags_of(uint32_t status) {
 }
 
 static inline size_t packet_receive(struct packet_port *port, struct burst *burst) {
-    size_t packets = 0, bytes = 0;
+    if (burst->start != 0) compact(burst);
+    size_t packets = 0, bytes = 0, end = burst->end;
     for (size_t budget = BURST - burst_count(burst); budget > 0; budget--) {
         uint8_t *slot = port->rx + port->next * SLOT;
         if (!(status_of(slot) & TP_STATUS_USER)) break;
@@ -88,6 +92,8 @@ static inline size_t packet_receive(struct packet_port *port, struct burst *burs
             port->dropped++;
         } else {
             for (size_t line = 192; line < length + 128; line += 64) __builtin_prefetch(slot + SLOT + line);
+            // No merged datagrams come in the suites.
+            if (unlikely(((const struct virtio_net_hdr *)(from - sizeof(struct virtio_net_hdr)))->gso_type != 0)) abort();
             struct frame *frame = take_frame(port->pool);
             if (frame == NULL) break;
             frame->length = (uint32_t)length;
@@ -102,12 +108,13 @@ static inline size_t packet_receive(struct packet_port *port, struct burst *burs
                 put16(to + 14, header->tp_vlan_tci);
                 memcpy(to + 16, from + 12, length - 16);
             }
-            append(burst, frame);
+            burst->frames[end++] = frame;
             packets++, bytes += length;
         }
         set_status(slot, TP_STATUS_KERNEL);
         if (++port->next == port->slots) port->next = 0;
     }
+    burst->end = end;
     port->received += packets, port->received_bytes += bytes;
     return packets;
 }
@@ -171,8 +178,7 @@ size_t packet_drain(struct packet_port *port, size_t wanted) {
         size_t received = packet_receive(port, &burst);
         idle = received > 0 ? 0 : idle + 1;
         count += received;
-        for (struct frame *frame; (frame = pop_first(&burst)) != NULL;) release(frame);
-        burst.start = burst.end = 0;
+        release_all(&burst);
     }
     return count;
 }

@@ -47,8 +47,7 @@ size_t xdp_drain(struct xdp_port *port, size_t wanted) {
         size_t received = xdp_receive(port, &burst);
         idle = received > 0 ? 0 : idle + 1;
         count += received;
-        for (struct frame *frame; (frame = pop_first(&burst)) != NULL;) release(frame);
-        burst.start = burst.end = 0;
+        release_all(&burst);
     }
     return count;
 }

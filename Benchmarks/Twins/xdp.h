@@ -24,16 +24,18 @@ struct xdp_port {
 };
 
 static __attribute__((noinline)) void xdp_refill(struct xdp_port *port) {
-    uint32_t wanted = port->fill_target - port->receiving, count = 0, index = 0;
+    uint32_t wanted = port->fill_target - port->receiving, index = port->fill.cached_prod;
     uint32_t room = xsk_prod_nb_free(&port->fill, wanted);
-    if (room > wanted) room = wanted;
-    index = port->fill.cached_prod;
-    while (count < room) {
-        struct frame *frame = take_frame(port->pool);
-        if (frame == NULL) break;
-        uint64_t address = (uint64_t)((uint8_t *)frame - port->base);
-        port->places[address / SLOT] = RECEIVING;
-        *xsk_ring_prod__fill_addr(&port->fill, index + count++) = address;
+    struct frame **frames;
+    uint32_t count = (uint32_t)take_raw(port->pool, room < wanted ? room : wanted, &frames);
+    // What stays the same in the loops is in registers, which stores of octets would forbid.
+    uint8_t *base = port->base, *places = port->places;
+    uint64_t *addresses = port->fill.ring;
+    uint32_t mask = port->fill.mask;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t address = (uint64_t)((uint8_t *)frames[count - 1 - i] - base);
+        places[address / SLOT] = RECEIVING;
+        addresses[(index + i) & mask] = address;
     }
     if (count > 0) {
         port->fill.cached_prod += count;
@@ -50,24 +52,30 @@ static inline size_t xdp_receive(struct xdp_port *port, struct burst *burst) {
         if (xsk_ring_prod__needs_wakeup(&port->fill)) recvfrom(port->descriptor, NULL, 0, MSG_DONTWAIT, NULL, NULL);
         return 0;
     }
-    size_t packets = 0, bytes = 0;
+    if (burst->start != 0) compact(burst);
+    size_t packets = 0, bytes = 0, end = burst->end;
+    uint8_t *base = port->base, *places = port->places;
+    uint64_t slots = port->slots;
+    const struct xdp_desc *entries = port->rx.ring;
+    uint32_t mask = port->rx.mask;
     for (uint32_t i = 0; i < count; i++) {
-        const struct xdp_desc *entry = xsk_ring_cons__rx_desc(&port->rx, index + i);
+        const struct xdp_desc *entry = &entries[(index + i) & mask];
         uint64_t slot = entry->addr / SLOT, offset = entry->addr % SLOT;
         if (unlikely(entry->options != 0)) abort();
-        if (unlikely(slot >= port->slots || offset < HEADER_SIZE || offset + entry->len > SLOT
-                     || port->places[slot] != RECEIVING)) {
+        if (unlikely(slot >= slots || offset < HEADER_SIZE || offset + entry->len > SLOT
+                     || places[slot] != RECEIVING)) {
             port->dropped++;
             continue;
         }
-        port->places[slot] = OUTSIDE;
-        struct frame *frame = (struct frame *)(port->base + slot * SLOT);
+        places[slot] = OUTSIDE;
+        struct frame *frame = (struct frame *)(base + slot * SLOT);
         frame->timestamp = 0;
         frame->offset = (uint32_t)offset, frame->length = entry->len;
         frame->port = 0, frame->queue = 0, frame->flags = 0;
-        append(burst, frame);
+        burst->frames[end++] = frame;
         bytes += entry->len, packets++;
     }
+    burst->end = end;
     xsk_ring_cons__release(&port->rx, count);
     port->receiving -= count;
     port->received += packets, port->received_bytes += bytes;

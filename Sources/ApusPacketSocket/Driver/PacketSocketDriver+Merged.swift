@@ -12,7 +12,7 @@ extension PacketSocketDriver {
     @inline(never)
     mutating func receiveMerged(
         _ packet: RingPacket, tag: Int, into burst: inout Burst, _ budget: inout Int,
-        _ packets: inout Int, _ bytes: inout Int
+        _ bytes: inout Int
     ) -> Bool {
         if unsafe merged == nil {
             unsafe merged = readMerged(packet)
@@ -48,7 +48,6 @@ extension PacketSocketDriver {
             unsafe merged!.writeNext(to: frame.data, tag: tag)
             if tag > 0 { unsafe Self.putTag(of: packet, in: frame.data) }
             unsafe burst.append(frame)
-            packets &+= 1
             bytes &+= length
             budget &-= 1
             if unsafe merged!.count == 0 {

@@ -15,17 +15,22 @@ extension PacketSocketDriver {
     public mutating func receive(into burst: inout Burst) -> Int {
         // Packets looked at, delivered or not, so that a flood of unfit ones can't hold the caller.
         var budget = burst.room
-        var (packets, bytes) = (0, 0)
+        let before = burst.count
+        var bytes = 0
         let longest = longestReceived
         if unsafe receiveRing.usesBlocks {
             while budget > 0, unsafe receiveRing.hasPacket() {
-                guard receiveAny(into: &burst, &budget, &packets, &bytes) else { break }
+                guard receiveAny(into: &burst, &budget, &bytes) else { break }
             }
         } else {
+            var placed = unsafe burst.beginPlacing()
             while budget > 0, let slot = unsafe receiveRing.nextSlot() {
                 // What hardly any packet is goes the long way: merged, tagged, or longer than the ring or a frame.
                 guard let length = unsafe receiveRing.plainLength(of: slot), length <= longest else {
-                    guard receiveAny(into: &burst, &budget, &packets, &bytes) else { break }
+                    unsafe burst.endPlacing(at: placed)
+                    let goesOn = receiveOther(into: &burst, &budget, &bytes)
+                    placed = unsafe burst.beginPlacing()
+                    guard goesOn else { break }
                     continue
                 }
                 unsafe receiveRing.prefetchRest(behind: slot, length: length)
@@ -37,12 +42,14 @@ extension PacketSocketDriver {
                 // Sound: the length was compared with what the kernel has captured, and with what fits a frame.
                 unsafe _ = memcpy(frame.data, slot + Int(header.pointee.tp_mac), length)
                 unsafe receiveRing.advanceSlot()
-                unsafe burst.append(frame)
+                unsafe burst.place(frame, at: placed)
+                placed &+= 1
                 budget &-= 1
-                packets &+= 1
                 bytes &+= length
             }
+            unsafe burst.endPlacing(at: placed)
         }
+        let packets = burst.count &- before
         if packets == 0 {
             emptyPolls &+= 1
             if emptyPolls & 255 == 0 { takeSocketError() }
@@ -53,17 +60,27 @@ extension PacketSocketDriver {
         return packets
     }
 
+    /// The same as ``receiveAny(into:_:_:)``, with copies of the counts: those of a loop stay in registers so.
+    @inline(__always)
+    private mutating func receiveOther(
+        into burst: inout Burst, _ budget: inout Int, _ bytes: inout Int
+    ) -> Bool {
+        var counts = (budget, bytes)
+        defer { (budget, bytes) = counts }
+        return receiveAny(into: &burst, &counts.0, &counts.1)
+    }
+
     /// Copies the packet at the front of the ring, of whatever kind it is.
     ///
     /// - Returns: `false` when there was no frame for it, and it is still there.
     @inline(never)
     private mutating func receiveAny(
-        into burst: inout Burst, _ budget: inout Int, _ packets: inout Int, _ bytes: inout Int
+        into burst: inout Burst, _ budget: inout Int, _ bytes: inout Int
     ) -> Bool {
         let packet = unsafe receiveRing.current
         let tag = unsafe packet.status & UInt32(TP_STATUS_VLAN_VALID) != 0 ? 4 : 0
         if unsafe packet.isMerged {
-            return unsafe receiveMerged(packet, tag: tag, into: &burst, &budget, &packets, &bytes)
+            return unsafe receiveMerged(packet, tag: tag, into: &burst, &budget, &bytes)
         }
         let length = unsafe Int(truncatingIfNeeded: packet.length) &+ tag
         budget &-= 1
@@ -77,7 +94,6 @@ extension PacketSocketDriver {
         unsafe copy(packet, length: length, tag: tag, to: frame)
         unsafe receiveRing.advance()
         unsafe burst.append(frame)
-        packets &+= 1
         bytes &+= length
         return true
     }

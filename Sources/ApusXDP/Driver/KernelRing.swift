@@ -85,10 +85,14 @@ struct KernelProducer<Entry: BitwiseCopyable>: ~Copyable {
     /// The fence between makes sure that one of the two sees the other.
     @inline(__always)
     var needsWakeup: Bool {
-        if unsafe flags.pointee.load(ordering: .relaxed) & needWakeup != 0 { return true }
+        if unsafe isWakeupSet { return true }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        return unsafe flags.pointee.load(ordering: .relaxed) & needWakeup != 0
+        return unsafe isWakeupSet
     }
+
+    /// The flag alone, without the fence: for rings at which the kernel does not go to sleep.
+    @inline(__always)
+    var isWakeupSet: Bool { unsafe flags.pointee.load(ordering: .relaxed) & needWakeup != 0 }
 }
 
 /// The consuming end of a ring: RX and completion.

@@ -17,7 +17,8 @@ extension XDPDriver {
         let (entries, slots) = unsafe (receiveRing.window, slots)
         let limit = min(available, UInt32(truncatingIfNeeded: room))
         var (index, placed): (UInt32, Int) = (0, unsafe burst.beginPlacing())
-        var (packets, octets): (Int, UInt64) = (0, 0)
+        let before = burst.count
+        var octets: UInt64 = 0
         while index < limit {
             let entry = unsafe entries[index]
             if entry.options & XDPDescriptor.continued != 0 {
@@ -27,7 +28,6 @@ extension XDPDriver {
                 placed = unsafe burst.beginPlacing()
                 if length < 0 { break }
                 index = end
-                if length == 0 { continue }
                 octets &+= UInt64(length)
             } else {
                 index &+= 1
@@ -40,9 +40,9 @@ extension XDPDriver {
                 placed &+= 1
                 octets &+= UInt64(entry.length)
             }
-            packets &+= 1
         }
         unsafe burst.endPlacing(at: placed)
+        let packets = burst.count &- before
         unsafe receiveRing.release(index)
         receiving &-= index
         counters.received &+= UInt64(truncatingIfNeeded: packets)
@@ -163,14 +163,17 @@ extension XDPDriver {
             unsafe fillRing.submit(count)
             receiving &+= count
         }
-        if !isBusyPolling, unsafe fillRing.needsWakeup { wakeReceiver() }
+        if isBusyPolling { return }
+        // In copy mode the kernel looks at the fill ring with each packet, and sleeps at none. The fence would wait for
+        // all headers that were just written.
+        if unsafe isZeroCopy ? fillRing.needsWakeup : fillRing.isWakeupSet { wakeReceiver() }
     }
 
     /// Whether a frame lies in the memory of the queue.
     @inline(__always)
     private func isOwn(_ frame: Frame) -> Bool {
         let place = unsafe UInt(bitPattern: UnsafeRawPointer(frame.header) - UnsafeRawPointer(base))
-        return UInt64(place) >> shift < slotCount
+        return UInt64(place) &>> shift < slotCount
     }
 
     /// Writes a frame into the fill ring. What is the same for all is handed over, so that it stays in registers.
@@ -181,7 +184,7 @@ extension XDPDriver {
     ) {
         let address = unsafe UInt64(
             UInt(bitPattern: UnsafeRawPointer(frame.header) - UnsafeRawPointer(base)))
-        unsafe places[Int(address >> shift)] = XDPQueue.Place.receiving.rawValue
+        unsafe places[Int(truncatingIfNeeded: address &>> shift)] = XDPQueue.Place.receiving.rawValue
         unsafe fillRing.write(address, at: position)
     }
 
