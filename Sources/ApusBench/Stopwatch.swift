@@ -29,7 +29,7 @@ public struct Stopwatch {
 
     /// Nanoseconds and instructions that `body` takes.
     @inline(never)
-    func measure(_ body: () throws -> Void) rethrows -> (nanoseconds: Double, instructions: Double?) {
+    public func measure(_ body: () throws -> Void) rethrows -> (nanoseconds: Double, instructions: Double?) {
         let before = countsInstructions ? meter_read(instructionCounter) : 0
         let nanoseconds: Double
         if let nanosecondsPerTick {

@@ -2,14 +2,13 @@ public import ApusPorts
 public import ApusRTP
 import ApusRings
 public import ApusWire
+public import ApusXDP
 
 /// One worker of the forwarder between two ports in memory, whose rounds its caller counts out: what Benchmarks
 /// measures. A ``Forwarder`` runs the same worker over interfaces, on a thread of its own.
 @_spi(Benchmarks)
 public struct SteppedForwarder: ~Copyable {
-    private var worker: ForwardWorker<MemoryDriver>
-    private var orders: SPSCProducer<Orders>
-    private var retired: SPSCConsumer<Orders>
+    private var stepped: Stepped<MemoryDriver>
     /// What it has counted.
     public let counters: RelayCounters
 
@@ -22,26 +21,66 @@ public struct SteppedForwarder: ~Copyable {
         _ first: consuming Port<MemoryDriver>, _ second: consuming Port<MemoryDriver>,
         interfaces: [MACAddress], plan: ForwardingPlan, slots: Int
     ) {
-        let inbox = SPSCRing<Orders>(minimumCapacity: 2)
-        let outbox = SPSCRing<Orders>(minimumCapacity: 2)
         var one: Port<MemoryDriver>? = first
         var other: Port<MemoryDriver>? = second
+        counters = RelayCounters(slots: slots)
+        stepped = Stepped(
+            FixedArray(count: 2) { $0 == 0 ? one.take()! : other.take()! }, interfaces, plan, slots, counters)
+    }
+
+    /// Receives a burst from each port, forwards, and sends. Gives the number of packets received.
+    public mutating func round() -> Int { stepped.worker.round(counters) }
+}
+
+/// The same over one AF_XDP port, by which packets come and leave.
+///
+/// A type of its own, since what is generic over the driver is fast only where it is compiled for one, in this module.
+@_spi(Benchmarks)
+public struct SteppedXDPForwarder: ~Copyable {
+    private var stepped: Stepped<XDPDriver>
+    /// What it has counted.
+    public let counters: RelayCounters
+
+    /// A worker that forwards after a plan, in which the port is the interface 0.
+    ///
+    /// - Parameters:
+    ///   - interface: its link-layer address.
+    ///   - slots: more than the highest slot of a stream.
+    public init(_ port: consuming Port<XDPDriver>, interface: MACAddress, plan: ForwardingPlan, slots: Int) {
+        var port: Port<XDPDriver>? = port
+        counters = RelayCounters(slots: slots)
+        stepped = Stepped(FixedArray(count: 1) { _ in port.take()! }, [interface], plan, slots, counters)
+    }
+
+    /// Receives a burst, forwards, and sends until the kernel takes no more. Gives the number of packets received.
+    public mutating func round() -> Int { stepped.worker.round(counters) }
+}
+
+/// A worker that has its orders, over a port of each interface.
+private struct Stepped<Driver: PortDriver & ~Copyable>: ~Copyable {
+    var worker: ForwardWorker<Driver>
+    private var orders: SPSCProducer<Orders>
+    private var retired: SPSCConsumer<Orders>
+
+    init(
+        _ ports: consuming FixedArray<Port<Driver>>, _ interfaces: [MACAddress], _ plan: ForwardingPlan,
+        _ slots: Int, _ counters: borrowing RelayCounters
+    ) {
+        let inbox = SPSCRing<Orders>(minimumCapacity: 2)
+        let outbox = SPSCRing<Orders>(minimumCapacity: 2)
+        let count = ports.count
         worker = ForwardWorker(
-            ports: FixedArray(count: 2) { $0 == 0 ? one.take()! : other.take()! },
-            interfaceOfPort: FixedArray(count: 2) { $0 }, portOfInterface: FixedArray(count: 2) { $0 },
-            outgoing: FixedArray(count: 2) { _ in Burst() }, copiesBetweenPorts: false,
-            relay: Relay(slots: slots), macAddresses: FixedArray(repeating: .zero, count: 2),
+            ports: ports, interfaceOfPort: FixedArray(count: count) { $0 },
+            portOfInterface: FixedArray(count: count) { $0 },
+            outgoing: FixedArray(count: count) { _ in Burst() }, copiesBetweenPorts: false,
+            relay: Relay(slots: slots), macAddresses: FixedArray(repeating: .zero, count: count),
             waiting: WaitingQueue(capacity: 8), inbox: inbox.consumer, outbox: outbox.producer,
             idle: IdlePolicy())
         orders = inbox.producer
         retired = outbox.consumer
-        counters = RelayCounters(slots: slots)
         _ = orders.enqueue(Orders(plan, slots: slots, interfaces: interfaces))
         _ = worker.takeOrders(counters)
         // The empty table before, which the control thread of a forwarder would free.
         _ = retired.dequeue()
     }
-
-    /// Receives a burst from each port, forwards, and sends. Gives the number of packets received.
-    public mutating func round() -> Int { worker.round(counters) }
 }
