@@ -48,15 +48,18 @@ int veth_open(const char *interface, int receives) {
     return bind(file, (struct sockaddr *)&address, sizeof address) == 0 ? file : -1;
 }
 
-// Sends a frame so many times; returns how many the interface took.
-size_t veth_send(int file, const uint8_t *frame, size_t size, size_t count) {
+// Sends so many frames of `size` octets, each `distance` octets behind the last: 0 for one that is sent over and over.
+// Returns how many the interface took.
+size_t veth_send(int file, const uint8_t *frames, size_t size, size_t distance, size_t count) {
     enum { batch = 64 };
-    struct iovec part = {(void *)frame, size};
+    struct iovec parts[batch];
     struct mmsghdr messages[batch];
-    for (int i = 0; i < batch; i++) messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+    for (int i = 0; i < batch; i++) messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
     size_t sent = 0;
     while (sent < count) {
-        int taken = sendmmsg(file, messages, count - sent < batch ? (unsigned)(count - sent) : batch, 0);
+        unsigned wanted = count - sent < batch ? (unsigned)(count - sent) : batch;
+        for (unsigned i = 0; i < wanted; i++) parts[i] = (struct iovec){(void *)(frames + (sent + i) * distance), size};
+        int taken = sendmmsg(file, messages, wanted, 0);
         if (taken <= 0) break;
         sent += (size_t)taken;
     }

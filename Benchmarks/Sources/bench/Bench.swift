@@ -118,10 +118,18 @@ func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
         Suite("pool", versions: dpdk, leftOut: Suite.leftOut("pool", partner), pool(cores, partner: partner)),
         Suite("wire", versions: twins, wire()),
         ports(cores),
-        Suite("tax", versions: twins, echo() + forward()),
+        tax(cores, isAlone: isAlone),
         scale(),
         forwarder(relayCore: cores.own, senderCore: cores.other),
     ]
+}
+
+/// The suite `tax`, of which a part needs more than this process.
+private func tax(_ cores: Cores, isAlone: Bool) -> Suite {
+    let overXDP = forwardXDP(cores, isAlone: isAlone)
+    return Suite(
+        "tax", versions: overXDP.trials.isEmpty ? twins : twins.merging(libxdp) { $1 },
+        leftOut: overXDP.leftOut, (echo() + forward()).map { Trial($0) } + overXDP.trials)
 }
 
 /// What the C twins were compiled with.

@@ -5,21 +5,16 @@ import CTwins
 // What the language costs, on the whole data path of the forwarder: parse, verify the checksum, find the stream,
 // RTP statistics, readdress, carry the checksum over, copy for each further destination, send. A camera and a
 // screen at the ends of two pairs of ports in memory are in the loop, in the competitor's own language. The twin is
-// Twins/forward.c with relay.h, packet.h and flow.h.
+// Twins/forward.c with worker.h, relay.h, packet.h and flow.h.
 
-private let streams = 64
-private let near = MACAddress("02:00:00:00:01:02")!
-private let far = MACAddress("02:00:00:00:02:02")!
-private let listen = IPv4Address("192.0.2.2")!
-private let leave = IPv4Address("198.51.100.1")!
-private let payloadSize = 200
+private let streams = ForwardSetup.streams
 
 /// The part `forward` of the suite `tax`.
 func forward() -> [Comparison] {
     [1, 4].flatMap { fanOut in
         [1, 8, 32, 256].map { batch in
             Comparison("tax/forward-to-\(fanOut)/batch-\(batch)", per: "packet") {
-                let setup = Setup(fanOut: fanOut)
+                let setup = ForwardSetup(fanOut: fanOut, leavingBy: 1)
                 let ours = try Relayed(setup)
                 let twin = Twin(setup)
                 for _ in 0..<3 * streams { precondition(ours.one() == twin.one(), "they differ") }
@@ -44,52 +39,6 @@ func forward() -> [Comparison] {
     }
 }
 
-/// The streams that both forward: each from a port of its own to as many destinations.
-private struct Setup {
-    let fanOut: Int
-    let destinations: [UDPEncapsulation]
-    let templates: [UInt8]
-    let size: Int
-
-    init(fanOut: Int) {
-        self.fanOut = fanOut
-        destinations = (0..<streams * fanOut).map {
-            UDPEncapsulation(
-                nextHop: MACAddress("02:00:00:00:02:01")!, interface: far, source: leave,
-                sourcePort: UInt16(5000 + $0 / fanOut), destination: IPv4Address("203.0.113.7")!,
-                destinationPort: UInt16(10_000 + $0))
-        }
-        // RTP of payload type 0 without its sequence number and timestamp, which the camera writes.
-        let all = (0..<streams).map { stream in
-            Datagram.bytes(
-                payload: payloadSize, behind: Self.arriving(stream), ssrc: 0x4170_0000 + UInt32(stream))
-        }
-        size = all[0].count
-        templates = all.flatMap { $0 }
-    }
-
-    private static func arriving(_ stream: Int) -> UDPEncapsulation {
-        UDPEncapsulation(
-            nextHop: near, interface: MACAddress("02:00:00:00:01:01")!, source: IPv4Address("192.0.2.1")!,
-            sourcePort: 40_000, destination: listen, destinationPort: UInt16(5000 + stream))
-    }
-
-    var plan: ForwardingPlan {
-        ForwardingPlan(
-            streams: (0..<streams).map { stream in
-                ForwardingPlan.Stream(
-                    slot: stream, generation: 1, listen: Endpoint(.v4(listen), port: UInt16(5000 + stream)),
-                    destinations: (0..<fanOut).map { number in
-                        let headers = destinations[stream * fanOut + number]
-                        return Destination(
-                            Endpoint(.v4(IPv4Address("203.0.113.7")!), port: headers.destinationPort),
-                            path: .ready(interface: 1, headers, maximumPacketSize: 1514))
-                    })
-            },
-            ownAddresses: [.v4(listen), .v4(leave)])
-    }
-}
-
 /// The forwarder of Apus between a camera and a screen.
 private final class Relayed {
     private var ends: Ends
@@ -104,7 +53,7 @@ private final class Relayed {
         let size: Int
     }
 
-    init(_ setup: borrowing Setup) throws {
+    init(_ setup: ForwardSetup) throws {
         let first = try MemoryPair(frames: 1024, ringCapacity: 1024, hugePages: .never)
         let second = try MemoryPair(frames: 1024, ringCapacity: 1024, hugePages: .never)
         // Kept for good, as all that is made for a comparison may be.
@@ -112,7 +61,8 @@ private final class Relayed {
         unsafe templates.copyMemory(from: setup.templates, byteCount: setup.templates.count)
         unsafe ends = Ends(
             worker: SteppedForwarder(
-                first.second, second.first, interfaces: [near, far], plan: setup.plan, slots: streams),
+                first.second, second.first, interfaces: ForwardSetup.interfaces, plan: setup.plan,
+                slots: streams),
             camera: first.first, screen: second.second,
             templates: templates, size: setup.size)
     }
@@ -137,22 +87,10 @@ private final class Relayed {
 @safe private final class Twin {
     private let twin: OpaquePointer
 
-    init(_ setup: Setup) {
-        let destinations = setup.destinations.map { encapsulation($0) }
-        unsafe twin = destinations.withUnsafeBufferPointer { destinations in
-            unsafe setup.templates.withUnsafeBufferPointer { templates in
-                var twin = unsafe forward_setup()
-                unsafe (twin.streams, twin.fan_out, twin.frames, twin.ring) = (
-                    streams, setup.fanOut, 1024, 1024
-                )
-                unsafe twin.macs = (near.bits, far.bits)
-                unsafe twin.own = (UInt64(listen.bits), UInt64(leave.bits))
-                unsafe (twin.listen, twin.first_port) = (UInt64(listen.bits), 5000)
-                unsafe twin.destinations = destinations.baseAddress
-                unsafe twin.templates = templates.baseAddress
-                unsafe twin.size = setup.size
-                return unsafe forward_make(&twin)
-            }
+    init(_ setup: ForwardSetup) {
+        unsafe twin = setup.withTwins { setup in
+            unsafe (setup.pointee.frames, setup.pointee.ring) = (1024, 1024)
+            return unsafe forward_make(setup)
         }
     }
 

@@ -105,6 +105,13 @@ int xdp_mode(const char *interface);
 const char *twins_libxdp(void);
 const char *libbpf_version_string(void);
 
+// forward_xdp.c: a forwarder over such a port, which is its own from then on. Of the setup `frames`, `ring` and `templates`
+// are not used, and the second of `macs` neither.
+struct forward_xdp;
+struct forward_xdp *forward_xdp_make(const struct forward_setup *setup, struct xdp_port *port);
+size_t forward_xdp_work(struct forward_xdp *forward, size_t wanted);
+uint64_t forward_xdp_sent(struct forward_xdp *forward);
+
 // packet_socket.c: a port over a packet socket.
 struct packet_port;
 struct packet_port *packet_open(const char *interface, size_t frames, size_t slots);
@@ -119,7 +126,7 @@ struct space {
 int space_make(struct space *space);
 int space_enter(const struct space *space);
 int veth_open(const char *interface, int receives);
-size_t veth_send(int file, const uint8_t *frame, size_t size, size_t count);
+size_t veth_send(int file, const uint8_t *frames, size_t size, size_t distance, size_t count);
 size_t veth_receive(int file, uint8_t *frame, size_t room);
 int child_start(const char *command, int *input, int *output);
 void child_end(int child, int input, int output);

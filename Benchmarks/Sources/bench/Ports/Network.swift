@@ -7,6 +7,12 @@ import Foundation
 final class Network {
     private var space = CTwins.space()
 
+    /// Whether there is a program of that name to run.
+    static func finds(_ program: String) -> Bool {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        return folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
+    }
+
     /// Needs root.
     init() throws {
         let error = onNewThread { [self] in unsafe space_make(&space) }
@@ -60,13 +66,15 @@ final class Wire {
         guard sender >= 0 else { throw BenchError("no socket at \(far)") }
     }
 
-    /// The first frame that comes to the far end while `body` runs, or has come when it is done.
-    func firstFrame(inside network: Network, _ body: () throws -> Void) throws -> [UInt8] {
+    /// The first frames that come to the far end while `body` runs, or have come when it is done; empty ones if none come.
+    func frames(_ count: Int, inside network: Network, _ body: () throws -> Void) throws -> [[UInt8]] {
         let file = try network.inside { [far] in unsafe veth_open(far, 1) }
         defer { close(file) }
         try body()
-        return unsafe [UInt8](unsafeUninitializedCapacity: 2048) { buffer, count in
-            count = unsafe veth_receive(file, buffer.baseAddress, 2048)
+        return (0..<count).map { _ in
+            unsafe [UInt8](unsafeUninitializedCapacity: 2048) { buffer, count in
+                count = unsafe veth_receive(file, buffer.baseAddress, 2048)
+            }
         }
     }
 }

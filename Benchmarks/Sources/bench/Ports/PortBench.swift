@@ -123,10 +123,11 @@ final class PortBench {
         }
     }
 
-    /// Puts frames into the receive ring at the near end, from the other core.
-    func fill(_ wire: Wire, _ frame: [UInt8], _ count: Int) throws {
+    /// Puts frames into the receive ring at the near end, from the other core: one over and over, or those of `size` octets
+    /// that lie in a row.
+    func fill(_ wire: Wire, _ frames: [UInt8], _ count: Int, size: Int? = nil) throws {
         try Cores.move(to: other)
-        let sent = unsafe veth_send(wire.sender, frame, frame.count, count)
+        let sent = unsafe veth_send(wire.sender, frames, size ?? frames.count, size ?? 0, count)
         // What the kernel has put off until its own thread runs on that core.
         usleep(50)
         try Cores.move(to: own)
@@ -152,9 +153,9 @@ final class PortBench {
         let count = Burst.capacity
         let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
         if direction == .echo { try fill(wire, frame, count) }
-        return try wire.firstFrame(inside: network()) {
+        return try wire.frames(1, inside: network()) {
             let done = worker.work(direction, frame, count)
             guard done == count else { throw BenchError("\(worker.interface): \(done) of \(count) packets") }
-        }
+        }[0]
     }
 }

@@ -71,8 +71,13 @@ private func portsLeftOut(_ reason: String) -> Suite {
 }
 
 private var portVersions: [String: String] {
-    unsafe [
-        "twins": String(cString: twins_compiler()), "libxdp": String(cString: twins_libxdp()),
-        "libbpf": String(cString: libbpf_version_string()), "testpmd": String(cString: twins_dpdk()),
+    let own = unsafe [
+        "twins": String(cString: twins_compiler()), "testpmd": String(cString: twins_dpdk()),
     ]
+    return own.merging(libxdp) { $1 }
+}
+
+/// What the twins open AF_XDP sockets with.
+var libxdp: [String: String] {
+    unsafe ["libxdp": String(cString: twins_libxdp()), "libbpf": String(cString: libbpf_version_string())]
 }

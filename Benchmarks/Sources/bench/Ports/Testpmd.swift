@@ -18,10 +18,7 @@ final class Testpmd {
     let backend: String
 
     /// Whether there is such a program.
-    static var isInstalled: Bool {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        return folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/dpdk-testpmd") }
-    }
+    static var isInstalled: Bool { Network.finds("dpdk-testpmd") }
 
     /// Starts it in the namespace: its commands on one core, its work on another.
     init(

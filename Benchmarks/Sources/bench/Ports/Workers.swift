@@ -26,6 +26,14 @@ final class ApusXDPPort: Working {
 
     init(_ name: String, isGeneric: Bool) throws {
         interface = name
+        worker = Worker(try Self.open(name, isGeneric: isGeneric, for: [Probe.listen]))
+        worker.handOver()
+    }
+
+    /// The port, which gets what is for these endpoints.
+    static func open(
+        _ name: String, isGeneric: Bool, for endpoints: [Endpoint]
+    ) throws -> Apus.Port<XDPDriver> {
         var options = XDPOptions()
         options.mode = isGeneric ? .generic : .native
         (options.zeroCopy, options.multiBuffer, options.hugePages) = (.never, .never, .never)
@@ -34,13 +42,15 @@ final class ApusXDPPort: Working {
         )
         (options.fillRing, options.framesPerQueue) = (2 * Sizes.ring, Sizes.frames)
         let opened = try XDPInterface(name, options)
-        try opened.add(Probe.listen)
-        worker = Worker(try opened.open(queue: 0))
-        worker.handOver()
+        for endpoint in endpoints { try opened.add(endpoint) }
+        return try opened.open(queue: 0)
     }
 
-    var backend: String {
-        let features = Dictionary(uniqueKeysWithValues: worker.grant.features.map { ($0.name, $0.granted) })
+    var backend: String { Self.backend(worker.grant) }
+
+    /// What was granted, in a few words.
+    static func backend(_ grant: PortGrant) -> String {
+        let features = Dictionary(uniqueKeysWithValues: grant.features.map { ($0.name, $0.granted) })
         return "AF_XDP \(features["XDP mode"]!), \(features["zero-copy"] == "yes" ? "zero-copy" : "copy")"
     }
 
