@@ -152,8 +152,11 @@ sanitize:
 		--filter '$(subst $(SPACE),|,$(RACING))' 2>&1 | tee .build/thread.log
 	$(call tests-ran,.build/thread.log)
 
+# What the suites that are asked for need: the peers in processes of their own are for some only.
+BENCH_WITH = build bench $(if $(strip $(filter-out rings pool wire scale,$(or $(SUITE),all))),bench-peers)
+
 bench:
-	@$(MAKE) --no-print-directory setup WITH="build bench bench-peers"
+	@$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
 	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
 bench-short:
@@ -166,7 +169,7 @@ bench-record:
 	Benchmarks/run.sh --record
 
 bench-check:
-	@$(MAKE) --no-print-directory setup WITH="build bench bench-peers"
+	@$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
 	Benchmarks/run.sh --check $(SUITE)
 
 # One site for all rooms, since users import all of them as Apus.

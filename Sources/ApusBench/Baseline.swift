@@ -16,16 +16,19 @@ public struct Baseline: Codable, Equatable, Sendable {
         (self.room, self.commit, self.machine, self.timeRatios) = (room, commit, machine, timeRatios)
     }
 
-    /// The ratios of a report on one core: those between two are too unsteady to hold anyone to.
-    public init(recording report: Report, room: Double) {
+    /// The ratios of a report on one core: those between two are too unsteady to hold anyone to. Of suites that are not
+    /// in the report those of `old` stay.
+    public init(recording report: Report, room: Double, keeping old: [String: Double] = [:]) {
+        let suites = Set(report.results.map(\.suite))
         self.init(
             room: room, commit: report.versions["apus"] ?? "unknown",
             machine: "\(report.machine.processor), Linux \(report.machine.kernel), \(report.date.prefix(10))",
-            timeRatios: Dictionary(
+            timeRatios: old.filter { !suites.contains(String($0.key.prefix { $0 != "/" })) }.merging(
                 report.results.filter { $0.cores == 1 }.compactMap { finding in
                     // Four digits, since no more are known, and so that a new record changes few of them.
                     finding.timeRatio.map { (finding.name, ($0.median * 1e4).rounded() / 1e4) }
-                }, uniquingKeysWith: { $1 }))
+                }
+            ) { $1 })
     }
 
     /// What ``json()`` has written to a file.

@@ -49,6 +49,12 @@ public struct Verdict: Equatable, Sendable {
 }
 
 extension Target {
+    /// The targets of which ``check(_:_:)`` says nothing, since the report has no figure of their suite.
+    public static func unchecked(_ report: Report, _ targets: [Target]) -> [String] {
+        let suites = Set(report.results.map(\.suite))
+        return targets.map(\.benchmarks).filter { !suites.contains(String($0.prefix { $0 != "/" })) }
+    }
+
     /// Compares a report with the targets of the suites in it.
     ///
     /// A ratio misses its target when its whole interval is on the wrong side, and meets it when all of it is

@@ -23,7 +23,7 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
     ) throws(Failure) {
         precondition(count >= 0)
         let elements = unsafe tableMemory(
-            byteCount: count &* MemoryLayout<Element>.stride, alignment: MemoryLayout<Element>.alignment
+            byteCount: count * MemoryLayout<Element>.stride, alignment: MemoryLayout<Element>.alignment
         ).bindMemory(to: Element.self, capacity: count)
         var made = 0
         do throws(Failure) {

@@ -52,6 +52,16 @@ struct BaselineTests {
         }
     }
 
+    @Test func `A record of some suites keeps those of the others`() throws {
+        let report = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())
+        let suite = report.results[0].suite
+        let old = ["\(suite)/gone": 1.0, "other/kept": 0.5]
+        let new = Baseline(recording: report, room: 1.25, keeping: old)
+        #expect(new.timeRatios["other/kept"] == 0.5)
+        #expect(new.timeRatios["\(suite)/gone"] == nil)
+        #expect(new.timeRatios.count > 1)
+    }
+
     /// The fixture is a report of a run in which one ratio was made worse.
     @Test func `A report whose ratio was made worse does not pass its own record`() throws {
         var report = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())

@@ -71,6 +71,16 @@ struct TargetTests {
         #expect(outcomes(Target(benchmarks: name, nanosecondsAtMost: 9)) == [.met])
     }
 
+    @Test func `Targets of suites that were not measured are named`() throws {
+        let report = try report()
+        let suite = report.results[0].suite
+        let targets = ["\(suite)/", "elsewhere/a", "elsewhere"].map {
+            Target(benchmarks: $0, timeRatioAtMost: 1)
+        }
+        #expect(Target.unchecked(report, targets) == ["elsewhere/a", "elsewhere"])
+        #expect(Target.check(report, targets).allSatisfy { !$0.name.hasPrefix("elsewhere") })
+    }
+
     @Test func `A debug build meets nothing`() throws {
         var report = try report()
         report.build = "debug"

@@ -22,6 +22,34 @@ struct FramePoolBulkTests {
         #expect(pool.free == 10)
     }
 
+    @Test func `A frame that is given back while others are taken is neither lost nor doubled`() throws {
+        var pool = try FrameMemory(frames: 4, hugePages: .never).makePool(frames: 4)
+        var (held, count) = ([UInt](), 0)
+        let taken = unsafe pool.takeRaw(3) { frame in
+            count += 1
+            if count == 1 {
+                unsafe frame.release()
+            } else {
+                held.append(unsafe UInt(bitPattern: frame.header))
+            }
+        }
+        #expect(taken == 3 && Set(held).count == 2)
+        #expect(pool.free == 2)
+        while let frame = unsafe pool.take() { held.append(unsafe UInt(bitPattern: frame.header)) }
+        #expect(Set(held).count == 4)
+    }
+
+    @Test func `A frame that comes twice from another thread stops the program`() async {
+        await #expect(processExitsWith: .failure) {
+            var pool = try FrameMemory(frames: 2, hugePages: .never).makePool(frames: 2)
+            let (a, b) = unsafe (pool.take()!, pool.take()!)
+            let addresses = unsafe [a, b, a].map { unsafe UInt(bitPattern: $0.header) }
+            Running(addresses) { addresses in
+                for address in addresses { unsafe Frame(header: FrameHeader.at(address)).release() }
+            }.join()
+        }
+    }
+
     @Test func `Frames of several pools, alone and in chains, each go home`() throws {
         let memory = try FrameMemory(frames: 24, hugePages: .never)
         var first = try memory.makePool(frames: 12)

@@ -86,9 +86,15 @@ struct Unavailable: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Says which targets a report misses.
+/// Says which targets a report misses, and which it says nothing of: that is a failure too, unless suites were asked for
+/// by name.
 func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
-    say(Target.check(report, try Target.read(arguments.required("targets"))), "targets") ? 0 : 1
+    let targets = try Target.read(arguments.required("targets"))
+    let isMet = say(Target.check(report, targets), "targets")
+    let unchecked = Target.unchecked(report, targets)
+    guard !unchecked.isEmpty, arguments.names.isEmpty else { return isMet ? 0 : 1 }
+    print("not checked, as their suites were not measured: \(unchecked.joined(separator: ", "))")
+    return 1
 }
 
 /// Prints what is not met, and returns whether nothing is missed.
@@ -106,8 +112,10 @@ private func record(_ arguments: Arguments) throws {
     let report = try Report(readingFrom: arguments.required("results"))
     let path = try arguments.required("baseline")
     guard report.build == "release" else { throw BenchError("a debug build's ratios are no record") }
-    let room = (try? Baseline(readingFrom: path).room) ?? 1.25
-    try Baseline(recording: report, room: room).json().write(to: URL(filePath: path))
+    guard report.effort == "full" else { throw BenchError("a quick run's ratios are no record") }
+    let old = try? Baseline(readingFrom: path)
+    let new = Baseline(recording: report, room: old?.room ?? 1.25, keeping: old?.timeRatios ?? [:])
+    try new.json().write(to: URL(filePath: path))
 }
 
 /// All suites; on one core if they shall be alone, or if there is no other.

@@ -24,7 +24,7 @@ enum Published {
         }
         guard !shown.isEmpty else { return "" }
         let heads = ["packets at a time"] + ixy.map { "\($0.batch)" }
-        var rows = [["ixy.swift, of ixy's rate in C"] + ixy.map { fixed($0.swift / $0.c, 2) }]
+        var rows = [["ixy.swift, of ixy's rate in C"] + ixy.map { fixed($0.swift / $0.c, 3) }]
         rows += shown.map { program in
             ["Apus, \(program.0), of its C twin's rate"] + ixy.map { rate(program.1, $0.batch) }
         }

@@ -110,7 +110,7 @@ private final class RingEnds<Producer: Producing & ~Copyable, Consumer: Consumin
         var producer = self.producer.take()!
         var consumer = self.consumer.take()!
         if bulk == 1 {
-            exchangeSingly(&producer, &consumer, repeats)
+            exchangeSingly(&producer, &consumer, elements, repeats)
         } else {
             exchangeInBulk(&producer, &consumer, elements, bulk, repeats)
         }
@@ -121,7 +121,7 @@ private final class RingEnds<Producer: Producing & ~Copyable, Consumer: Consumin
     func produce(_ bulk: Int, _ repeats: Int) {
         var producer = self.producer.take()!
         if bulk == 1 {
-            produceSingly(&producer, repeats)
+            unsafe produceSingly(&producer, elements.input, repeats)
         } else {
             unsafe produceInBulk(&producer, elements.input, bulk, repeats)
         }
@@ -131,7 +131,7 @@ private final class RingEnds<Producer: Producing & ~Copyable, Consumer: Consumin
     func consume(_ bulk: Int, _ repeats: Int) {
         var consumer = self.consumer.take()!
         if bulk == 1 {
-            consumeSingly(&consumer, repeats)
+            unsafe consumeSingly(&consumer, elements.output, repeats)
         } else {
             unsafe consumeInBulk(&consumer, elements.output, bulk, repeats)
         }
@@ -204,11 +204,29 @@ extension MPMCRing: Producing, Consuming where Element == UInt {
 
 @inline(never)
 private func exchangeSingly<P: Producing & ~Copyable, C: Consuming & ~Copyable>(
-    _ producer: inout P, _ consumer: inout C, _ repeats: Int
+    _ producer: inout P, _ consumer: inout C, _ elements: Elements, _ repeats: Int
 ) {
     for _ in 0..<repeats {
-        while !producer.put(0) { meter_pause() }
-        while consumer.take() == nil { meter_pause() }
+        unsafe putOne(&producer, elements.input)
+        unsafe takeOne(&consumer, elements.output)
+    }
+}
+
+// From memory and to memory, as the twin has it: an element that nobody looks at would not be read from the ring at all.
+@inline(__always)
+private func putOne<P: Producing & ~Copyable>(
+    _ producer: inout P, _ memory: UnsafeMutableBufferPointer<UInt>
+) {
+    while unsafe !producer.put(memory[0]) { meter_pause() }
+}
+
+@inline(__always)
+private func takeOne<C: Consuming & ~Copyable>(
+    _ consumer: inout C, _ memory: UnsafeMutableBufferPointer<UInt>
+) {
+    while true {
+        if let element = consumer.take() { return unsafe memory[0] = element }
+        meter_pause()
     }
 }
 
@@ -227,8 +245,10 @@ private func exchangeInBulk<P: Producing & ~Copyable, C: Consuming & ~Copyable>(
 }
 
 @inline(never)
-private func produceSingly<P: Producing & ~Copyable>(_ producer: inout P, _ repeats: Int) {
-    for _ in 0..<repeats { while !producer.put(0) { meter_pause() } }
+private func produceSingly<P: Producing & ~Copyable>(
+    _ producer: inout P, _ memory: UnsafeMutableBufferPointer<UInt>, _ repeats: Int
+) {
+    for _ in 0..<repeats { unsafe putOne(&producer, memory) }
 }
 
 @inline(never)
@@ -240,8 +260,10 @@ private func produceInBulk<P: Producing & ~Copyable>(
 }
 
 @inline(never)
-private func consumeSingly<C: Consuming & ~Copyable>(_ consumer: inout C, _ repeats: Int) {
-    for _ in 0..<repeats { while consumer.take() == nil { meter_pause() } }
+private func consumeSingly<C: Consuming & ~Copyable>(
+    _ consumer: inout C, _ memory: UnsafeMutableBufferPointer<UInt>, _ repeats: Int
+) {
+    for _ in 0..<repeats { unsafe takeOne(&consumer, memory) }
 }
 
 @inline(never)

@@ -135,15 +135,15 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     public mutating func takeRaw(_ count: Int, _ body: (Frame) -> Void) -> Int {
         if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
         if unsafe core.pointee.free < count { unsafe core.pointee.collect() }
-        let (stack, top) = unsafe (core.pointee.stack, core.pointee.free)
-        let end = max(0, top &- max(0, count))
-        unsafe core.pointee.free = end
-        var place = top
-        while place > end {
-            place &-= 1
-            unsafe body(stack[place])
+        var left = count
+        // The number of free frames is read and written for each, as the body may give some back.
+        while left > 0, unsafe core.pointee.free > 0 {
+            let last = unsafe core.pointee.free &- 1
+            unsafe core.pointee.free = last
+            unsafe body(core.pointee.stack[last])
+            left &-= 1
         }
-        return top &- end
+        return max(0, count) &- max(0, left)
     }
 
     @usableFromInline

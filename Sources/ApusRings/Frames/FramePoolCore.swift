@@ -7,7 +7,8 @@ public import Synchronization
 /// but a relaxed load; and in a queue that all other threads give frames back to, which the owner empties onto the
 /// stack. To give back is wait-free: one atomic addition takes as many tickets as there are frames, and each ticket is
 /// a slot of the queue. That slot is free, since the queue has at least as many as the pool has frames, of which each
-/// is in it at most once. Nobody writes to the frames themselves on that way, so their headers don't travel from core
+/// is in it at most once. The owner takes them out in the order of the tickets, so while a thread is interrupted between
+/// its ticket and the slot, what came after it waits too. Nobody writes to the frames themselves on that way, so their headers don't travel from core
 /// to core.
 ///
 /// A pool that is dropped while frames are out leaves a mark in the number of tickets. The frames are counted home
@@ -131,7 +132,10 @@ public struct FramePoolCore: ~Copyable {
         }
         let (queue, mask) = unsafe (core.pointee.queue, core.pointee.mask)
         for i in 0..<count {
-            unsafe queue[Int(bitPattern: (first &+ UInt(i)) & mask)].store(header(i), ordering: .releasing)
+            let slot = unsafe queue + Int(bitPattern: (first &+ UInt(i)) & mask)
+            // Taken only when a frame came twice: then there are more tickets than frames.
+            if unsafe slot.pointee.load(ordering: .relaxed) != 0 { unsafe stopForDouble() }
+            unsafe slot.pointee.store(header(i), ordering: .releasing)
         }
     }
 
@@ -151,7 +155,8 @@ public struct FramePoolCore: ~Copyable {
         while true {
             unsafe core.pointee.collect()
             if unsafe core.pointee.head == given { break }
-            sched_yield()
+            // Not only a yield: a thread of real-time priority would yield to none of the others.
+            usleep(10)
         }
         let out = unsafe core.pointee.capacity &- core.pointee.free
         if unsafe core.pointee.count(out) { unsafe destroy(core) }

@@ -37,7 +37,7 @@ final class PortBench {
         let wires = (try wire("a\(backend.rawValue)"), try wire("c\(backend.rawValue)"))
         let ours = try apus(backend, wires.0), twin = try twin(backend, wires.1)
         try check(ours, wires.0, beside: twin, wires.1, direction, size)
-        let comparison = Comparison("\(name)/c", per: "packet") { [self] in
+        let comparison = Comparison("\(name)/c", per: "packet", cores: 2) { [self] in
             (
                 competitor("Apus", ours, wires.0, direction, size),
                 competitor("C", twin, wires.1, direction, size)
@@ -56,7 +56,7 @@ final class PortBench {
         let wires = (try wire("a\(backend.rawValue)"), try wire("d\(backend.rawValue)"))
         let ours = try apus(backend, wires.0), peer = try testpmd(backend, wires.1)
         let frame = Probe.arriving(size)
-        let comparison = Comparison("\(name)/testpmd", per: "packet", rounds: 40...200) { [self] in
+        let comparison = Comparison("\(name)/testpmd", per: "packet", cores: 2, rounds: 40...200) { [self] in
             (
                 competitor("Apus", ours, wires.0, direction, size),
                 Competitor("testpmd") { [self] in
@@ -76,9 +76,12 @@ final class PortBench {
 
     private func testpmd(_ backend: Backend, _ wire: Wire) throws -> Testpmd {
         if let known = testpmds[backend] { return known }
+        guard let nanosecondsPerTick = stopwatch.nanosecondsPerTick else {
+            throw BenchError("testpmd counts ticks of the time-stamp counter, which changes its speed here")
+        }
         let made = try Testpmd(
             network(), wire, backend, commands: other, work: own,
-            nanosecondsPerTick: stopwatch.nanosecondsPerTick ?? 1)
+            nanosecondsPerTick: nanosecondsPerTick)
         testpmds[backend] = made
         return made
     }
