@@ -65,7 +65,7 @@ esac
     exit 1
 }
 # Suites that need no network, and stay in this process.
-inside="rings pool wire tax"
+inside="rings pool wire tax scale"
 case "$mode" in
     --ci)
         exec "$bench" run $inside --quick --one-core --baseline "$here/baseline.json" --commit "$commit" --swift "$compiler"
