@@ -114,7 +114,7 @@ private func record(_ arguments: Arguments) throws {
     guard report.build == "release" else { throw BenchError("a debug build's ratios are no record") }
     guard report.effort == "full" else { throw BenchError("a quick run's ratios are no record") }
     let old = try? Baseline(readingFrom: path)
-    let new = Baseline(recording: report, room: old?.room ?? 1.25, keeping: old?.timeRatios ?? [:])
+    let new = Baseline(recording: report, room: old?.room ?? 1.4, keeping: old?.timeRatios ?? [:])
     try new.json().write(to: URL(filePath: path))
 }
 
