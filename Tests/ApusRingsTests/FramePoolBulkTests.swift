@@ -122,30 +122,4 @@ struct FramePoolBulkTests {
         #expect(given == sent)
         #expect(pool.free == frames)
     }
-
-    @Test func `A pool dropped while other threads give frames back in bulk leaves nothing behind`() throws {
-        for round in 0..<200 {
-            weak var freed: FrameMemory?
-            var threads: [Running<[UInt], Void>] = []
-            do {
-                let memory = try FrameMemory(frames: 64, hugePages: .never)
-                freed = memory
-                var pool = try memory.makePool(frames: 64)
-                var held: [UInt] = []
-                _ = unsafe pool.takeRaw(64) { held.append(unsafe UInt(bitPattern: $0.header)) }
-                for part in [held[..<32], held[32...]] {
-                    threads.append(
-                        Running(Array(part)) { part in
-                            for start in [0, 8, 16, 24] {
-                                let few = Array(part[start..<start + 8])
-                                unsafe Frame.release(few.span)
-                            }
-                        })
-                }
-                if round % 4 != 0 { usleep(UInt32(round)) }
-            }
-            for thread in threads { thread.join() }
-            #expect(freed == nil)
-        }
-    }
 }
