@@ -156,7 +156,8 @@ sanitize:
 BENCH_WITH = build bench $(if $(strip $(filter-out rings pool wire scale,$(or $(SUITE),all))),bench-peers)
 
 bench:
-	@$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
+	@Benchmarks/run.sh names $(SUITE)
+	$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
 	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
 bench-short:
@@ -169,7 +170,8 @@ bench-record:
 	Benchmarks/run.sh --record
 
 bench-check:
-	@$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
+	@Benchmarks/run.sh names $(SUITE)
+	$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
 	Benchmarks/run.sh --check $(SUITE)
 
 # One site for all rooms, since users import all of them as Apus.

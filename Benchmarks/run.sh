@@ -1,14 +1,46 @@
 #!/bin/sh
-# run.sh [SUITE...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these.
+# run.sh [SUITE...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these (bench --help).
 # run.sh --check [SUITE...]: the suites' own tests, then a quick run that fails when a target is missed.
 # run.sh --ci: those tests, then a quick run on one core that fails when a ratio is worse than that of record by more than the room for noise.
 # run.sh --record: makes the ratios of a full run on one core those of record.
-# run.sh build: only builds.
+# run.sh build: only builds. run.sh names [SUITE...]: only fails when there is no such suite.
 # SCRATCH=FOLDER: where SwiftPM builds, if not in .build beside this file.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=${SCRATCH:-$here/.build}
 twins="$here/.build/twins"
+suites="rings pool wire ports tax scale forwarder"
+
+mode=${1:-}
+case "$mode" in
+    build | names | --check | --ci | --record) shift ;;
+    *) mode= ;;
+esac
+# Before anything is installed or built for it.
+value=
+for word in "$@"; do
+    [ -z "$value" ] || { value= && continue; }
+    case "$word" in
+        --json | --html | --targets | --baseline) value=next ;;
+        -*) ;;
+        *)
+            case " $suites " in
+                *" $word "*) ;;
+                *)
+                    echo "bench: there is no suite $word; there are: $suites" >&2
+                    exit 64
+                    ;;
+            esac
+            ;;
+    esac
+done
+[ "$mode" != names ] || exit 0
+for library in libdpdk libxdp; do
+    pkg-config --exists "$library" || {
+        echo "bench: pkg-config does not know $library: make setup WITH=\"build bench\" installs it" >&2
+        exit 69
+    }
+done
 mkdir -p "$twins"
 
 # The clang of the Swift toolchain, for the same processors as swiftc: one LLVM compiles both, both at its
@@ -53,11 +85,13 @@ done
 commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
 compiler=$(swift --version 2>/dev/null | sed -n 's/^Swift version //p')
 
-mode=${1:-}
+[ "$suites" = "$("$bench" suites)" ] || {
+    echo "run.sh: these are not the suites of the program: $suites" >&2
+    exit 1
+}
 case "$mode" in
     build) exit ;;
-    --check | --ci | --record) shift ;;
-    *) exec "$bench" run "$@" --commit "$commit" --swift "$compiler" ;;
+    '') exec "$bench" run "$@" --commit "$commit" --swift "$compiler" ;;
 esac
 [ "$mode" = --record ] || swift test --package-path "$here" --scratch-path "$scratch" -c release --skip-build \
     >"$twins/test.log" 2>&1 || {

@@ -39,8 +39,9 @@ package struct Bisection: Sendable {
     package var attempts = 3
     /// Below this many a second it gives up.
     package var floor = 2000.0
+    /// The factor of the first steps: large for a rough guess, small for one that was found before.
+    package var step = 1.4
 
-    private static var step: Double { 1.4 }
     /// A sender that offers less than this share of what it is asked for has no more.
     private static var exhausted: Double { 0.85 }
 
@@ -69,10 +70,10 @@ package struct Bisection: Sendable {
         while low == 0 {
             guard rate >= floor else { throw Hopeless(rate: rate) }
             if try passes(rate) { low = rate } else { high = rate }
-            rate /= Self.step
+            rate /= step
         }
-        while high > low * Self.step * 1.1, !result.isAtLeast {
-            rate = low * Self.step
+        while high > low * step * 1.1, !result.isAtLeast {
+            rate = low * step
             if try passes(rate) { low = rate } else { high = rate }
         }
         while high > low * (1 + resolution), !result.isAtLeast {

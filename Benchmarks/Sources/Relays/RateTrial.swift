@@ -14,7 +14,7 @@ struct RateTrial {
     private static let duration = 1.0
 
     func run(_ stage: Stage, _ effort: Effort, _ progress: (String) -> Void) throws -> [Finding] {
-        let rounds = effort == .quick ? 2 : 5
+        let rounds = effort == .quick ? 2 : 6
         var apus = Side(guess: 500_000), peer = Side(guess: 100_000)
         for round in 0..<rounds {
             // A B B A, so that neither always comes first.
@@ -52,7 +52,9 @@ struct RateTrial {
         _ side: inout Side, _ stage: Stage, _ progress: (String) -> Void, _ start: () throws -> Relay
     ) throws {
         var ready = try Ready(start(), payload, stage)
-        let result = try Bisection().search(from: side.guess) { rate in
+        var bisection = Bisection()
+        if !side.samples.isEmpty { bisection.step = 1.15 }
+        let result = try bisection.search(from: side.guess) { rate in
             progress("\(Int(rate)) a second")
             let trial = try stage.offer(&ready.flows, rate: rate, seconds: Self.duration)
             // Overload must not count against the next trial: rtpengine never again reads from a socket on which

@@ -2,8 +2,8 @@ import Apus
 import ApusBench
 import Foundation
 
-/// The suite `forwarder`: `apus forward` beside rtpengine.
-package func forwarder(relayCore: Int, senderCore: Int?) -> Suite {
+/// The suite `forwarder`: `apus forward` beside rtpengine. A quick one has what has a target, and one latency.
+package func forwarder(relayCore: Int, senderCore: Int?, isQuick: Bool) -> Suite {
     let missing = missing(senderCore)
     guard missing == nil, let senderCore else { return Suite("forwarder", leftOut: [missing!], [Trial]()) }
     let rates = [
@@ -12,26 +12,35 @@ package func forwarder(relayCore: Int, senderCore: Int?) -> Suite {
         RateTrial("forwarder/rate-generic/172", payload: 172, .generic),
         RateTrial("forwarder/rate-packet/172", payload: 172, .packet),
     ].map { rate in
-        Trial(rate.name) { effort, progress in
-            // A check before a change lands has the time for what has a target.
-            guard effort != .quick || rate.backend == .native else { return [] }
-            return try rate.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
-        }
+        (
+            isInQuick: rate.backend == .native,
+            Trial(rate.name) { effort, progress in
+                try rate.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
+            }
+        )
     }
     let latencies = [172, 1200].map { payload in
         let latency = LatencyTrial("forwarder/latency/\(payload)", payload: payload)
-        return Trial(latency.name) { effort, progress in
-            guard effort != .quick || payload == 172 else { return [] }
-            return try latency.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
-        }
+        return (
+            isInQuick: payload == 172,
+            Trial(latency.name) { effort, progress in
+                try latency.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
+            }
+        )
     }
-    return Suite("forwarder", versions: try versions(), rates + latencies)
+    let all = rates + latencies
+    let leftOut = all.filter { isQuick && !$0.isInQuick }.map(\.1.name)
+    return Suite(
+        "forwarder", versions: try versions(),
+        leftOut: leftOut.isEmpty ? [] : ["a quick run leaves out \(leftOut.joined(separator: ", "))"],
+        all.filter { !isQuick || $0.isInQuick }.map(\.1))
 }
 
 /// Why the suite can't run here and what to do about it; `nil` when it can.
 private func missing(_ senderCore: Int?) -> String? {
     guard geteuid() == 0 else {
-        return "forwarder: it needs root, for namespaces of its own: sudo make bench SUITE=forwarder"
+        return "forwarder: it needs root, for namespaces of its own: "
+            + "sudo env PATH=\"$PATH\" make bench SUITE=forwarder"
     }
     guard senderCore != nil else {
         return "forwarder: it needs two cores, one to send and one to relay"

@@ -1,5 +1,22 @@
 /// A verb, names, and options with and without a value.
 struct Arguments {
+    static let help = """
+        bench run [SUITE...]  measures all suites or these, and prints a table
+            --quick           a short run: wider intervals, and not all of the suite forwarder
+            --one-core        only what takes one core and no network
+            --json FILE       keeps the figures, --html FILE draws them
+            --targets FILE    says which targets they miss, --baseline FILE which ratios got worse
+            --commit ID, --swift VERSION: what the figures say that was measured
+        bench suites          their names
+        bench check --results FILE --targets FILE      which targets a run that was kept misses
+        bench page --results FILE --html FILE          draws it
+        bench record --results FILE --baseline FILE    makes its ratios on one core those of record
+        bench headline --results FILE                  its line for the history in Docs/Performance.md
+
+        Exits with 1 when a target is missed, a ratio is worse than that of record or it can't go on, with 64 for wrong usage.
+        `make bench` builds this program, runs it, and installs what the suites need.
+        """
+
     struct Wrong: Error, CustomStringConvertible {
         let description: String
         init(_ description: String) { self.description = description }
@@ -16,7 +33,8 @@ struct Arguments {
 
     init(_ words: some Sequence<String>) throws {
         var rest = Array(words)[...]
-        verb = rest.popFirst() ?? "run"
+        let isOption = rest.first.map { $0.hasPrefix("--") && $0 != "--help" } ?? true
+        verb = isOption ? "run" : rest.removeFirst()
         while let word = rest.popFirst() {
             guard word.hasPrefix("--") else {
                 names.append(word)
@@ -28,7 +46,7 @@ struct Arguments {
             } else if Self.valued.contains(name), let value = rest.popFirst() {
                 options[name] = value
             } else {
-                throw Wrong("\(word) is no option, or has no value")
+                throw Wrong("\(word) is no option, or has no value; bench --help lists them")
             }
         }
     }

@@ -3,30 +3,25 @@ import CTwins
 import Foundation
 import Relays
 
-// bench run [SUITE...] [--quick] [--one-core] [--json FILE] [--html FILE] [--targets FILE] [--baseline FILE]
-//     [--commit ID] [--swift VERSION]
-// bench page --results FILE --html FILE
-// bench check --results FILE --targets FILE
-// bench record --results FILE --baseline FILE: makes that run's ratios on one core those of record.
-// bench headline --results FILE: the line for the history in Docs/Performance.md.
-// Exits with 1 when a target is missed, a ratio is worse than the baseline or it can't go on, with 64 for wrong usage.
-
 @main
 enum Bench {
     static func main() {
         do {
             let command = try Arguments(CommandLine.arguments.dropFirst())
             switch command.verb {
+            case "help", "--help", "-h": print(Arguments.help)
+            case "suites": print(try suites(Cores(), command).map(\.name).joined(separator: " "))
             case "run": exit(try run(command))
             case "page":
-                let page = try Report(readingFrom: command.required("results")).page()
+                let page = try results(command).page()
                 try Data(page.utf8).write(to: URL(filePath: command.required("html")))
-            case "check": exit(try check(Report(readingFrom: command.required("results")), command))
+            case "check": exit(try check(results(command), command))
             case "record": try record(command)
-            case "headline": print(Headline.row(of: try Report(readingFrom: command.required("results"))))
+            case "headline": print(Headline.row(of: try results(command)))
             default:
                 throw Arguments.Wrong(
-                    "there is no \(command.verb); there are: run, page, check, record, headline")
+                    "there is no \(command.verb); there are: run, suites, page, check, record, headline, help"
+                )
             }
         } catch {
             FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
@@ -38,7 +33,7 @@ enum Bench {
 /// Measures, prints and writes what was asked for.
 func run(_ arguments: Arguments) throws -> Int32 {
     let cores = try Cores()
-    let all = try suites(cores, isAlone: arguments.has("one-core"))
+    let all = try suites(cores, arguments)
     let known = all.map(\.name)
     for name in arguments.names where !known.contains(name) {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
@@ -70,7 +65,9 @@ func run(_ arguments: Arguments) throws -> Int32 {
     }
     if let path = arguments.value("baseline") {
         let meter = Meter(Stopwatch(), effort)
-        let verdicts = try Baseline(readingFrom: path).check(report.results) { names in
+        let verdicts = try reading(path, "ratios of record", Baseline.init(readingFrom:)).check(
+            report.results
+        ) { names in
             print("once more, as they are worse than of record: \(names.sorted().joined(separator: ", "))")
             return try chosen.flatMap(\.trials).filter { names.contains($0.name) }.flatMap {
                 try $0.run(meter)
@@ -89,7 +86,7 @@ struct Unavailable: Error, CustomStringConvertible {
 /// Says which targets a report misses, and which it says nothing of: that is a failure too, unless suites were asked for
 /// by name.
 func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
-    let targets = try Target.read(arguments.required("targets"))
+    let targets = try reading(arguments.required("targets"), "targets", Target.read)
     let isMet = say(Target.check(report, targets), "targets")
     let unchecked = Target.unchecked(report, targets)
     guard !unchecked.isEmpty, arguments.names.isEmpty else { return isMet ? 0 : 1 }
@@ -109,17 +106,36 @@ private func say(_ verdicts: [Verdict], _ what: String) -> Bool {
 
 /// Makes a report's ratios those of record, with the room that the file had.
 private func record(_ arguments: Arguments) throws {
-    let report = try Report(readingFrom: arguments.required("results"))
+    let report = try results(arguments)
     let path = try arguments.required("baseline")
     guard report.build == "release" else { throw BenchError("a debug build's ratios are no record") }
     guard report.effort == "full" else { throw BenchError("a quick run's ratios are no record") }
-    let old = try? Baseline(readingFrom: path)
+    let isNew = !FileManager.default.fileExists(atPath: path)
+    let old = isNew ? nil : try reading(path, "ratios of record", Baseline.init(readingFrom:))
     let new = Baseline(recording: report, room: old?.room ?? 1.4, keeping: old?.timeRatios ?? [:])
     try new.json().write(to: URL(filePath: path))
 }
 
+/// The figures that `--results` names.
+private func results(_ arguments: Arguments) throws -> Report {
+    try reading(arguments.required("results"), "figures of a run (--json)", Report.init(readingFrom:))
+}
+
+/// What is in a file, or a sentence about the file.
+private func reading<T>(_ path: String, _ what: String, _ read: (String) throws -> T) throws -> T {
+    do {
+        return try read(path)
+    } catch is DecodingError {
+        throw BenchError("\(path) does not hold \(what)")
+    } catch let error as CocoaError {
+        throw BenchError(
+            "can't read \(path): \(error.code == .fileReadNoSuchFile ? "there is no such file" : "\(error)")")
+    }
+}
+
 /// All suites; on one core if they shall be alone, or if there is no other.
-func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
+func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
+    let isAlone = arguments.has("one-core")
     let partner = try (isAlone ? nil : cores.other).map { try Partner(core: $0) }
     return [
         Suite("rings", versions: dpdk, leftOut: Suite.leftOut("rings", partner), rings(partner: partner)),
@@ -128,7 +144,7 @@ func suites(_ cores: Cores, isAlone: Bool) throws -> [Suite] {
         ports(cores),
         tax(cores, isAlone: isAlone),
         scale(),
-        forwarder(relayCore: cores.own, senderCore: cores.other),
+        forwarder(relayCore: cores.own, senderCore: cores.other, isQuick: arguments.has("quick")),
     ]
 }
 
