@@ -24,7 +24,7 @@ help:
 	make setup      only install the Debian packages that are missing
 	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
 	make sanitize   the tests under the address and the thread sanitizer
-	make bench      measure beside C and DPDK; SUITE=rings for one suite, JSON=FILE HTML=FILE for the figures
+	make bench      measure beside C and DPDK; SUITE=rings for one suite or SUITE=rings/spsc for a part, JSON=FILE HTML=FILE for the figures
 	make bench-check  a short run that fails when a target of Benchmarks/targets.json is missed
 	make bench-short  what make test measures at its end: on one core, beside the ratios of Benchmarks/baseline.json
 	make bench-record  measure on one core, and make those the ratios of record
@@ -153,7 +153,7 @@ sanitize:
 	$(call tests-ran,.build/thread.log)
 
 # What the suites that are asked for need: the peers in processes of their own are for some only.
-BENCH_WITH = build bench $(if $(strip $(filter-out rings pool wire scale,$(or $(SUITE),all))),bench-peers)
+BENCH_WITH = build bench $(if $(strip $(filter-out rings pool wire scale rings/% pool/% wire/% scale/%,$(or $(SUITE),all))),bench-peers)
 
 bench:
 	@Benchmarks/run.sh names $(SUITE)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# run.sh [SUITE...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these (bench --help).
-# run.sh --check [SUITE...]: the suites' own tests, then a quick run that fails when a target is missed.
+# run.sh [NAME...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these (rings, rings/spsc).
+# run.sh --check [NAME...]: the suites' own tests, then a quick run that fails when a target is missed.
 # run.sh --ci: those tests, then a quick run on one core that fails when a ratio is worse than that of record by more than the room for noise.
 # run.sh --record: makes the ratios of a full run on one core those of record.
-# run.sh build: only builds. run.sh names [SUITE...]: only fails when there is no such suite.
+# run.sh build: only builds. run.sh names [NAME...]: only fails when there is no such suite.
 # SCRATCH=FOLDER: where SwiftPM builds, if not in .build beside this file.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +25,7 @@ for word in "$@"; do
         -*) ;;
         *)
             case " $suites " in
-                *" $word "*) ;;
+                *" ${word%%/*} "*) ;;
                 *)
                     echo "bench: there is no suite $word; there are: $suites" >&2
                     exit 64

@@ -13,7 +13,11 @@ final class Stage {
     private let through: Way
     private let direct: Way
 
-    init(relayCore: Int, senderCore: Int) throws {
+    /// A stage whose relays have that core.
+    ///
+    /// - Parameter farEnd: the core on which the kernel receives and drops what reaches the screen. By default that is
+    ///   the relay's, as veth receives where was sent; on a wire it is another host's.
+    init(relayCore: Int, senderCore: Int, farEnd: Int? = nil) throws {
         (self.relayCore, self.senderCore) = (relayCore, senderCore)
         camera = try Space("camera")
         relay = try Space("relay")
@@ -35,6 +39,10 @@ final class Stage {
         // An interface to which XDP frames are sent takes them with NAPI, which GRO turns on.
         for (space, name) in [(relay, "in0"), (screen, "direct0")] {
             try Child.run(["ethtool", "-K", name, "gro", "on"], in: space.pid)
+        }
+        if let farEnd {
+            let file = "/sys/class/net/eth0/queues/rx-0/rps_cpus"
+            try Child.run(["sh", "-c", "printf %x $((1 << \(farEnd))) >\(file)"], in: screen.pid)
         }
         through = try Way("eth0", from: camera, to: screen)
         direct = try Way("direct0", from: camera, to: screen)

@@ -7,15 +7,17 @@ package func forwarder(relayCore: Int, senderCore: Int?, isQuick: Bool) -> Suite
     let missing = missing(senderCore)
     guard missing == nil, let senderCore else { return Suite("forwarder", leftOut: [missing!], [Trial]()) }
     let rates = [
-        RateTrial("forwarder/rate/172", payload: 172, .native),
-        RateTrial("forwarder/rate/1200", payload: 1200, .native),
-        RateTrial("forwarder/rate-generic/172", payload: 172, .generic),
-        RateTrial("forwarder/rate-packet/172", payload: 172, .packet),
-    ].map { rate in
+        (RateTrial("forwarder/rate/172", payload: 172, .native), isInQuick: true, farEnd: nil),
+        (RateTrial("forwarder/rate/1200", payload: 1200, .native), true, nil),
+        (RateTrial("forwarder/rate-far-end-elsewhere/172", payload: 172, .native), false, senderCore),
+        (RateTrial("forwarder/rate-generic/172", payload: 172, .generic), false, nil),
+        (RateTrial("forwarder/rate-packet/172", payload: 172, .packet), false, nil),
+    ].map { rate, isInQuick, farEnd in
         (
-            isInQuick: rate.backend == .native,
+            isInQuick: isInQuick,
             Trial(rate.name) { effort, progress in
-                try rate.run(Stage(relayCore: relayCore, senderCore: senderCore), effort, progress)
+                let stage = try Stage(relayCore: relayCore, senderCore: senderCore, farEnd: farEnd)
+                return try rate.run(stage, effort, progress)
             }
         )
     }

@@ -1,7 +1,8 @@
 /// A verb, names, and options with and without a value.
 struct Arguments {
     static let help = """
-        bench run [SUITE...]  measures all suites or these, and prints a table
+        bench run [NAME...]   measures all suites or these, and prints a table. A suite's name, or how the names of some
+                              of its benchmarks begin: rings/spsc
             --quick           a short run: wider intervals, and not all of the suite forwarder
             --one-core        only what takes one core and no network
             --json FILE       keeps the figures, --html FILE draws them

@@ -35,14 +35,10 @@ func run(_ arguments: Arguments) throws -> Int32 {
     let cores = try Cores()
     let all = try suites(cores, arguments)
     let known = all.map(\.name)
-    for name in arguments.names where !known.contains(name) {
+    for name in arguments.names where !known.contains(String(name.prefix { $0 != "/" })) {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
     }
-    let chosen = all.filter { arguments.names.isEmpty || arguments.names.contains($0.name) }
-    // Who asks for a suite by its name does not want a run without it.
-    for suite in chosen where suite.trials.isEmpty && arguments.names.contains(suite.name) {
-        throw Unavailable(description: suite.leftOut.joined(separator: "; "))
-    }
+    let chosen = arguments.names.isEmpty ? all : try all.compactMap { try $0.only(arguments.names) }
     let effort = arguments.has("quick") ? Effort.quick : .full
     var suite = ""
     let report = try Report.measuring(
@@ -78,6 +74,24 @@ func run(_ arguments: Arguments) throws -> Int32 {
     return arguments.value("targets") == nil ? 0 : try check(report, arguments)
 }
 
+extension Suite {
+    /// What of it those names ask for, each the beginning of a benchmark's name; `nil` if that is nothing.
+    ///
+    /// - Throws: when one asks for what can't be measured here, since who names it does not want a run without it.
+    fileprivate func only(_ names: [String]) throws -> Suite? {
+        let own = names.filter { $0 == name || $0.hasPrefix("\(name)/") }
+        guard !own.isEmpty else { return nil }
+        for name in own where !trials.contains(where: { $0.name.hasPrefix(name) }) {
+            let reason = leftOut.isEmpty ? trials.map(\.name) : leftOut
+            throw Unavailable(
+                description: "nothing to measure begins with \(name): \(reason.joined(separator: "; "))")
+        }
+        return Suite(
+            name, versions: try versions(), leftOut: own.contains(name) ? leftOut : [],
+            trials.filter { trial in own.contains { trial.name.hasPrefix($0) } })
+    }
+}
+
 /// Why a suite can't be measured here, and what to do about it.
 struct Unavailable: Error, CustomStringConvertible {
     let description: String
@@ -86,7 +100,10 @@ struct Unavailable: Error, CustomStringConvertible {
 /// Says which targets a report misses, and which it says nothing of: that is a failure too, unless suites were asked for
 /// by name.
 func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
-    let targets = try reading(arguments.required("targets"), "targets", Target.read)
+    let names = arguments.names
+    let targets = try reading(arguments.required("targets"), "targets", Target.read).filter { target in
+        names.isEmpty || names.contains { target.benchmarks.hasPrefix($0) || $0.hasPrefix(target.benchmarks) }
+    }
     let isMet = say(Target.check(report, targets), "targets")
     let unchecked = Target.unchecked(report, targets)
     guard !unchecked.isEmpty, arguments.names.isEmpty else { return isMet ? 0 : 1 }
