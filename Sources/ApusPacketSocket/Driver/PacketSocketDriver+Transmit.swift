@@ -39,9 +39,11 @@ extension PacketSocketDriver {
 
     /// Gives the kernel what waits in the ring: one sendmmsg(2), which never blocks; none when nothing waits.
     ///
-    /// What it can't take now (`EAGAIN`, `ENOBUFS`) stays for the next time. While the interface is
-    /// down or gone, what waits is dropped and counted as `link_down` or `send_refused`, so that it does
-    /// not leave stale when it is back.
+    /// What it can't take now, as the socket's buffer is full (`EAGAIN`), stays for the next time. So does a packet
+    /// that it drops (`ENOBUFS`), as a full queue does: it is offered again for 20 ms. If that is in vain, it is dropped
+    /// and counted as `send_refused`, and for a second whatever else the kernel drops is too, at once. Each is
+    /// one more system call. While the interface is down or gone, what waits is dropped and counted as `link_down`
+    /// or `send_refused`, so that it does not leave stale when it is back.
     public mutating func flush() { kick() }
 
     /// The bytes in all segments.
@@ -117,47 +119,46 @@ extension PacketSocketDriver {
                 guard settle(errno) else { return }
                 continue
             }
+            patience.forget()
             counters.sent &+= UInt64(truncatingIfNeeded: sent)
             counters.sentBytes &+= UInt64(truncatingIfNeeded: unsafe transmitRing.accept(sent))
         }
     }
 
-    /// After the kernel did not take the first packet: drops what it never will.
+    /// After the kernel did not take the first packet: drops it if it never will.
     ///
     /// - Returns: whether to offer it the rest.
     @inline(never)
     private mutating func settle(_ error: Int32) -> Bool {
         switch error {
         case EMSGSIZE, EINVAL:
-            dropRefused()
+            drop(1, isFirstTooLong() ? .tooLong : .sendRefused)
             return true
-        case EAGAIN, ENOBUFS, ENOMEM, EINTR:
-            // The socket's send buffer or the interface's queue is full: the packets stay in the
-            // ring for the next flush.
+        case ENOBUFS, ENOMEM:
+            guard patience.isOver() else { return false }
+            drop(1, .sendRefused)
+            return true
+        case EAGAIN, EINTR:
+            // The socket's send buffer is full: what was sent before has to leave first.
             return false
         default:
             // The interface is down or gone: what waits would leave stale when it is back.
-            counters.drops[error == ENETDOWN ? .linkDown : .sendRefused] &+= UInt64(
-                unsafe transmitRing.dropPending())
+            drop(unsafe transmitRing.pending, error == ENETDOWN ? .linkDown : .sendRefused)
             return false
         }
     }
 
-    /// Takes out the packet that the kernel refused, and, if that was because the MTU has shrunk, all others that are
-    /// too long now.
-    private mutating func dropRefused() {
-        readMTU()
-        let limit = longestSent
-        var tooLong: UInt64 = 0
-        let dropped = unsafe transmitRing.dropPending { position, packet in
-            let tag = unsafe Self.isTagged(packet.baseAddress!) ? 4 : 0
-            if packet.count > limit + tag {
-                tooLong += 1
-                return true
-            }
-            return position == 0
-        }
-        counters.drops[.tooLong] &+= tooLong
-        counters.drops[.sendRefused] &+= UInt64(dropped) - tooLong
+    private mutating func drop(_ count: Int, _ reason: PortDrop) {
+        patience.forget()
+        unsafe _ = transmitRing.accept(count)
+        counters.drops[reason] &+= UInt64(count)
+    }
+
+    /// Whether the first packet is longer than the interface sends. The MTU may have shrunk since it was taken.
+    private mutating func isFirstTooLong() -> Bool {
+        let packet = unsafe transmitRing.firstPacket
+        let length = unsafe packet.count - (Self.isTagged(packet.baseAddress!) ? 4 : 0)
+        if length <= longestSent { readMTU() }
+        return length > longestSent
     }
 }

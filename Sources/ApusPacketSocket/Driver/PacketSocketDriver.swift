@@ -35,6 +35,7 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     @unsafe let copyBuffer: UnsafeMutableRawPointer?
     @unsafe var receiveRing: ReceiveRing
     @unsafe var transmitRing: TransmitRing
+    var patience = Patience()
     /// The longest packet the interface sends, a 802.1Q tag not counted.
     var longestSent: Int
     let portNumber: UInt16

@@ -85,7 +85,12 @@ struct TransmitRing {
                 socket, messages + start, UInt32(truncatingIfNeeded: count), APUS_MSG_DONTWAIT))
     }
 
-    /// The kernel has taken that many.
+    /// The first packet that the kernel has not taken. There must be one.
+    var firstPacket: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: slot(first), count: parts[first & mask].iov_len)
+    }
+
+    /// Is done with that many of those that the kernel has not taken, the first ones.
     ///
     /// - Returns: the bytes in them.
     @inline(__always)
@@ -101,31 +106,5 @@ struct TransmitRing {
         unsafe first += count
         unsafe pendingBytes -= bytes
         return bytes
-    }
-
-    /// Takes back everything that the kernel has not taken.
-    mutating func dropPending() -> Int {
-        unsafe dropPending { _, _ in true }
-    }
-
-    /// Takes back the packets between `first` and `producer` for which `drop` says so, and closes the gaps.
-    ///
-    /// - Parameter drop: called with the position, counted from 0, and the packet's bytes.
-    /// - Returns: how many were dropped.
-    mutating func dropPending(where drop: (Int, UnsafeRawBufferPointer) -> Bool) -> Int {
-        let end = unsafe producer
-        var kept = unsafe first
-        unsafe pendingBytes = 0
-        for position in unsafe first..<end {
-            let length = unsafe parts[position & mask].iov_len
-            let bytes = unsafe UnsafeRawBufferPointer(start: slot(position), count: length)
-            if unsafe drop(position - first, bytes) { continue }
-            unsafe producer = kept
-            if kept != position { unsafe _ = memcpy(target, bytes.baseAddress!, length) }
-            unsafe commit(length: length)
-            kept += 1
-        }
-        unsafe producer = kept
-        return end - kept
     }
 }
