@@ -112,8 +112,10 @@ struct TransmitTests {
         #expect(burst.count == 32)
         #expect(burst[0].array == sent[32])
         #expect(port.statistics().sent == 16)
+        #expect(port.statistics().pending == 16)
         port.flush()
         #expect(port.statistics().sent == 32)
+        #expect(port.statistics().pending == 0)
         while !burst.isEmpty {
             #expect(port.transmit(&burst) > 0)
             port.flush()

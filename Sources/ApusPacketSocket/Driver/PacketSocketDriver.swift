@@ -89,10 +89,9 @@ public struct PacketSocketDriver: PortDriver, ~Copyable, @unchecked Sendable {
     public func canSend(_ packet: borrowing Packet) -> Bool { true }
 
     /// Counters since the interface was opened, the kernel's drops among them. One system call.
-    ///
-    /// `sent` counts what the kernel has taken, not what still waits for a ``flush()``.
     public mutating func statistics() -> PortStatistics {
         takeDrops()
+        counters.pending = UInt64(unsafe transmitRing.pending)
         return counters
     }
 }

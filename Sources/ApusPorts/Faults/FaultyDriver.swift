@@ -142,11 +142,13 @@ public struct FaultyDriver<Base: PortDriver & ~Copyable>: PortDriver, ~Copyable 
     /// The base driver's.
     public var grant: PortGrant { base.grant }
 
-    /// The base driver's counters, but received is what came out of the faults. Loss is among the drops.
+    /// The base driver's counters, but received is what came out of the faults, and pending is also what they hold
+    /// back of what is sent. Loss is among the drops.
     public mutating func statistics() -> PortStatistics {
         var statistics = base.statistics()
         statistics.received = received
         statistics.receivedBytes = receivedBytes
+        statistics.pending += sendingLine.statistics.held
         statistics.drops[.injectedLoss] += sendingLine.counters.lost + receivingLine.counters.lost
         return statistics
     }

@@ -1,17 +1,19 @@
 /// What a port has counted since it was opened.
 ///
 /// Nothing is lost without a name: what arrived at the driver is received or among ``drops``, and
-/// what the driver took to send is sent or among them.
+/// what the driver took to send is sent, ``pending`` or among them.
 @frozen
 public struct PortStatistics: Sendable, Equatable {
     /// Packets handed to the application.
     public var received: UInt64 = 0
     /// Their bytes, link-layer header included.
     public var receivedBytes: UInt64 = 0
-    /// Packets given to the device or the kernel to send.
+    /// Packets that the kernel, or the device of a zero-copy port, has taken to send.
     public var sent: UInt64 = 0
     /// Their bytes, link-layer header included.
     public var sentBytes: UInt64 = 0
+    /// Packets that the driver has taken, and the kernel or the device not yet. They wait for a ``PortDriver/flush()``.
+    public var pending: UInt64 = 0
     /// Packets dropped, by reason.
     public var drops = PortDrops()
 

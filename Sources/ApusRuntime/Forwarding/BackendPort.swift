@@ -15,16 +15,21 @@ enum BackendPort: ~Copyable {
         }
     }
 
-    /// The last figures of a port that is about to be closed: after what it can't send any more was dropped.
+    /// The last figures of a port that is about to be closed: after what it can't send any more was dropped. What is
+    /// pending all the same is lost with the port.
     consuming func finalStatistics() -> PortStatistics {
+        var statistics: PortStatistics
         switch consume self {
         case .xdp(var port):
             port.flush()
-            return port.statistics()
+            statistics = port.statistics()
         case .packet(var port):
             port.flush()
-            return port.statistics()
+            statistics = port.statistics()
         }
+        statistics.drops[.sendRefused] += statistics.pending
+        statistics.pending = 0
+        return statistics
     }
 }
 

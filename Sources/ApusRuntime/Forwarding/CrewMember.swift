@@ -208,6 +208,7 @@ extension PortStatistics {
         receivedBytes += other.receivedBytes
         sent += other.sent
         sentBytes += other.sentBytes
+        pending += other.pending
         for reason in PortDrop.allCases { drops[reason] += other.drops[reason] }
     }
 }

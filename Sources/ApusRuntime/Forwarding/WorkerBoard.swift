@@ -29,6 +29,7 @@ struct PortCounters: ~Copyable, Sendable {
     let receivedBytes = Counter()
     let sent = Counter()
     let sentBytes = Counter()
+    let pending = Counter()
     let drops = FixedArray(count: PortDrop.allCases.count) { _ in Counter() }
 
     func publish(_ statistics: PortStatistics) {
@@ -36,6 +37,7 @@ struct PortCounters: ~Copyable, Sendable {
         receivedBytes.set(statistics.receivedBytes)
         sent.set(statistics.sent)
         sentBytes.set(statistics.sentBytes)
+        pending.set(statistics.pending)
         for reason in PortDrop.allCases { drops[reason.rawValue].set(statistics.drops[reason]) }
     }
 
@@ -45,6 +47,7 @@ struct PortCounters: ~Copyable, Sendable {
         statistics.receivedBytes = receivedBytes.value
         statistics.sent = sent.value
         statistics.sentBytes = sentBytes.value
+        statistics.pending = pending.value
         for reason in PortDrop.allCases { statistics.drops[reason] = drops[reason.rawValue].value }
         return statistics
     }

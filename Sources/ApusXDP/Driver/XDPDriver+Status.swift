@@ -31,10 +31,14 @@ extension XDPDriver {
     }
 
     /// Counters since it was opened: ours and the kernel's. Also looks whether the MTU was changed. A few
-    /// system calls.
+    /// system calls, and a look at each packet in the TX ring.
     public mutating func statistics() -> PortStatistics {
         unsafe control._withUnsafeGuaranteedRef { $0.readMTU() }
         var result = counters
+        let waiting = pendingInRing()
+        result.sent &-= waiting.packets
+        result.sentBytes &-= waiting.octets
+        result.pending = waiting.packets
         let kernel = kernelStatistics
         result.drops[.receiveRingFull] &+= kernel.receiveRingFull
         // A drop for want of a frame is among rx_dropped too; the rest of that is the kernel's.
@@ -46,6 +50,20 @@ extension XDPDriver {
         result.drops[.invalidDescriptor] &+=
             kernel.receiveInvalidDescriptors &+ kernel.transmitInvalidDescriptors &- voided
         return result
+    }
+
+    /// What the kernel has not consumed yet. (Kernels before Linux 6.17 say so with their next call; ``kick()`` ends with
+    /// one.)
+    private mutating func pendingInRing() -> (packets: UInt64, octets: UInt64) {
+        var (packets, octets): (UInt64, UInt64) = (0, 0)
+        for offset in unsafe 0..<min(transmitRing.pending(), transmitRing.size) {
+            let entry = unsafe transmitRing[pending: offset]
+            // Made void, and not counted as sent any more.
+            guard entry.address >> shift < slotCount else { continue }
+            packets &+= entry.options & XDPDescriptor.continued == 0 ? 1 : 0
+            octets &+= UInt64(entry.length)
+        }
+        return (packets, octets)
     }
 
     /// What was asked for and granted.

@@ -48,6 +48,7 @@ public struct XDPDriver: PortDriver, ~Copyable, @unchecked Sendable {
     /// Frames that are marked as receiving, but came back by no descriptor that could be believed: which of them
     /// it was is not known, so they stay out until the port is closed.
     var withheld: UInt32 = 0
+    /// What is in the TX ring counts as sent here; ``statistics()`` takes it off.
     var counters = PortStatistics()
     /// System calls made to wake the kernel.
     public internal(set) var wakeups = Wakeups()
