@@ -25,6 +25,18 @@ struct FramePoolTests {
         #expect(pool.free == 8)
     }
 
+    @Test func `What all read of a pool, its owner writes or others write are 128 bytes apart`() throws {
+        let memory = try FrameMemory(frames: 1, hugePages: .never)
+        let pool = try memory.makePool(frames: 1)
+        let start = UnsafeRawPointer(unsafe pool.core)
+        #expect(UInt(bitPattern: start) % 128 == 0)
+        unsafe withUnsafePointer(to: &pool.core.pointee.free) {
+            let offset = unsafe UnsafeRawPointer($0) - start
+            #expect(offset == 128)
+        }
+        #expect(unsafe MemoryLayout<FramePoolCore>.size == 3 * 128)
+    }
+
     @Test(arguments: FrameSize.allCases)
     func `Frames start at multiples of their size and data at a multiple of 64`(_ size: FrameSize) throws {
         let memory = try FrameMemory(frames: 4, frameSize: size, hugePages: .never)
