@@ -48,8 +48,7 @@ public struct Baseline: Codable, Equatable, Sendable {
     public func check(_ findings: [Finding]) -> [Verdict] {
         let verdicts = findings.compactMap { finding -> Verdict? in
             guard let ratio = finding.timeRatio else { return nil }
-            let figures =
-                "time ratio \(fixed(ratio.median, 3)) [\(fixed(ratio.low, 3)), \(fixed(ratio.high, 3))]"
+            let figures = "time ratio \(ratio.text)"
             guard let record = timeRatios[finding.name] else {
                 return Verdict(
                     name: finding.name, outcome: .unsure,

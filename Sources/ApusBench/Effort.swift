@@ -1,22 +1,25 @@
 /// How long and how exactly is measured.
+///
+/// The numbers are fixed: who looks again and again, and stops when the interval is narrow, makes it too narrow.
 public struct Effort: Sendable, Equatable {
     /// What a report calls it: `full` or `quick`.
     public let name: String
     /// How long one competitor that can be repeated works in one round, in nanoseconds. Short beside the time
     /// slices of the kernel, so that on a busy machine few rounds are interrupted.
     public let roundTime: Double
-    /// How many rounds at least and at most, of comparisons that don't say it themselves.
-    public let rounds: ClosedRange<Int>
-    /// Rounds go on until the interval of 95 % is that narrow to either side, relative to the value.
-    public let precision: Double
+    /// How often competitors are made anew, in memory that lies elsewhere each time.
+    public let placements: Int
+    /// How many rounds in each placement, of comparisons that don't say it themselves.
+    public let rounds: Int
 
-    /// An effort of one's own.
-    public init(name: String, roundTime: Double, rounds: ClosedRange<Int>, precision: Double) {
-        (self.name, self.roundTime, self.rounds, self.precision) = (name, roundTime, rounds, precision)
+    /// An effort of one's own. Placements and rounds are one at least.
+    public init(name: String, roundTime: Double, placements: Int, rounds: Int) {
+        precondition(placements > 0 && rounds > 0, "\(name) has no rounds")
+        (self.name, self.roundTime, self.placements, self.rounds) = (name, roundTime, placements, rounds)
     }
 
-    /// For figures to publish.
-    public static let full = Effort(name: "full", roundTime: 2e5, rounds: 100...1000, precision: 0.003)
-    /// For a check before a change lands.
-    public static let quick = Effort(name: "quick", roundTime: 1e5, rounds: 40...400, precision: 0.01)
+    /// For figures to publish: the interval goes from the second smallest to the second largest placement, 96.1 %.
+    public static let full = Effort(name: "full", roundTime: 2e5, placements: 9, rounds: 100)
+    /// For a check before a change lands: as few placements as give an interval of 95 % (96.9 %).
+    public static let quick = Effort(name: "quick", roundTime: 1e5, placements: 6, rounds: 40)
 }

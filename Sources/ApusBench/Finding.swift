@@ -6,13 +6,15 @@ public struct Finding: Codable, Equatable, Sendable {
     public var unit: String
     /// How many cores were at work.
     public var cores: Int
-    /// How many rounds were measured, after the warm-up.
+    /// How many rounds were measured in all, each placement's after its warm-up.
     public var rounds: Int
+    /// In how many placements of memory. Of more than one the interval is of their ratios, else of the rounds'.
+    public var placements: Int
     /// How Apus did.
     public var apus: Figures
     /// How the other one did; `nil` where nobody stood beside Apus.
     public var peer: Figures?
-    /// Apus' time over the peer's, round by round: below 1 Apus is faster. `nil` without a peer.
+    /// Apus' time over the peer's: below 1 Apus is faster. `nil` without a peer.
     public var timeRatio: Interval?
 
     /// One competitor's time for each element or packet, and what else was found of it.
@@ -59,7 +61,7 @@ public struct Finding: Codable, Equatable, Sendable {
         }
     }
 
-    /// A median, and the interval that holds it with a confidence of 95 %.
+    /// A median, and the interval that holds it with some confidence: 95 % where there are samples enough.
     public struct Interval: Codable, Equatable, Sendable {
         /// The value in the middle.
         public var median: Double
@@ -67,27 +69,35 @@ public struct Finding: Codable, Equatable, Sendable {
         public var low: Double
         /// Where it ends.
         public var high: Double
+        /// How likely an interval that is made so holds it, 0 to 1: 0.95 and more of six samples, less of fewer.
+        public var confidence: Double
 
         /// An interval that is known already.
-        public init(median: Double, low: Double, high: Double) {
-            (self.median, self.low, self.high) = (median, low, high)
+        public init(median: Double, low: Double, high: Double, confidence: Double = 0.95) {
+            (self.median, self.low, self.high, self.confidence) = (median, low, high, confidence)
         }
 
-        /// Of those samples, by ``Statistics/medianInterval(_:confidence:draws:)``. There must be at least one.
+        /// Of those samples, by ``Statistics/medianInterval(_:)``. There must be at least one.
         public init(of samples: [Double]) {
-            let interval = Statistics.medianInterval(samples)
+            let (range, confidence) = Statistics.medianInterval(samples)
             self.init(
-                median: Statistics.median(samples), low: interval.lowerBound, high: interval.upperBound)
+                median: Statistics.median(samples), low: range.lowerBound, high: range.upperBound,
+                confidence: confidence)
         }
+
+        /// The median and the interval in words, which say when it is one of less than 95 %.
+        var text: String { "\(fixed(median, 3)) [\(fixed(low, 3)), \(fixed(high, 3))]\(shortfall)" }
+        /// How likely it is, if less than 95 %; else nothing.
+        var shortfall: String { confidence < 0.95 ? " (\(fixed(confidence * 100, 0)) %)" : "" }
     }
 
     /// A finding that is known already.
     public init(
-        name: String, unit: String, cores: Int, rounds: Int, apus: Figures, peer: Figures? = nil,
-        timeRatio: Interval? = nil
+        name: String, unit: String, cores: Int, rounds: Int, placements: Int = 1, apus: Figures,
+        peer: Figures? = nil, timeRatio: Interval? = nil
     ) {
         (self.name, self.unit, self.cores, self.rounds) = (name, unit, cores, rounds)
-        (self.apus, self.peer, self.timeRatio) = (apus, peer, timeRatio)
+        (self.placements, self.apus, self.peer, self.timeRatio) = (placements, apus, peer, timeRatio)
     }
 
     /// A finding of the rounds' own samples, nanoseconds each, all above 0: at least one, and of the peer as many, in

@@ -9,62 +9,89 @@ public struct Meter {
         (self.stopwatch, self.effort) = (stopwatch, effort)
     }
 
-    /// Warms both up, then lets them work in turn, A B B A A B …, so that what disturbs the machine for longer
-    /// than a round disturbs both, and neither always comes first.
+    /// Makes both anew in each placement of memory, warms them up, then lets them work in turn, A B B A A B …, so that what
+    /// disturbs the machine for longer than a round disturbs both, and neither always comes first.
+    ///
+    /// The ratio is the median of the placements' ratios, each the median of its rounds'.
     ///
     /// - Parameter progress: gets a few words several times a second, between two rounds.
     public func measure(
         _ comparison: Comparison, progress: (String) -> Void = { _ in }
     ) throws -> Finding {
-        let (apus, peer) = try comparison.competitors()
-        let (ours, theirs) = (try warmed(apus), try warmed(peer))
-        let rounds = comparison.rounds ?? effort.rounds
-        var samples: (apus: [Sample], peer: [Sample]) = ([], [])
-        var looks = Looks(rounds)
-        var said = Stopwatch.clock
-        for round in 1...rounds.upperBound {
-            if round % 2 == 1 {
-                samples.apus.append(try ours())
-                samples.peer.append(try theirs())
-            } else {
-                samples.peer.append(try theirs())
-                samples.apus.append(try ours())
-            }
-            if Stopwatch.clock - said > 200_000_000 {
-                progress("round \(round) of \(rounds.upperBound) at most")
-                said = Stopwatch.clock
-            }
-            let ratios = { zip(samples.apus, samples.peer).map { $0.nanoseconds / $1.nanoseconds } }
-            if looks.isEnough(after: round, precision: effort.precision, ratios) { break }
+        let placements = comparison.placements ?? effort.placements
+        let both = try series(placements, comparison.rounds ?? effort.rounds, progress) { peerFirst in
+            let (apus, peer) = try comparison.competitors(peerFirst)
+            return [apus, peer]
         }
+        let ratios = both.map { pair in
+            Statistics.median(zip(pair[0].times, pair[1].times).map { $0 / $1 })
+        }
+        let (apus, peer) = (Series(joining: both.map { $0[0] }), Series(joining: both.map { $0[1] }))
         var finding = Finding(
-            comparison.name, per: comparison.unit, cores: comparison.cores,
-            apus: (apus.name, samples.apus.map(\.nanoseconds)),
-            peer: (peer.name, samples.peer.map(\.nanoseconds)))
-        count(samples.apus, of: apus, in: &finding.apus)
-        if finding.peer != nil { count(samples.peer, of: peer, in: &finding.peer!) }
+            comparison.name, per: comparison.unit, cores: comparison.cores, apus: (apus.name, apus.times),
+            peer: (peer.name, peer.times))
+        if placements > 1 { finding.timeRatio = Finding.Interval(of: ratios) }
+        finding.placements = placements
+        count(apus, in: &finding.apus)
+        if finding.peer != nil { count(peer, in: &finding.peer!) }
         return finding
     }
 
-    /// Measures one with nobody beside it, in as many rounds as its own time takes to be known that exactly.
+    /// Measures one with nobody beside it, in as many placements and rounds as the effort says.
     public func measure(_ subject: Subject, progress: (String) -> Void = { _ in }) throws -> Finding {
-        let competitor = try subject.competitor()
-        let round = try warmed(competitor)
+        let all = try series(effort.placements, effort.rounds, progress) { _ in [try subject.competitor()] }
+        let apus = Series(joining: all.map { $0[0] })
+        var finding = Finding(
+            subject.name, per: subject.unit, cores: subject.cores, apus: (apus.name, apus.times))
+        finding.placements = effort.placements
+        count(apus, in: &finding.apus)
+        return finding
+    }
+
+    /// What was measured of one competitor, round by round.
+    private struct Series {
+        let name: String
+        let isTimedHere: Bool
         var samples: [Sample] = []
-        var looks = Looks(effort.rounds)
-        for number in 1...effort.rounds.upperBound {
-            samples.append(try round())
-            if looks.isEnough(
-                after: number, precision: effort.precision, { samples.map(\.nanoseconds) })
-            {
-                break
+
+        init(_ competitor: Competitor, rounds: Int) {
+            name = competitor.name
+            isTimedHere = if case .timed = competitor.work { false } else { true }
+            samples.reserveCapacity(rounds)
+        }
+
+        init(joining parts: [Series]) {
+            self = parts[0]
+            samples = parts.flatMap(\.samples)
+        }
+
+        var times: [Double] { samples.map(\.nanoseconds) }
+    }
+
+    /// The rounds of each placement, of each competitor that `make` makes.
+    private func series(
+        _ placements: Int, _ rounds: Int, _ progress: (String) -> Void,
+        _ make: (_ peerFirst: Bool) throws -> [Competitor]
+    ) throws -> [[Series]] {
+        var said = Stopwatch.clock
+        return try (0..<placements).map { placement in
+            try displaced {
+                let competitors = try make(placement % 2 == 1)
+                let turns = try competitors.map(warmed)
+                var series = competitors.map { Series($0, rounds: rounds) }
+                for round in 0..<rounds {
+                    for step in turns.indices {
+                        let turn = round % 2 == 0 ? step : turns.count - 1 - step
+                        series[turn].samples.append(try turns[turn]())
+                    }
+                    if Stopwatch.clock - said > 200_000_000 {
+                        progress("round \(placement * rounds + round + 1) of \(placements * rounds)")
+                        said = Stopwatch.clock
+                    }
+                }
+                return series
             }
         }
-        var finding = Finding(
-            subject.name, per: subject.unit, cores: subject.cores,
-            apus: (competitor.name, samples.map(\.nanoseconds)))
-        count(samples, of: competitor, in: &finding.apus)
-        return finding
     }
 
     private struct Sample {
@@ -128,26 +155,10 @@ public struct Meter {
     }
 
     /// Adds ticks and instructions, where the time was taken here.
-    private func count(_ samples: [Sample], of competitor: Competitor, in figures: inout Finding.Figures) {
-        if case .timed = competitor.work { return }
+    private func count(_ series: Series, in figures: inout Finding.Figures) {
+        guard series.isTimedHere else { return }
         figures.ticks = stopwatch.nanosecondsPerTick.map { figures.nanoseconds / $0 }
-        let instructions = samples.compactMap(\.instructions)
+        let instructions = series.samples.compactMap(\.instructions)
         if !instructions.isEmpty { figures.instructions = Statistics.median(instructions) }
-    }
-}
-
-/// After which rounds it is looked whether they were enough: not after each, since that costs more than a round.
-private struct Looks {
-    private let rounds: ClosedRange<Int>
-    private var next: Int
-
-    init(_ rounds: ClosedRange<Int>) { (self.rounds, next) = (rounds, rounds.lowerBound) }
-
-    /// Whether the median of the values is known that exactly.
-    mutating func isEnough(after round: Int, precision: Double, _ values: () -> [Double]) -> Bool {
-        guard round == next else { return false }
-        next = max(round + 1, round * 3 / 2)
-        let interval = Statistics.medianInterval(values())
-        return interval.upperBound - interval.lowerBound <= 2 * precision * interval.lowerBound
     }
 }

@@ -3,7 +3,8 @@ import FoundationEssentials
 /// All that one run found: what `--json` writes. Benchmarks/README.md describes it.
 public struct Report: Codable, Equatable, Sendable {
     /// The version of this form. It grows when a field changes its meaning or goes, not when one is added.
-    public var schema = 2
+    public var schema = Report.form
+    private static var form: Int { 3 }
     /// When it was done, as ISO 8601.
     public var date: String
     /// `full`, or `quick` for a short run.
@@ -38,14 +39,22 @@ public struct Report: Codable, Equatable, Sendable {
         if load.othersShare > Load.quietLimit {
             warnings.append(
                 "a busy machine: others had \(Int((load.othersShare * 100).rounded())) % of its time; "
-                    + "ratios hold, times may not")
+                    + "times and ratios may both be off, so measure again when it is quiet")
         }
         warnings += leftOut
     }
 
-    /// What ``json()`` has written to a file, of this form or an earlier one.
+    /// What ``json()`` has written to a file. One of another form is refused: its intervals mean something else.
     public init(readingFrom path: String) throws {
-        self = try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(filePath: path)))
+        struct Form: Decodable { var schema: Int }
+        let data = try Data(contentsOf: URL(filePath: path))
+        let form = try JSONDecoder().decode(Form.self, from: data).schema
+        guard form == Self.form else {
+            throw BenchError(
+                "the figures in \(path) are of form \(form), and this program reads form \(Self.form): measure them "
+                    + "anew, or read them with the version of Apus that wrote them")
+        }
+        self = try JSONDecoder().decode(Report.self, from: data)
     }
 
     /// The report as JSON, keys in order.

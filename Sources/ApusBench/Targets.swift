@@ -90,27 +90,29 @@ extension Target {
         }
         if let limit = timeRatioAtMost, let ratio = finding.timeRatio {
             verdicts.append(
-                verdict(finding, "time ratio", ratio.median, ratio.low...ratio.high, "at most", limit))
+                verdict(
+                    finding, "time ratio", ratio.median, ratio.low...ratio.high, ratio.shortfall, "at most",
+                    limit))
         }
         if let limit = rateRatioAtLeast, let ratio = finding.timeRatio {
             verdicts.append(
                 verdict(
-                    finding, "rate ratio", 1 / ratio.median, 1 / ratio.high...1 / ratio.low, "at least",
-                    limit, isFloor: true))
+                    finding, "rate ratio", 1 / ratio.median, 1 / ratio.high...1 / ratio.low,
+                    ratio.shortfall, "at least", limit, isFloor: true))
         }
         if let limit = nanosecondsAtMost {
             let own = finding.apus
             verdicts.append(
                 verdict(
                     finding, "nanoseconds", own.nanoseconds, own.lowerQuartile...own.upperQuartile,
-                    "at most", limit))
+                    "", "at most", limit))
         }
         return verdicts
     }
 
     private func verdict(
         _ finding: Finding, _ what: String, _ value: Double, _ interval: ClosedRange<Double>,
-        _ relation: String, _ limit: Double, isFloor: Bool = false
+        _ shortfall: String, _ relation: String, _ limit: Double, isFloor: Bool = false
     ) -> Verdict {
         let outcome: Verdict.Outcome =
             if isFloor {
@@ -119,7 +121,7 @@ extension Target {
                 interval.lowerBound > limit ? .missed : interval.upperBound > limit ? .unsure : .met
             }
         let figures =
-            "\(fixed(value, 3)) [\(fixed(interval.lowerBound, 3)), \(fixed(interval.upperBound, 3))]"
+            "\(fixed(value, 3)) [\(fixed(interval.lowerBound, 3)), \(fixed(interval.upperBound, 3))]\(shortfall)"
         return Verdict(
             name: finding.name, outcome: outcome, sentence: "\(what) \(figures), \(relation) \(limit)")
     }

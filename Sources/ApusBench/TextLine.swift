@@ -3,8 +3,7 @@ extension Finding {
     public var line: String {
         let line = name.padded(32) + apus.spread
         guard let peer, let timeRatio else { return line }
-        let ratio = "\(fixed(timeRatio.median, 3)) [\(fixed(timeRatio.low, 3)), \(fixed(timeRatio.high, 3))]"
-        return line + "  " + peer.spread + " " + peer.name.padded(12) + ratio
+        return line + "  " + peer.spread + " " + peer.name.padded(12) + timeRatio.text
     }
 
     /// What stands above the lines.

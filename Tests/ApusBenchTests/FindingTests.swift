@@ -14,11 +14,22 @@ struct FindingTests {
             finding.apus == Finding.Figures(name: "Apus", nanoseconds: 3, lowerQuartile: 2, upperQuartile: 4))
         #expect(
             finding.peer == Finding.Figures(name: "C", nanoseconds: 2, lowerQuartile: 2, upperQuartile: 5))
-        let ratios: [Double] = [1 / 2, 1, 3 / 5, 4 / 7, 5]
-        let interval = Statistics.medianInterval(ratios)
         #expect(
-            finding.timeRatio
-                == Finding.Interval(median: 3 / 5, low: interval.lowerBound, high: interval.upperBound))
+            finding.timeRatio == Finding.Interval(median: 3 / 5, low: 1 / 2, high: 5, confidence: 0.9375))
+        #expect(finding.placements == 1)
+    }
+
+    @Test func `An interval of less than 95 % says so, in a line and in a verdict`() {
+        func finding(_ rounds: Int) -> Finding {
+            Finding(
+                "a/b", per: "packet", apus: ("Apus", [Double](repeating: 1, count: rounds)),
+                peer: ("C", [Double](repeating: 2, count: rounds)))
+        }
+        #expect(finding(2).line.hasSuffix("0.500 [0.500, 0.500] (50 %)"))
+        #expect(finding(5).line.hasSuffix("0.500 [0.500, 0.500] (94 %)"))
+        #expect(finding(6).line.hasSuffix("0.500 [0.500, 0.500]"))
+        let record = Baseline(room: 1.25, commit: "a", machine: "b", timeRatios: ["a/b": 0.5])
+        #expect(record.check([finding(2)])[0].sentence.contains("0.500] (50 %)"))
     }
 
     @Test func `One sample is a median without an interval, and nobody beside means no ratio`() {
@@ -60,5 +71,6 @@ struct FindingTests {
         #expect(warnings("release", 0.01, ["a: no root"]) == ["a: no root"])
         #expect(warnings("debug", 0.3, []).count == 2)
         #expect(warnings("debug", 0.3, [])[1].contains("30 %"))
+        #expect(!warnings("debug", 0.3, [])[1].contains("ratios hold"))
     }
 }

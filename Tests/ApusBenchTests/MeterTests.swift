@@ -5,8 +5,7 @@ import Testing
 
 @Suite("The meter")
 struct MeterTests {
-    /// Few rounds, which end when the limit is reached: no interval is that narrow.
-    static let effort = Effort(name: "test", roundTime: 1e4, rounds: 3...5, precision: -1)
+    static let effort = Effort(name: "test", roundTime: 1e4, placements: 2, rounds: 3)
     let meter = Meter(Stopwatch(), effort)
 
     /// What happened, in its order.
@@ -23,29 +22,95 @@ struct MeterTests {
     }
 
     func measured(
-        rounds: ClosedRange<Int>? = nil, _ apus: Competitor, _ peer: Competitor
+        placements: Int? = nil, rounds: Int? = nil, _ apus: Competitor, _ peer: Competitor
     ) throws -> Finding {
-        try meter.measure(Comparison("a/b", per: "packet", rounds: rounds) { (apus, peer) })
+        try meter.measure(
+            Comparison("a/b", per: "packet", placements: placements, rounds: rounds) { (apus, peer) })
     }
 
-    @Test func `Both warm up, then work in turn and neither is always first`() throws {
+    @Test func `In each placement both warm up, then work in turn and neither is always first`() throws {
         let log = Log()
         let finding = try measured(
-            clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))
-        #expect(log.lines.joined() == "AB" + "ABBAABBAAB")
-        #expect(finding.rounds == 5)
+            rounds: 5, clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))
+        #expect(log.lines.joined() == "ABABBAABBAABABABBAABBAAB")
+        #expect(finding.rounds == 10 && finding.placements == 2)
         #expect(finding.apus.nanoseconds == 5 && finding.peer?.nanoseconds == 10)
-        #expect(finding.timeRatio == Finding.Interval(median: 0.5, low: 0.5, high: 0.5))
+        #expect(finding.timeRatio == Finding.Interval(median: 0.5, low: 0.5, high: 0.5, confidence: 0.5))
     }
 
-    @Test func `A comparison says how many rounds it takes, if the effort shall not`() throws {
+    @Test func `In each placement both are made anew, each as often first as the other, and then dropped`()
+        throws
+    {
+        let log = Log()
+        final class Held {
+            let name: String
+            let log: Log
+            init(_ name: String, _ log: Log) {
+                (self.name, self.log) = (name, log)
+                log.lines.append(name)
+            }
+            deinit { log.lines.append("-") }
+            func time() -> (count: Int, nanoseconds: Double) { (1, 1) }
+        }
+        func make(_ name: String) -> Competitor {
+            let held = Held(name, log)
+            return Competitor(name) { held.time() }
+        }
+        let comparison = Comparison(
+            "a/b", per: "packet", placements: 4, apus: { make("A") }, peer: { make("B") })
+        #expect(try meter.measure(comparison).placements == 4)
+        #expect(log.lines.joined() == "AB--BA--AB--BA--")
+    }
+
+    @Test func `The ratio is the median of the placements' medians, its interval that of the placements`()
+        throws
+    {
+        // A placement's own time, and a round that was disturbed in each.
+        let times: [Double] = [100, 90, 130, 110, 95, 105]
+        var (made, rounds) = (-1, 0)
+        let comparison = Comparison("a/b", per: "packet", placements: 6, rounds: 3) {
+            made += 1
+            rounds = 0
+            let time = times[made]
+            return (
+                Competitor("A") {
+                    rounds += 1
+                    return (1, rounds == 2 ? 1000 : time)
+                }, Competitor("B") { (1, 100) }
+            )
+        }
+        let finding = try meter.measure(comparison)
+        #expect(
+            finding.timeRatio == Finding.Interval(median: 1.025, low: 0.9, high: 1.3, confidence: 0.96875))
+        #expect(finding.rounds == 18 && finding.apus.upperQuartile > 130)
+    }
+
+    @Test func `A comparison says how many placements and rounds it takes, if the effort shall not`() throws {
         let log = Log()
         let (a, b) = (clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))
-        #expect(try measured(rounds: 2...2, a, b).rounds == 2)
-        #expect(try measured(rounds: 7...9, a, b).rounds == 9)
-        let exact = Meter(Stopwatch(), Effort(name: "test", roundTime: 1e4, rounds: 3...90, precision: 0.01))
-        let comparison = Comparison("a/b", per: "packet", rounds: 4...80) { (a, b) }
-        #expect(try exact.measure(comparison).rounds == 4, "times that are the same are exact at once")
+        #expect(try measured(a, b).rounds == 6)
+        #expect(try measured(placements: 3, rounds: 2, a, b).rounds == 6)
+        let finding = try measured(placements: 1, rounds: 7, a, b)
+        #expect(finding.rounds == 7 && finding.placements == 1)
+        #expect(finding.timeRatio?.confidence == 0.984375, "the rounds are the samples")
+    }
+
+    @Test func `Placements put what is allocated at other places of a page, of the heap and of the stack`()
+        throws
+    {
+        var places: (heap: Set<UInt>, stack: Set<UInt>) = ([], [])
+        for _ in 0..<32 {
+            try displaced {
+                let block = UnsafeMutableRawPointer.allocate(byteCount: 3000, alignment: 16)
+                defer { unsafe block.deallocate() }
+                places.heap.insert(UInt(bitPattern: block) % 4096)
+                var local = 0
+                unsafe withUnsafeMutablePointer(to: &local) {
+                    _ = places.stack.insert(UInt(bitPattern: $0) % 4096)
+                }
+            }
+        }
+        #expect(places.heap.count > 8 && places.stack.count > 8, "\(places.heap.count) \(places.stack.count)")
     }
 
     @Test func `One that must be prepared is, before each round, and that is not timed`() throws {
@@ -60,7 +125,8 @@ struct MeterTests {
                 log.lines.append("run")
                 return 1
             })
-        let finding = try measured(rounds: 3...3, slowlyPrepared, clocked("B", Log(), nanoseconds: 100))
+        let finding = try measured(
+            placements: 1, rounds: 3, slowlyPrepared, clocked("B", Log(), nanoseconds: 100))
         #expect(
             log.lines
                 == [String](repeating: "prepare run", count: 4).flatMap { $0.split(separator: " ") }.map {
@@ -78,7 +144,7 @@ struct MeterTests {
         }
         let finding = try measured(sleeper, clocked("B", Log(), count: 1, nanoseconds: 50_000))
         #expect(finding.apus.nanoseconds > 49_000)
-        #expect(calls.suffix(5).allSatisfy { $0 == calls.last }, "each round has the same work")
+        #expect(calls.suffix(3).allSatisfy { $0 == calls.last }, "each round has the same work")
     }
 
     @Test func `Ticks are of what was timed here, not of what took the time itself`() throws {
@@ -119,9 +185,9 @@ struct MeterTests {
             run: {
                 usleep(1); return 1
             })
-        let comparison = Comparison("a/b", per: "packet", rounds: 4...4) { (slow, slow) }
+        let comparison = Comparison("a/b", per: "packet", rounds: 2) { (slow, slow) }
         _ = try Trial(comparison).run(meter) { said.append($0) }
-        #expect(said.last == "round 4 of 4 at most")
+        #expect(said.last == "round 4 of 4")
     }
 }
 
@@ -133,7 +199,7 @@ struct TrialTests {
         var said: [String] = []
         let trial = Trial("a/bisection") { effort, progress in
             progress("at 1 Mpps")
-            return (1...effort.rounds.lowerBound).map {
+            return (1...effort.rounds).map {
                 Finding("a/bisection/\($0)", per: "packet", apus: ("Apus", [1]), peer: ("B", [2]))
             }
         }
@@ -143,7 +209,7 @@ struct TrialTests {
 
     @Test func `A comparison is a trial of its name`() throws {
         let trial = Trial(
-            Comparison("a/b", per: "frame", cores: 2, rounds: 1...1) {
+            Comparison("a/b", per: "frame", cores: 2, placements: 1, rounds: 1) {
                 (Competitor("A", timing: { (1, 3) }), Competitor("B", timing: { (1, 2) }))
             })
         let findings = try trial.run(meter)

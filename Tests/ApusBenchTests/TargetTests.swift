@@ -92,6 +92,17 @@ struct TargetTests {
         #expect(try JSONDecoder().decode(Report.self, from: report.json()) == report)
     }
 
+    @Test func `A report of another form is refused, with what to do about it`() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "apus-\(UUID().uuidString).json")
+        defer { try? FileManager.default.removeItem(at: file) }
+        var old = try report()
+        old.schema = 2
+        try old.json().write(to: file)
+        let error = #expect(throws: BenchError.self) { try Report(readingFrom: file.path()) }
+        #expect(error?.description.contains("of form 2") == true)
+        #expect(error?.description.contains("measure them anew") == true)
+    }
+
     @Test func `The targets in the repository can be read, and each says something`() throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent().appending(
             path: "../../Benchmarks/targets.json")

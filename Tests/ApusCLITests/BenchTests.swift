@@ -25,7 +25,8 @@ import Testing
             #expect(0 < own.lowerQuartile && own.lowerQuartile <= own.nanoseconds)
             #expect(own.nanoseconds <= own.upperQuartile && own.upperQuartile < 1e6)
             #expect((own.ticks == nil) == (report.machine.clock != "tsc"))
-            #expect(finding.rounds >= Effort.quick.rounds.lowerBound && finding.cores == 1)
+            #expect(finding.placements == Effort.quick.placements && finding.cores == 1)
+            #expect(finding.rounds == finding.placements * Effort.quick.rounds)
         }
         #expect(report.effort == "quick" && report.versions["apus"] == Version.number)
         #expect(!report.machine.kernel.isEmpty && report.machine.cores > 0)

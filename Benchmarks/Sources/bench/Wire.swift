@@ -61,7 +61,12 @@ func wire() -> [Comparison] {
         }
     }
 
-    // No deinit: a handful of these are made in a run.
+    deinit {
+        unsafe frames.deallocate()
+        unsafe headers.deallocate()
+        unsafe flows.deallocate()
+        unsafe rtps.deallocate()
+    }
 
     func parse(_ repeats: Int) -> Int {
         precondition(unsafe wire_parse(frames, Self.count, flows, rtps, repeats), "a frame is refused")

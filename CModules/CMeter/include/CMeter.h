@@ -1,4 +1,5 @@
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 /// The time-stamp counter; 0 where there is none that user code reads.
@@ -30,3 +31,8 @@ int meter_instructions(void);
 
 /// What such a counter stands at.
 uint64_t meter_read(int counter);
+
+/// Calls `work` while some hundred KiB of the heap are taken, in blocks of many sizes, of each as many as the seed says
+/// (not 0), and so many pages and octets of the stack: so what it allocates comes to lie elsewhere than without. Where
+/// there is no memory for that it is called all the same.
+void meter_displaced(uint64_t seed, size_t pages, size_t stack, void (*work)(void *), void *context);

@@ -60,7 +60,7 @@ extension Report {
         let heads = [
             "", "for each", "Apus, ns (quartiles)", "beside, ns (quartiles)", "who", "ratio [95 %]",
             "Apus' cycles",
-            "instructions", "bytes", "backend", "rounds",
+            "instructions", "bytes", "backend", "rounds", "placements",
         ]
         let rows = findings.map { cells($0) }
         // What no finding has, needs no column.
@@ -72,16 +72,13 @@ extension Report {
         func time(_ figures: Finding.Figures) -> String {
             "\(fixed(figures.nanoseconds, 2)) (\(fixed(figures.lowerQuartile, 2))–\(fixed(figures.upperQuartile, 2)))"
         }
-        let ratio = finding.timeRatio.map {
-            "\(fixed($0.median, 3)) [\(fixed($0.low, 3)), \(fixed($0.high, 3))]"
-        }
         let own = finding.apus
         let counts = [(own.ticks, 1), (own.instructions, 1), (own.bytes, 0)].map { value, decimals in
             value.map { fixed($0, decimals) } ?? ""
         }
-        let beside = [finding.peer.map(time) ?? "", finding.peer?.name ?? "", ratio ?? ""]
+        let beside = [finding.peer.map(time) ?? "", finding.peer?.name ?? "", finding.timeRatio?.text ?? ""]
         return [finding.name, finding.unit, time(own)] + beside + counts + [
-            own.backend ?? "", "\(finding.rounds)",
+            own.backend ?? "", "\(finding.rounds)", "\(finding.placements)",
         ]
     }
 }

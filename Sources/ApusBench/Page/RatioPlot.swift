@@ -26,9 +26,9 @@ struct RatioPlot {
                 """)
         }
         return """
-            <figure class="wide"><figcaption><b>Ratios.</b> Apus' time over the other's, the median of the rounds and the \
-            interval that holds it with a confidence of 95 %: left of the line at 1 Apus is faster. What lies beyond an \
-            eighth or eightfold stands at the edge.</figcaption>
+            <figure class="wide"><figcaption><b>Ratios.</b> Apus' time over the other's, the median and the \
+            interval that holds it with a confidence of 95 %, or of less where the table says so: left of the line at 1 \
+            Apus is faster. What lies beyond an eighth or eightfold stands at the edge.</figcaption>
             <svg viewBox="0 0 900 \(bottom + 40)" role="img" aria-label="ratios and their intervals">
             \(marks.joined(separator: "\n"))
             <text x="\((left + right) / 2)" y="\(bottom + 34)" text-anchor="middle">Apus' time over the other's, no unit, logarithmic</text>

@@ -18,7 +18,7 @@ public struct Subject {
 
     /// It and somebody else that does the same work.
     public func beside(_ peer: @escaping () throws -> Competitor) -> Comparison {
-        Comparison(name, per: unit, cores: cores) { (try competitor(), try peer()) }
+        Comparison(name, per: unit, cores: cores, apus: competitor, peer: peer)
     }
 }
 

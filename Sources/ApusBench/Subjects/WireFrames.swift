@@ -2,7 +2,7 @@ import ApusWire
 
 /// Frames with RTP packets of one size and of as many flows, and where what is parsed of them goes.
 ///
-/// What it gives out is for those that measure beside it: it is never freed, as a handful are made in a run.
+/// What it gives out is for those that measure beside it, for as long as it is there.
 @safe public final class WireFrames {
     /// How many frames there are.
     public static let count = 16
@@ -53,6 +53,14 @@ import ApusWire
                     payloadType: 96, sequenceNumber: number, timestamp: 3000 * UInt32(i), ssrc: 0x4170_7573))
         }
         _ = encode(1)
+    }
+
+    deinit {
+        unsafe frames[0].bytes.deallocate()
+        unsafe frames.deallocate()
+        unsafe headers.deallocate()
+        unsafe flows.deallocate()
+        unsafe rtps.deallocate()
     }
 
     /// Parses all frames that many times over, and returns how many frames that were.

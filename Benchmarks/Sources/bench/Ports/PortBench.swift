@@ -56,7 +56,7 @@ final class PortBench {
         let wires = (try wire("a\(backend.rawValue)"), try wire("d\(backend.rawValue)"))
         let ours = try apus(backend, wires.0), peer = try testpmd(backend, wires.1)
         let frame = Probe.arriving(size)
-        let comparison = Comparison("\(name)/testpmd", per: "packet", cores: 2, rounds: 40...200) { [self] in
+        let comparison = Comparison("\(name)/testpmd", per: "packet", cores: 2, rounds: 20) { [self] in
             (
                 competitor("Apus", ours, wires.0, direction, size),
                 Competitor("testpmd") { [self] in
