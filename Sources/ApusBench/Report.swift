@@ -21,6 +21,22 @@ public struct Report: Codable, Equatable, Sendable {
     public var warnings: [String]
     /// What was found, in the order of measuring.
     public var results: [Finding]
+    /// What could not be measured.
+    public var failures: [Failure]
+
+    /// A trial that was begun and did not come to its end.
+    public struct Failure: Codable, Equatable, Sendable {
+        /// That of the trial, or of the suite whose versions could not be found.
+        public var name: String
+        /// Why, in a sentence.
+        public var reason: String
+
+        /// A failure of that trial.
+        public init(name: String, reason: String) { (self.name, self.reason) = (name, reason) }
+
+        /// Both in a line.
+        public var line: String { "failed: \(name): \(reason)" }
+    }
 
     /// A report of now.
     ///
@@ -29,11 +45,11 @@ public struct Report: Codable, Equatable, Sendable {
     ///   - leftOut: what was not measured and why, a sentence each.
     public init(
         effort: Effort, build: String, versions: [String: String], machine: Machine, load: Load,
-        leftOut: [String] = [], results: [Finding]
+        leftOut: [String] = [], results: [Finding], failures: [Failure] = []
     ) {
         date = Date.now.formatted(.iso8601)
         (self.effort, self.build, self.versions) = (effort.name, build, versions)
-        (self.machine, self.load, self.results) = (machine, load, results)
+        (self.machine, self.load, self.results, self.failures) = (machine, load, results, failures)
         warnings = []
         if build == "debug" { warnings.append("a debug build: the figures say nothing") }
         if load.othersShare > Load.quietLimit {
@@ -75,34 +91,48 @@ extension Report {
         #endif
     }
 
-    /// Measures the suites one after the other, on the core that the calling thread is pinned to.
+    /// Measures the suites one after the other, on the core that the calling thread is pinned to. A trial that fails is
+    /// named in the report, and the others go on.
     ///
     /// - Parameters:
     ///   - versions: of what the suites don't tell of: `apus`, `swift`.
     ///   - progress: gets what is measured now, and nothing when that has ended.
     ///   - found: gets each finding when it is there.
+    ///   - kept: gets the report so far after each trial, so that a run that ends early has not been for nothing. What it
+    ///     throws ends the run.
     public static func measuring(
         _ suites: [Suite], _ effort: Effort, versions: [String: String], progress: (String) -> Void,
-        found: (Finding) -> Void
+        found: (Finding) -> Void, kept: (Report) throws -> Void = { _ in }
     ) throws -> Report {
         let stopwatch = Stopwatch()
         let (meter, watch) = (Meter(stopwatch, effort), LoadWatch())
         let count = suites.map(\.trials.count).reduce(0, +)
-        var (versions, findings, number) = (versions, [Finding](), 0)
+        var (versions, findings, failures, number) = (versions, [Finding](), [Failure](), 0)
+        func report() -> Report {
+            Report(
+                effort: effort, build: build, versions: versions, machine: Machine(stopwatch),
+                load: watch.load,
+                leftOut: suites.flatMap(\.leftOut), results: findings, failures: failures)
+        }
+        func attempt(_ name: String, _ work: () throws -> Void) {
+            do { try work() } catch { failures.append(Failure(name: name, reason: "\(error)")) }
+        }
         for suite in suites {
+            attempt(suite.name) { versions.merge(try suite.versions()) { $1 } }
             for trial in suite.trials {
                 number += 1
                 let step = "\(number) of \(count): \(trial.name)"
                 progress(step)
-                let some = try trial.run(meter) { progress("\(step), \($0)") }
+                attempt(trial.name) {
+                    let some = try trial.run(meter) { progress("\(step), \($0)") }
+                    progress("")
+                    some.forEach(found)
+                    findings += some
+                }
                 progress("")
-                some.forEach(found)
-                findings += some
+                try kept(report())
             }
-            versions.merge(try suite.versions()) { $1 }
         }
-        return Report(
-            effort: effort, build: build, versions: versions, machine: Machine(stopwatch), load: watch.load,
-            leftOut: suites.flatMap(\.leftOut), results: findings)
+        return report()
     }
 }

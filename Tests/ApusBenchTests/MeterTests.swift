@@ -228,4 +228,52 @@ struct TrialTests {
         #expect(try suite.versions() == ["testpmd": "22.11"] && asked == 1)
         #expect(suite.leftOut == ["a: no root"] && suite.trials.isEmpty)
     }
+
+    /// What a run of these trials leaves, and the reports that it gave on its way.
+    private func run(_ trials: [Trial], versions: @escaping () throws -> [String: String] = { [:] }) throws
+        -> (
+            report: Report, kept: [Report]
+        )
+    {
+        var kept: [Report] = []
+        let report = try Report.measuring(
+            [Suite("a", versions: try versions(), trials)], MeterTests.effort, versions: ["apus": "1"],
+            progress: { _ in }, found: { _ in }, kept: { kept.append($0) })
+        return (report, kept)
+    }
+
+    private func trial(_ name: String, _ reason: String? = nil) -> Trial {
+        Trial(name) { (_: Effort, _) in
+            if let reason { throw BenchError(reason) }
+            return [Finding(name, per: "packet", apus: ("Apus", [1]))]
+        }
+    }
+
+    @Test func `A trial that fails is named with its reason, and the others go on`() throws {
+        let (report, _) = try run([trial("a/1"), trial("a/2", "a packet was lost"), trial("a/3")])
+        #expect(report.results.map(\.name) == ["a/1", "a/3"])
+        #expect(report.failures.map(\.line) == ["failed: a/2: a packet was lost"])
+        #expect(report.page().contains("failed: a/2: a packet was lost"))
+        #expect(try JSONDecoder().decode(Report.self, from: report.json()) == report)
+    }
+
+    @Test func `After each trial there is a report of what was found so far`() throws {
+        let (report, kept) = try run([trial("a/1"), trial("a/2", "no veth"), trial("a/3")]) { ["C": "21"] }
+        #expect(kept.map(\.results.count) == [1, 1, 2] && kept.map(\.failures.count) == [0, 1, 1])
+        #expect(kept.allSatisfy { $0.versions == ["apus": "1", "C": "21"] })
+        #expect(report.results == kept.last?.results)
+    }
+
+    @Test func `Versions that can't be found are a failure of the suite, not of its figures`() throws {
+        let (report, _) = try run([trial("a/1")]) { throw BenchError("no testpmd") }
+        #expect(report.failures.map(\.line) == ["failed: a: no testpmd"] && report.results.count == 1)
+    }
+
+    @Test func `A report that can't be kept ends the run`() {
+        #expect(throws: BenchError.self) {
+            try Report.measuring(
+                [Suite("a", [trial("a/1")])], MeterTests.effort, versions: [:], progress: { _ in },
+                found: { _ in }, kept: { _ in throw BenchError("the disk is full") })
+        }
+    }
 }

@@ -68,6 +68,15 @@ import Testing
         #expect(run.errors == "apus bench: there is no benchmark \"rings\"; did you mean ring?\n")
     }
 
+    @Test func `what could not be measured has a line, with the reason`() {
+        let report = Report(
+            effort: .quick, build: "release", versions: ["apus": "1"], machine: Machine(Stopwatch()),
+            load: Load(averageAtStart: 0, othersShare: 0), results: [],
+            failures: [.init(name: "wire/a", reason: "a frame is refused")])
+        let lines = BenchText.lines(report, width: 200, style: Style(isOn: false))
+        #expect(lines.last == "failed: wire/a: a frame is refused")
+    }
+
     @Test func `what was counted has a column, and what was not has none`() {
         func text(_ ticks: Double?, _ instructions: Double?) -> [String] {
             var finding = Finding("rings/a", per: "element", apus: ("Apus", [1.5, 2, 2.5]))

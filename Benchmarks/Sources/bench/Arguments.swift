@@ -14,7 +14,8 @@ struct Arguments {
         bench record --results FILE --baseline FILE    makes its ratios on one core those of record
         bench headline --results FILE                  its line for the history in Docs/Performance.md
 
-        Exits with 1 when a target is missed, a ratio is worse than that of record or it can't go on, with 64 for wrong usage.
+        Exits with 1 when a target is missed, a ratio is worse than that of record or something can't be measured, with 64
+        for wrong usage, and with 130 when it is interrupted: what was measured until then is kept.
         `make bench` builds this program, runs it, and installs what the suites need.
         """
 

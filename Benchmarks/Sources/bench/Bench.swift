@@ -40,25 +40,33 @@ func run(_ arguments: Arguments) throws -> Int32 {
     }
     let chosen = arguments.names.isEmpty ? all : try all.compactMap { try $0.only(arguments.names) }
     let effort = arguments.has("quick") ? Effort.quick : .full
-    var suite = ""
+    Interruption.watch()
+    var (suite, last) = ("", Report?.none)
     let report = try Report.measuring(
         chosen, effort,
         versions: [
             "apus": arguments.value("commit") ?? "unknown", "swift": arguments.value("swift") ?? "unknown",
         ],
-        progress: progress,
+        progress: { text in
+            if Interruption.isAsked { exit(leave(last, arguments)) }
+            progress(text)
+        },
         found: { finding in
             if finding.suite != suite { print(Finding.heading) }
             suite = finding.suite
             print(finding.line)
             fflush(nil)
+        },
+        kept: { report in
+            // What was interrupted may have failed because of that.
+            if Interruption.isAsked { exit(leave(last, arguments)) }
+            last = report
+            try keep(report, arguments)
         })
     print("\(report.machine.processor), Linux \(report.machine.kernel), clock: \(report.machine.clock)")
     for warning in report.warnings { print("warning: \(warning)") }
-    if let path = arguments.value("json") { try report.json().write(to: URL(filePath: path)) }
-    if let path = arguments.value("html") {
-        try Data(report.page().utf8).write(to: URL(filePath: path))
-    }
+    for failure in report.failures { print(failure.line) }
+    try keep(report, arguments, isAll: true)
     if let path = arguments.value("baseline") {
         let meter = Meter(Stopwatch(), effort)
         let verdicts = try reading(path, "ratios of record", Baseline.init(readingFrom:)).check(
@@ -71,7 +79,36 @@ func run(_ arguments: Arguments) throws -> Int32 {
         }
         guard say(verdicts, "ratios of record") else { return 1 }
     }
-    return arguments.value("targets") == nil ? 0 : try check(report, arguments)
+    if arguments.value("targets") != nil { return try check(report, arguments) }
+    return report.failures.isEmpty ? 0 : 1
+}
+
+/// Writes the files that were asked for; on the way, when not `isAll`, only the figures, and them only into a file that can
+/// be replaced by a whole one.
+private func keep(_ report: Report, _ arguments: Arguments, isAll: Bool = false) throws {
+    if let path = arguments.value("json") {
+        var facts = stat()
+        let isFile = unsafe stat(path, &facts) != 0 || facts.st_mode & S_IFMT == S_IFREG
+        if isFile || isAll {
+            try report.json().write(to: URL(filePath: path), options: isFile ? .atomic : [])
+        }
+    }
+    if isAll, let path = arguments.value("html") {
+        try Data(report.page().utf8).write(to: URL(filePath: path))
+    }
+}
+
+/// Says and writes what an interrupted run found. The namespaces and child processes of the suites go with the process.
+private func leave(_ last: Report?, _ arguments: Arguments) -> Int32 {
+    progress("")
+    for failure in last?.failures ?? [] { print(failure.line) }
+    let files = ["json", "html"].compactMap { arguments.value($0) }.joined(separator: " and ")
+    let count = last?.results.count ?? 0
+    print("interrupted; measured until then: \(count)\(count == 0 || files.isEmpty ? "" : ", in \(files)")")
+    do {
+        if let last { try keep(last, arguments, isAll: true) }
+    } catch { print("\(error)") }
+    return 130
 }
 
 extension Suite {
@@ -104,7 +141,7 @@ func check(_ report: Report, _ arguments: Arguments) throws -> Int32 {
     let targets = try reading(arguments.required("targets"), "targets", Target.read).filter { target in
         names.isEmpty || names.contains { target.benchmarks.hasPrefix($0) || $0.hasPrefix(target.benchmarks) }
     }
-    let isMet = say(Target.check(report, targets), "targets")
+    let isMet = say(Target.check(report, targets), "targets") && report.failures.isEmpty
     let unchecked = Target.unchecked(report, targets)
     guard !unchecked.isEmpty, arguments.names.isEmpty else { return isMet ? 0 : 1 }
     print("not checked, as their suites were not measured: \(unchecked.joined(separator: ", "))")
@@ -127,6 +164,7 @@ private func record(_ arguments: Arguments) throws {
     let path = try arguments.required("baseline")
     guard report.build == "release" else { throw BenchError("a debug build's ratios are no record") }
     guard report.effort == "full" else { throw BenchError("a quick run's ratios are no record") }
+    guard report.failures.isEmpty else { throw BenchError("a run of which a part failed is no record") }
     let isNew = !FileManager.default.fileExists(atPath: path)
     let old = isNew ? nil : try reading(path, "ratios of record", Baseline.init(readingFrom:))
     let new = Baseline(recording: report, room: old?.room ?? 1.4, keeping: old?.timeRatios ?? [:])

@@ -14,6 +14,7 @@ extension Report {
             </style></head><body>
             <h1>Apus beside its peers</h1>
             \(warnings.map { "<p class=\"warning\">Warning: \(escaped($0)).</p>" }.joined(separator: "\n"))
+            \(failures.map { "<p class=\"warning\">\(escaped($0.line))</p>" }.joined(separator: "\n"))
             <table class="facts">\(facts.map { "<tr><td>\(escaped($0))</td><td>\(escaped($1))</td></tr>" }.joined())</table>
             \(suites.map { section($0.name, $0.findings) }.joined(separator: "\n"))
             </body></html>

@@ -56,6 +56,9 @@ enum Bench {
                 output.line(line)
             }
         }
+        if let failure = report.failures.first {
+            throw ExitFailure(.unavailable, "can't measure \(failure.name): \(failure.reason)")
+        }
     }
 
     /// Measures the suites of those names, or all if there are none.
@@ -103,6 +106,9 @@ enum BenchText {
         var lines = table.lines(width: width)
         lines[0] = style.bold(lines[0])
         lines += [""] + wrapped(machine(report), width: width)
+        for failure in report.failures {
+            lines += wrapped(failure.line.printable, width: width).map(style.yellow)
+        }
         for warning in report.warnings {
             lines += wrapped("warning: " + warning.printable, width: width).map(style.yellow)
         }
