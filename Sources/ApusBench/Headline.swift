@@ -5,7 +5,8 @@ public enum Headline {
         ("SPSC 32", "rings/spsc/one-core/bulk-32"), ("MPMC 32", "rings/mpmc/one-core/bulk-32"),
         ("pool 32", "pool/one-core/bulk-32"), ("parse", "wire/parse/1500"), ("write", "wire/encode/1500"),
         ("echo 32", "tax/echo/batch-32"), ("to one, 32", "tax/forward-to-1/batch-32"),
-        ("to four, 32", "tax/forward-to-4/batch-32"),
+        ("to four, 32", "tax/forward-to-4/batch-32"), ("100,000 streams", "scale/streams-100000"),
+        ("AF_XDP echo 64", "ports/xdp-native/echo/64/c"), ("rate 172", "forwarder/rate/172"),
     ]
 
     /// A row of that table, in Markdown: the commit, the day, and the ratios that the report has.
