@@ -88,20 +88,48 @@ public struct LoadWatch {
     }
 
     /// All cores' time and what processes and the hypervisor had of it (/proc/stat, proc(5)), and what of that was
-    /// this process' and its children's that have ended, in clock ticks. Interrupts are nobody's: those of packets that a
-    /// measurement sends are its own.
+    /// this process' and its children's, in clock ticks. Interrupts are nobody's: those of packets that a measurement
+    /// sends are its own.
     private static var times: (whole: Int, busy: Int, own: Double) {
         let text = (try? String(contentsOfFile: "/proc/stat", encoding: .utf8)) ?? ""
         let fields = text.prefix { $0 != "\n" }.split(separator: " ").dropFirst().compactMap { Int($0) }
         // user nice system idle iowait irq softirq steal; guest time is in user time already.
         let whole = fields.prefix(8).reduce(0, +)
         let busy = fields.count > 7 ? fields[0] + fields[1] + fields[2] + fields[7] : 0
+        return (whole, busy, own)
+    }
+
+    /// The time of this process and of its children, those that have ended and those that have not, in clock ticks.
+    static var own: Double {
         var children = rusage()
         unsafe _ = getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &children)
         let childTime = [children.ru_utime, children.ru_stime].reduce(0) {
             $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
         }
         let own = Double(clock_gettime_nsec(CLOCK_PROCESS_CPUTIME_ID)) / 1e9 + childTime
-        return (whole, busy, own * Double(sysconf(Int32(_SC_CLK_TCK))))
+        return own * Double(sysconf(Int32(_SC_CLK_TCK))) + Double(living)
+    }
+
+    /// The time of the processes that this one has started, and they, and which have not been waited for, in clock ticks
+    /// (/proc/PID/stat, proc_pid_stat(5)).
+    private static var living: Int {
+        var children: [Int: [(id: Int, time: Int)]] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let id = Int(name), let data = try? Data(contentsOf: URL(filePath: "/proc/\(id)/stat"))
+            else { continue }
+            // Behind the name of the program, which may hold any octet: state, parent, …, utime, stime, cutime, cstime.
+            let fields =
+                String(decoding: data, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+            guard fields.count > 14, let parent = Int(fields[1]) else { continue }
+            children[parent, default: []].append((id, fields[11...14].compactMap { Int($0) }.reduce(0, +)))
+        }
+        var (time, left) = (0, [Int(getpid())])
+        while let id = left.popLast() {
+            for child in children[id] ?? [] {
+                time += child.time
+                left.append(child.id)
+            }
+        }
+        return time
     }
 }
