@@ -21,7 +21,9 @@ public struct Meter {
         let placements = comparison.placements ?? effort.placements
         let both = try series(placements, comparison.rounds ?? effort.rounds, progress) { peerFirst in
             let (apus, peer) = try comparison.competitors(peerFirst)
-            return [apus, peer]
+            guard effort.isSame else { return [apus, peer] }
+            let other = try comparison.competitors(peerFirst).apus
+            return peerFirst ? [other, apus] : [apus, other]
         }
         let ratios = both.map { pair in
             Statistics.median(zip(pair[0].times, pair[1].times).map { $0 / $1 })

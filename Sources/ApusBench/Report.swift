@@ -135,4 +135,14 @@ extension Report {
         }
         return report()
     }
+
+    /// Of a run beside itself (``Effort/same``): how many ratios' intervals hold 1, of how many, and how many are to be
+    /// expected by their confidences. Far fewer mean that the intervals are too narrow.
+    public var even: (held: Int, of: Int, expected: Double) {
+        let ratios = results.filter { $0.peer?.name == $0.apus.name }.compactMap(\.timeRatio)
+        return (
+            ratios.count { $0.low <= 1 && 1 <= $0.high }, ratios.count,
+            ratios.map(\.confidence).reduce(0, +)
+        )
+    }
 }

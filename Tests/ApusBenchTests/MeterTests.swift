@@ -85,6 +85,35 @@ struct MeterTests {
         #expect(finding.rounds == 18 && finding.apus.upperQuartile > 130)
     }
 
+    @Test func `Beside itself Apus is made twice, the peer does nothing, and even intervals are counted`()
+        throws
+    {
+        let log = Log()
+        var made = 0
+        // Instances take one after the other 100, 101, 102, …: which is first changes, so neither is always faster.
+        let comparison = Comparison(
+            "a/b", per: "packet", placements: 6,
+            apus: {
+                made += 1
+                let time = Double(99 + made)
+                return Competitor("Apus") { (1, time) }
+            }, peer: { clocked("C", log, nanoseconds: 1) })
+        let same = Meter(Stopwatch(), Self.effort.same)
+        let finding = try same.measure(comparison)
+        #expect(made == 12 && log.lines.isEmpty)
+        #expect(finding.apus.name == "Apus" && finding.peer?.name == "Apus")
+        let ratio = try #require(finding.timeRatio)
+        #expect(ratio.low < 1 && ratio.high > 1)
+        var odd = finding
+        odd.timeRatio = .init(median: 1.1, low: 1.05, high: 1.2, confidence: 0.95)
+        var other = odd
+        other.peer?.name = "C"
+        let report = Report(
+            effort: .quick.same, build: "release", versions: [:], machine: Machine(Stopwatch()),
+            load: Load(averageAtStart: 0, othersShare: 0), results: [finding, odd, other])
+        #expect(report.even == (1, 2, 0.96875 + 0.95) && report.effort == "quick same")
+    }
+
     @Test func `A comparison says how many placements and rounds it takes, if the effort shall not`() throws {
         let log = Log()
         let (a, b) = (clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))

@@ -5,6 +5,7 @@ struct Arguments {
                               of its benchmarks begin: rings/spsc
             --quick           a short run: wider intervals, and not all of the suite forwarder
             --one-core        only what takes one core and no network
+            --same            Apus beside itself: how many intervals hold 1 tells what they are worth
             --json FILE       keeps the figures, --html FILE draws them
             --targets FILE    says which targets they miss, --baseline FILE which ratios got worse
             --commit ID, --swift VERSION: what the figures say that was measured
@@ -27,7 +28,7 @@ struct Arguments {
     private static let valued: Set<String> = [
         "json", "html", "targets", "baseline", "commit", "swift", "results",
     ]
-    private static let flags: Set<String> = ["quick", "one-core"]
+    private static let flags: Set<String> = ["quick", "one-core", "same"]
 
     let verb: String
     private(set) var names: [String] = []

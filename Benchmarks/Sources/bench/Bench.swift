@@ -33,13 +33,20 @@ enum Bench {
 /// Measures, prints and writes what was asked for.
 func run(_ arguments: Arguments) throws -> Int32 {
     let cores = try Cores()
-    let all = try suites(cores, arguments)
+    let isSame = arguments.has("same")
+    if isSame, arguments.value("baseline") ?? arguments.value("targets") != nil {
+        throw Arguments.Wrong(
+            "--same measures Apus beside itself: that has no targets and no ratios of record")
+    }
+    // Relays are searched for a rate, not compared by the meter, which makes the peer.
+    let all = try suites(cores, arguments).filter { !isSame || $0.name != "forwarder" }
     let known = all.map(\.name)
     for name in arguments.names where !known.contains(String(name.prefix { $0 != "/" })) {
         throw Arguments.Wrong("there is no suite \(name); there are: \(known.joined(separator: ", "))")
     }
     let chosen = arguments.names.isEmpty ? all : try all.compactMap { try $0.only(arguments.names) }
-    let effort = arguments.has("quick") ? Effort.quick : .full
+    let length = arguments.has("quick") ? Effort.quick : .full
+    let effort = isSame ? length.same : length
     Interruption.watch()
     var (suite, last) = ("", Report?.none)
     let report = try Report.measuring(
@@ -67,14 +74,21 @@ func run(_ arguments: Arguments) throws -> Int32 {
     for warning in report.warnings { print("warning: \(warning)") }
     for failure in report.failures { print(failure.line) }
     try keep(report, arguments, isAll: true)
+    if isSame {
+        let even = report.even
+        print(
+            "\(even.held) of \(even.of) intervals hold 1; by their confidence \(Int(even.expected.rounded())) should"
+        )
+    }
     if let path = arguments.value("baseline") {
         let meter = Meter(Stopwatch(), effort)
         let verdicts = try reading(path, "ratios of record", Baseline.init(readingFrom:)).check(
             report.results
         ) { names in
             print("once more, as they are worse than of record: \(names.sorted().joined(separator: ", "))")
-            return try chosen.flatMap(\.trials).filter { names.contains($0.name) }.flatMap {
-                try $0.run(meter)
+            // What fails now stays as bad as it was.
+            return chosen.flatMap(\.trials).filter { names.contains($0.name) }.flatMap {
+                (try? $0.run(meter) { _ in if Interruption.isAsked { exit(leave(report, arguments)) } }) ?? []
             }
         }
         guard say(verdicts, "ratios of record") else { return 1 }
