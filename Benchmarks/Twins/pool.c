@@ -46,11 +46,13 @@ void pool_exchange(struct rte_mempool *pool, unsigned bulk, size_t repeats) {
     }
 }
 
+// What crosses need not be whole bulks, as with Apus: what there is room for, and what is there.
 void pool_take(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats) {
     void *objects[64];
     for (size_t i = 0; i < repeats; i++) {
         while (rte_mempool_get_bulk(pool, objects, bulk) != 0) rte_pause();
-        while (rte_ring_sp_enqueue_bulk(ring, objects, bulk, NULL) == 0) rte_pause();
+        for (unsigned sent = 0, count; sent < bulk; sent += count)
+            if ((count = rte_ring_sp_enqueue_burst(ring, objects + sent, bulk - sent, NULL)) == 0) rte_pause();
     }
 }
 
@@ -58,8 +60,10 @@ void pool_give(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, s
     void *objects[64];
     // Without a number of its own the thread would have no cache.
     if (rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() != 0) abort();
-    for (size_t i = 0; i < repeats; i++) {
-        while (rte_ring_sc_dequeue_bulk(ring, objects, bulk, NULL) == 0) rte_pause();
-        rte_mempool_put_bulk(pool, objects, bulk);
+    for (size_t left = repeats * bulk; left > 0;) {
+        unsigned count = rte_ring_sc_dequeue_burst(ring, objects, left < bulk ? (unsigned)left : bulk, NULL);
+        if (count == 0) rte_pause();
+        else rte_mempool_put_bulk(pool, objects, count);
+        left -= count;
     }
 }
