@@ -23,6 +23,7 @@ struct pool {
     _Atomic uintptr_t owner;
     size_t free, capacity;
     struct frame **stack;
+    void *memory;
     _Alignas(128) _Atomic(struct frame *) returned;
 };
 
@@ -32,13 +33,19 @@ static struct pool *make_pool(size_t count) {
     struct pool *pool = aligned_alloc(128, sizeof *pool);
     uint8_t *memory = aligned_alloc(4096, count * SLOT);
     memset(memory, 0, count * SLOT);
-    *pool = (struct pool){.owner = this_thread(), .capacity = count, .stack = malloc(count * sizeof(void *))};
+    *pool = (struct pool){.owner = this_thread(), .capacity = count,
+                          .stack = malloc(count * sizeof(void *)), .memory = memory};
     for (size_t i = count; i-- > 0;) {
         struct frame *frame = (struct frame *)(memory + i * SLOT);
         *frame = (struct frame){.pool = pool, .offset = DATA_OFFSET, .slot_size = SLOT};
         pool->stack[pool->free++] = frame;
     }
     return pool;
+}
+
+// Frees it and all its frames, wherever they are.
+static void __attribute__((unused)) free_pool(struct pool *pool) {
+    free(pool->memory), free(pool->stack), free(pool);
 }
 
 // For a thread that goes on with the pool of another, which must not use it any more.

@@ -1,6 +1,6 @@
-// C's port over packet(7), TPACKET_V2 to receive and sendmmsg(2) to send: the algorithm of Sources/ApusPacketSocket/Driver with packet.h's frames,
-// and the loops of Sources/bench/Ports/Loops.swift over it. What is for interfaces that go down or change their MTU is left
-// out, as it is looked at only when something failed.
+// C's port over packet(7), TPACKET_V2 to receive and sendmmsg(2) to send: the algorithm of Sources/ApusPacketSocket/Driver
+// with packet.h's frames, and the loops of loops.h over it. What is for interfaces that go down or change their MTU is
+// left out, as it is looked at only when something failed.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,8 +10,9 @@
 #include <net/if.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "swap.h"
+#include "packet.h"
 
 enum { PACKET_IGNORE = 23 /* PACKET_IGNORE_OUTGOING */ };
 
@@ -47,29 +48,43 @@ static int bind_to(int file, const char *interface, uint16_t protocol) {
     return bind(file, (struct sockaddr *)&address, sizeof address);
 }
 
+// Memory of zeros that begins a page.
+static void *cleared(size_t size) { return memset(aligned_alloc(4096, (size + 4095) / 4096 * 4096), 0, size); }
+
+// Closes it: its frames and rings are gone.
+void packet_close(struct packet_port *port) {
+    if (port->rx != NULL) munmap(port->rx, port->slots * SLOT);
+    close(port->receiver), close(port->sender);
+    free(port->tx), free(port->messages), free(port->parts);
+    free_pool(port->pool), free(port);
+}
+
 // NULL, with errno, if it can't be opened.
 struct packet_port *packet_open(const char *interface, size_t frames, size_t slots) {
     int version = TPACKET_V2, one = 1, room = (int)(slots * (SLOT + 1024));
     struct packet_port *port = aligned_alloc(128, (sizeof *port + 127) / 128 * 128);
     *port = (struct packet_port){
-        .slots = slots, .longest = 1514, .receiver = socket(AF_PACKET, SOCK_RAW, 0), .sender = socket(AF_PACKET, SOCK_RAW, 0)};
+        .slots = slots, .longest = 1514, .pool = make_pool(frames),
+        .receiver = socket(AF_PACKET, SOCK_RAW, 0), .sender = socket(AF_PACKET, SOCK_RAW, 0)};
     setsockopt(port->receiver, SOL_PACKET, PACKET_VERSION, &version, sizeof version);
     setsockopt(port->receiver, SOL_PACKET, PACKET_IGNORE, &one, sizeof one);
     // Whether the kernel has merged datagrams is told in front of each packet.
     setsockopt(port->receiver, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof one);
     setsockopt(port->sender, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
     setsockopt(port->sender, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-    if ((port->rx = ring(port->receiver, slots)) == NULL) return NULL;
-    port->tx = aligned_alloc(4096, slots * SLOT);
-    memset(port->tx, 0, slots * SLOT);
-    port->messages = calloc(slots, sizeof *port->messages), port->parts = calloc(slots, sizeof *port->parts);
+    port->rx = ring(port->receiver, slots);
+    port->tx = cleared(slots * SLOT);
+    port->messages = cleared(slots * sizeof *port->messages), port->parts = cleared(slots * sizeof *port->parts);
     for (size_t i = 0; i < slots; i++) {
         port->parts[i].iov_base = port->tx + i * SLOT;
         port->messages[i].msg_hdr.msg_iov = &port->parts[i], port->messages[i].msg_hdr.msg_iovlen = 1;
     }
-    if (bind_to(port->receiver, interface, ETH_P_ALL) != 0 || bind_to(port->sender, interface, 0) != 0) return NULL;
-    port->pool = make_pool(frames);
-    return port;
+    if (port->rx != NULL && bind_to(port->receiver, interface, ETH_P_ALL) == 0 && bind_to(port->sender, interface, 0) == 0)
+        return port;
+    int error = errno;
+    packet_close(port);
+    errno = error;
+    return NULL;
 }
 
 static inline uint16_t flags_of(uint32_t status) {
@@ -169,52 +184,17 @@ static inline size_t packet_transmit(struct packet_port *port, struct burst *bur
     return taken;
 }
 
-// Receives `wanted` packets and drops them. Returns how many came.
-size_t packet_drain(struct packet_port *port, size_t wanted) {
-    adopt(port->pool);
-    struct burst burst = {0};
-    size_t count = 0;
-    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT;) {
-        size_t received = packet_receive(port, &burst);
-        idle = received > 0 ? 0 : idle + 1;
-        count += received;
-        release_all(&burst);
-    }
-    return count;
-}
+static inline size_t packet_waiting(const struct packet_port *port) { return port->producer - port->first; }
 
-// Receives `wanted` packets and answers them. Returns how many answers the kernel has taken.
-size_t packet_echo(struct packet_port *port, size_t wanted) {
-    adopt(port->pool);
-    struct burst burst = {0};
-    uint64_t before = port->sent;
-    size_t count = 0;
-    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT;) {
-        size_t received = packet_receive(port, &burst);
-        idle = received > 0 ? 0 : idle + 1;
-        count += received;
-        answer_all(&burst);
-        packet_transmit(port, &burst);
-        packet_flush(port);
-    }
-    return (size_t)(port->sent - before);
-}
+#define PORT struct packet_port
+#define RECEIVE packet_receive
+#define TRANSMIT packet_transmit
+#define FLUSH packet_flush
+#define WAITING packet_waiting
+#include "loops.h"
 
-// Sends packets of `size` octets with these headers. Returns how many the kernel has taken.
+size_t packet_drain(struct packet_port *port, size_t wanted) { return drain(port, wanted); }
+size_t packet_echo(struct packet_port *port, size_t wanted) { return echo(port, wanted); }
 size_t packet_send(struct packet_port *port, const uint8_t *headers, size_t size, size_t wanted) {
-    adopt(port->pool);
-    struct burst burst = {0};
-    uint64_t before = port->sent;
-    for (unsigned idle = 0; port->sent - before < wanted && idle < IDLE_LIMIT; idle++) {
-        while (burst_count(&burst) < BURST) {
-            struct frame *frame = take_frame(port->pool);
-            if (frame == NULL) break;
-            frame->length = (uint32_t)size;
-            memcpy(data(frame), headers, HEADERS);
-            append(&burst, frame);
-        }
-        packet_transmit(port, &burst);
-        packet_flush(port);
-    }
-    return (size_t)(port->sent - before);
+    return fill_and_send(port, headers, size, wanted);
 }

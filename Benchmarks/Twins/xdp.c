@@ -1,4 +1,4 @@
-// The loops of Sources/bench/Ports/Loops.swift over AF_XDP in C.
+// The loops of loops.h over AF_XDP, and how its ports are opened.
 #include "xdp.h"
 
 #include <bpf/bpf.h>
@@ -7,30 +7,43 @@
 #include <stdio.h>
 #include <xdp/libxdp.h>
 
-#include "swap.h"
+#define PORT struct xdp_port
+#define RECEIVE xdp_receive
+#define TRANSMIT xdp_transmit
+#define FLUSH xdp_flush
+#define WAITING xdp_pending
+#include "loops.h"
+
+size_t xdp_drain(struct xdp_port *port, size_t wanted) { return drain(port, wanted); }
+size_t xdp_echo(struct xdp_port *port, size_t wanted) { return echo(port, wanted); }
+size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size_t wanted) {
+    return fill_and_send(port, headers, size, wanted);
+}
 
 // Steered by libxdp's default program. NULL, with errno, if it can't be opened.
 struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, unsigned ring) {
     struct xdp_port *port = aligned_alloc(128, (sizeof *port + 127) / 128 * 128);
     libbpf_set_print(NULL), libxdp_set_print(NULL);
     *port = (struct xdp_port){.pool = make_pool(frames), .slots = frames, .longest = 1518};
-    // The frame on top of the stack is that of the first slot.
-    port->base = (uint8_t *)port->pool->stack[frames - 1];
-    port->places = calloc(frames, 1);
-    struct xsk_umem *umem;
+    port->base = port->pool->memory;
+    port->places = aligned_alloc(128, (frames + 127) / 128 * 128);
+    memset(port->places, OUTSIDE, frames);
     struct xsk_umem_config memory = {
         .fill_size = 2 * ring, .comp_size = ring, .frame_size = SLOT, .frame_headroom = HEADER_SIZE};
-    int error = xsk_umem__create(&umem, port->base, frames * SLOT, &port->fill, &port->completion, &memory);
-    struct xsk_socket *socket;
+    int error = xsk_umem__create(&port->umem, port->base, frames * SLOT, &port->fill, &port->completion, &memory);
     struct xsk_socket_config config = {
         .rx_size = ring, .tx_size = ring, .bind_flags = XDP_COPY | XDP_USE_NEED_WAKEUP,
         .xdp_flags = is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE};
-    if (error == 0) error = xsk_socket__create(&socket, interface, 0, umem, &port->rx, &port->tx, &config);
+    if (error == 0) {
+        error = xsk_socket__create(&port->socket, interface, 0, port->umem, &port->rx, &port->tx, &config);
+        if (error != 0) xsk_umem__delete(port->umem);
+    }
     if (error != 0) {
+        free_pool(port->pool), free(port->places), free(port);
         errno = -error;
         return NULL;
     }
-    port->descriptor = xsk_socket__fd(socket);
+    port->descriptor = xsk_socket__fd(port->socket);
     int room = (int)ring * 4096;
     setsockopt(port->descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     port->fill_target = (uint32_t)(frames / 2 < 2 * ring ? frames / 2 : 2 * ring);
@@ -38,52 +51,11 @@ struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, 
     return port;
 }
 
-// Receives `wanted` packets and drops them. Returns how many came.
-size_t xdp_drain(struct xdp_port *port, size_t wanted) {
-    adopt(port->pool);
-    struct burst burst = {0};
-    size_t count = 0;
-    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT;) {
-        size_t received = xdp_receive(port, &burst);
-        idle = received > 0 ? 0 : idle + 1;
-        count += received;
-        release_all(&burst);
-    }
-    return count;
-}
-
-// Receives `wanted` packets and answers them. Returns how many answers the kernel has taken.
-size_t xdp_echo(struct xdp_port *port, size_t wanted) {
-    adopt(port->pool);
-    struct burst burst = {0};
-    size_t count = 0;
-    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT;) {
-        size_t received = xdp_receive(port, &burst);
-        idle = received > 0 ? 0 : idle + 1;
-        answer_all(&burst);
-        count += xdp_transmit(port, &burst);
-        xdp_flush(port);
-    }
-    return count - xdp_pending(port);
-}
-
-// Sends packets of `size` octets with these headers. Returns how many the kernel has taken.
-size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size_t wanted) {
-    adopt(port->pool);
-    struct burst burst = {0};
-    size_t count = 0;
-    for (unsigned idle = 0; count < wanted && idle < IDLE_LIMIT; idle++) {
-        while (burst_count(&burst) < BURST) {
-            struct frame *frame = take_frame(port->pool);
-            if (frame == NULL) break;
-            frame->length = (uint32_t)size;
-            memcpy(data(frame), headers, HEADERS);
-            append(&burst, frame);
-        }
-        count += xdp_transmit(port, &burst);
-        xdp_flush(port);
-    }
-    return count - xdp_pending(port);
+// Closes it: its frames and rings are gone, and the interface's XDP program with the last socket that uses it.
+void xdp_close(struct xdp_port *port) {
+    xsk_socket__delete(port->socket);
+    xsk_umem__delete(port->umem);
+    free_pool(port->pool), free(port->places), free(port);
 }
 
 // libxdp's default program on an interface, for who opens its socket with whatever program is there. 0, or -errno.

@@ -21,6 +21,8 @@ struct xdp_port {
     uint32_t fill_target, receiving, sending;
     uint32_t longest;
     uint64_t received, received_bytes, sent, sent_bytes, dropped;
+    struct xsk_umem *umem;
+    struct xsk_socket *socket;
 };
 
 static __attribute__((noinline)) void xdp_refill(struct xdp_port *port) {

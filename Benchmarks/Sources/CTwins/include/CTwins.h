@@ -97,6 +97,7 @@ enum { IDLE_LIMIT = 1 << 20, HEADERS = 42 };
 // xdp.c: a port over an AF_XDP socket.
 struct xdp_port;
 struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, unsigned ring);
+void xdp_close(struct xdp_port *port);
 size_t xdp_drain(struct xdp_port *port, size_t wanted);
 size_t xdp_echo(struct xdp_port *port, size_t wanted);
 size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size_t wanted);
@@ -115,6 +116,7 @@ uint64_t forward_xdp_sent(struct forward_xdp *forward);
 // packet_socket.c: a port over a packet socket.
 struct packet_port;
 struct packet_port *packet_open(const char *interface, size_t frames, size_t slots);
+void packet_close(struct packet_port *port);
 size_t packet_drain(struct packet_port *port, size_t wanted);
 size_t packet_echo(struct packet_port *port, size_t wanted);
 size_t packet_send(struct packet_port *port, const uint8_t *headers, size_t size, size_t wanted);
