@@ -27,9 +27,13 @@ static int pin(int core) {
 }
 
 int traffic_enter(int pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-    return join(path, CLONE_NEWNET);
+    char net[64], mount[64];
+    snprintf(net, sizeof net, "/proc/%d/ns/net", pid);
+    snprintf(mount, sizeof mount, "/proc/%d/ns/mnt", pid);
+    // Who shares its working directory with other threads may not go to another mount namespace.
+    if (unshare(CLONE_FS) != 0) return errno;
+    int error = join(net, CLONE_NEWNET);
+    return error != 0 ? error : join(mount, CLONE_NEWNS);
 }
 
 int traffic_lead(int core) {

@@ -45,7 +45,8 @@ static uint8_t *ring(int file, size_t slots) {
 static int bind_to(int file, const char *interface, uint16_t protocol) {
     struct sockaddr_ll address = {
         .sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = (int)if_nametoindex(interface)};
-    return bind(file, (struct sockaddr *)&address, sizeof address);
+    // Number 0 would be all interfaces.
+    return address.sll_ifindex == 0 ? -1 : bind(file, (struct sockaddr *)&address, sizeof address);
 }
 
 // Memory of zeros that begins a page.

@@ -1,5 +1,5 @@
-// No twin: the network that ports are measured on. A network namespace that is gone with the process, however that ends,
-// and at the far end of a veth pair a socket that sends and looks at what comes back.
+// No twin: at the far end of a veth pair a socket that sends and looks at what comes back, and a program that is told what
+// to do.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -8,34 +8,15 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "CTwins.h"
-
-// Puts the calling thread, for good, into a network namespace of its own and a mount namespace in which /sys shows
-// it. Nothing but these descriptors and who is in them keeps the two. 0, or errno.
-int space_make(struct space *space) {
-    if (unshare(CLONE_FS | CLONE_NEWNS | CLONE_NEWNET) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-        || mount("sysfs", "/sys", "sysfs", 0, NULL) != 0 || mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) != 0)
-        return errno;
-    space->network = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    space->mounts = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    return space->network < 0 || space->mounts < 0 ? errno : 0;
-}
-
-// Puts the calling thread into one that was made, for good. 0, or errno.
-int space_enter(const struct space *space) {
-    return unshare(CLONE_FS) == 0 && setns(space->network, CLONE_NEWNET) == 0 && setns(space->mounts, CLONE_NEWNS) == 0
-        ? 0 : errno;
-}
 
 // A socket that sends on an interface of the calling thread's namespace, past the queueing discipline; -1 and errno if
 // there is none. It receives too if `receives`.
@@ -89,6 +70,8 @@ int child_start(const char *command, int *input, int *output) {
     posix_spawn_file_actions_adddup2(&actions, in[0], 0);
     posix_spawn_file_actions_adddup2(&actions, out[1], 1);
     posix_spawn_file_actions_adddup2(&actions, out[1], 2);
+    // AF_XDP sockets of libxdp among them, which would stay open as long as the child.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     char *arguments[] = {"sh", "-c", (char *)command, NULL};
     pid_t child;
     int error = posix_spawn(&child, "/bin/sh", &actions, NULL, arguments, environ);

@@ -5,6 +5,7 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <xdp/libxdp.h>
 
 #define PORT struct xdp_port
@@ -20,8 +21,7 @@ size_t xdp_send(struct xdp_port *port, const uint8_t *headers, size_t size, size
     return fill_and_send(port, headers, size, wanted);
 }
 
-// Steered by libxdp's default program. NULL, with errno, if it can't be opened.
-struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, unsigned ring) {
+static struct xdp_port *open_once(const char *interface, int is_generic, size_t frames, unsigned ring) {
     struct xdp_port *port = aligned_alloc(128, (sizeof *port + 127) / 128 * 128);
     libbpf_set_print(NULL), libxdp_set_print(NULL);
     *port = (struct xdp_port){.pool = make_pool(frames), .slots = frames, .longest = 1518};
@@ -48,6 +48,17 @@ struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, 
     setsockopt(port->descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     port->fill_target = (uint32_t)(frames / 2 < 2 * ring ? frames / 2 : 2 * ring);
     xdp_refill(port);
+    return port;
+}
+
+// Steered by libxdp's default program. NULL, with errno, if it can't be opened.
+struct xdp_port *xdp_open(const char *interface, int is_generic, size_t frames, unsigned ring) {
+    struct xdp_port *port = open_once(interface, is_generic, frames, ring);
+    // The kernel lets go of a queue some time after the socket that had it was closed.
+    for (int tries = 0; port == NULL && errno == EBUSY && tries < 500; tries++) {
+        usleep(2000);
+        port = open_once(interface, is_generic, frames, ring);
+    }
     return port;
 }
 

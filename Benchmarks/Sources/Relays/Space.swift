@@ -1,11 +1,11 @@
 import CTraffic
 import Foundation
 
-/// A network namespace with a mount namespace of its own, in which /run is empty and private.
+/// A network namespace with a mount namespace of its own, in which /run is empty and private and /sys shows it.
 ///
 /// Both live as long as their holder process, and that as long as this process has the other end of its standard
 /// input: however a run ends, nothing is left, not even a name.
-final class Space {
+package final class Space {
     let pid: pid_t
     private let holder: Child
     private let leash: Int32
@@ -27,7 +27,7 @@ final class Space {
         """
 
     /// Makes one; its name is what `ps` shows.
-    init(_ name: String) throws {
+    package init(_ name: String) throws {
         var (read, write): (Int32, Int32) = (-1, -1)
         let made = unsafe traffic_pipe(&read, &write)
         guard made == 0 else { throw RelayError.code("pipe2", -made) }
@@ -47,12 +47,12 @@ final class Space {
     }
 
     /// Runs `ip` with these words.
-    func ip(_ words: String) throws {
+    package func ip(_ words: String) throws {
         try Child.run(["ip"] + words.split(separator: " ").map(String.init), in: pid)
     }
 
-    /// Runs `body` on a thread that is in the network namespace.
-    func enter<R>(_ body: @escaping () throws -> R) throws -> R {
+    /// Runs `body` on a thread of its own that is in both, and waits for it.
+    package func enter<R>(_ body: @escaping () throws -> R) throws -> R {
         let pid = pid
         return try onThread {
             let code = traffic_enter(pid)

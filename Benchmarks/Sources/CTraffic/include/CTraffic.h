@@ -47,7 +47,7 @@ void traffic_time(struct traffic_counter *counter, int is_on);
 // Nanoseconds from the sender's clock to the counter, `count` of them.
 const uint32_t *traffic_latencies(const struct traffic_counter *counter, size_t *count);
 
-// Moves the calling thread to the network namespace of a process, for good. errno, or 0.
+// Moves the calling thread to the network and mount namespaces of a process, for good. errno, or 0.
 int traffic_enter(int pid);
 
 // Has the calling thread run on that core only, before all that is not of real time. errno, or 0.

@@ -121,12 +121,7 @@ size_t packet_drain(struct packet_port *port, size_t wanted);
 size_t packet_echo(struct packet_port *port, size_t wanted);
 size_t packet_send(struct packet_port *port, const uint8_t *headers, size_t size, size_t wanted);
 
-// veth.c: the network they are on.
-struct space {
-    int network, mounts;
-};
-int space_make(struct space *space);
-int space_enter(const struct space *space);
+// veth.c: what is at the far end.
 int veth_open(const char *interface, int receives);
 size_t veth_send(int file, const uint8_t *frames, size_t size, size_t distance, size_t count);
 size_t veth_receive(int file, uint8_t *frame, size_t room);

@@ -1,7 +1,7 @@
 import Apus
 import CTwins
 
-// What is measured of a port, in Swift; the same in C is in Twins/xdp.c and Twins/packet_socket.c.
+// What is measured of a port, in Swift; the same in C is Twins/loops.h.
 
 /// A port of Apus.
 final class Worker<Driver: PortDriver & ~Copyable> {

@@ -10,9 +10,8 @@ final class PortBench {
     private lazy var stopwatch = Stopwatch()
     private var opened: Result<Network, any Error>?
     private var ends: [String: Wire] = [:]
-    private var workers: [Backend: any Working] = [:]
-    private var testpmds: [Backend: Testpmd] = [:]
-    private var twins: [Backend: any Working] = [:]
+    private var seats: [String: Seat] = [:]
+    private var testpmds: (backend: Backend, started: [Testpmd]) = (.native, [])
 
     init(own: Int, other: Int) { (self.own, self.other) = (own, other) }
 
@@ -34,18 +33,19 @@ final class PortBench {
         _ name: String, _ backend: Backend, _ direction: Direction, _ size: Int, _ effort: Effort,
         _ progress: (String) -> Void
     ) throws -> [Finding] {
-        let wires = (try wire("a\(backend.rawValue)"), try wire("c\(backend.rawValue)"))
-        let ours = try apus(backend, wires.0), twin = try twin(backend, wires.1)
-        try check(ours, wires.0, beside: twin, wires.1, direction, size)
+        let (ours, twin) = (try apus(backend), try twin(backend))
         let comparison = Comparison("\(name)/c", per: "packet", cores: 2) { [self] in
-            (
-                competitor("Apus", ours, wires.0, direction, size),
-                competitor("C", twin, wires.1, direction, size)
+            try ours.renew()
+            try twin.renew()
+            try check(ours, beside: twin, direction, size)
+            return (
+                competitor("Apus", ours, direction, size) { Sizes.count },
+                competitor("C", twin, direction, size) { Sizes.count }
             )
         }
         var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-        finding.apus.backend = ours.backend
-        finding.peer?.backend = twin.backend
+        finding.apus.backend = ours.worker.backend
+        finding.peer?.backend = twin.worker.backend
         return [finding]
     }
 
@@ -53,74 +53,84 @@ final class PortBench {
         _ name: String, _ backend: Backend, _ direction: Direction, _ size: Int, _ effort: Effort,
         _ progress: (String) -> Void
     ) throws -> [Finding] {
-        let wires = (try wire("a\(backend.rawValue)"), try wire("d\(backend.rawValue)"))
-        let ours = try apus(backend, wires.0), peer = try testpmd(backend, wires.1)
-        let frame = Probe.arriving(size)
+        let (ours, frame) = (try apus(backend), Probe.arriving(size))
+        // Who only sends can't be told how much: Apus sends as much as testpmd did in its turn before.
+        var (placement, count, found) = (0, Sizes.count, "")
         let comparison = Comparison("\(name)/testpmd", per: "packet", cores: 2, rounds: 20) { [self] in
-            (
-                competitor("Apus", ours, wires.0, direction, size),
+            try ours.renew()
+            let peer = try testpmd(backend, placement)
+            placement += 1
+            (count, found) = (Sizes.count, peer.backend)
+            return (
+                competitor("Apus", ours, direction, size) { count },
                 Competitor("testpmd") { [self] in
-                    if direction != .transmit { try fill(wires.1, frame, Sizes.count) }
+                    if direction != .transmit { try fill(peer.wire, frame, Sizes.count) }
                     // The core is testpmd's now.
                     try Cores.move(to: other)
                     defer { try? Cores.move(to: own) }
-                    return try peer.work(direction, size, Sizes.count)
+                    let done = try peer.work(direction, size, Sizes.count)
+                    if direction == .transmit { count = max(1, done.count / Burst.capacity) * Burst.capacity }
+                    return done
                 }
             )
         }
         var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-        finding.apus.backend = ours.backend
-        finding.peer?.backend = peer.backend
+        finding.apus.backend = ours.worker.backend
+        finding.peer?.backend = found
         return [finding]
     }
 
-    private func testpmd(_ backend: Backend, _ wire: Wire) throws -> Testpmd {
-        if let known = testpmds[backend] { return known }
+    /// One of some that sleep in turn: to start one takes longer than to measure with it, and each has memory of its own.
+    private func testpmd(_ backend: Backend, _ placement: Int) throws -> Testpmd {
+        if testpmds.backend != backend { testpmds = (backend, []) }
+        let number = placement % Testpmd.most
+        if number < testpmds.started.count { return testpmds.started[number] }
         guard let nanosecondsPerTick = stopwatch.nanosecondsPerTick else {
             throw BenchError("testpmd counts ticks of the time-stamp counter, which changes its speed here")
         }
-        let made = try Testpmd(
-            network(), wire, backend, commands: other, work: own,
-            nanosecondsPerTick: nanosecondsPerTick)
-        testpmds[backend] = made
-        return made
+        let wire = try wire("d\(backend.rawValue)\(number)")
+        testpmds.started.append(
+            try Testpmd(
+                network(), wire, backend, commands: other, work: own, nanosecondsPerTick: nanosecondsPerTick))
+        return testpmds.started[number]
     }
 
-    private func apus(_ backend: Backend, _ wire: Wire) throws -> any Working {
-        if let known = workers[backend] { return known }
-        let made: any Working = try network().inside {
-            if backend == .packet { return try ApusPacket(wire.near) }
-            return try ApusXDPPort(wire.near, isGeneric: backend == .generic)
+    private func apus(_ backend: Backend) throws -> Seat {
+        try seat("a\(backend.rawValue)") {
+            if backend == .packet { return try ApusPacket($0) }
+            return try ApusXDPPort($0, isGeneric: backend == .generic)
         }
-        workers[backend] = made
-        return made
     }
 
-    private func twin(_ backend: Backend, _ wire: Wire) throws -> any Working {
-        if let known = twins[backend] { return known }
-        let made: any Working = try network().inside {
-            if backend == .packet { return try TwinPacket(wire.near) }
-            return try TwinXDP(wire.near, isGeneric: backend == .generic)
+    private func twin(_ backend: Backend) throws -> Seat {
+        try seat("c\(backend.rawValue)") {
+            if backend == .packet { return try TwinPacket($0) }
+            return try TwinXDP($0, isGeneric: backend == .generic)
         }
-        twins[backend] = made
-        return made
+    }
+
+    private func seat(_ name: String, _ make: @escaping (String) throws -> any Working) throws -> Seat {
+        if let seat = seats[name] { return seat }
+        let seat = Seat(try wire(name), try network(), make)
+        seats[name] = seat
+        return seat
     }
 
     /// A round of who works on this thread.
     private func competitor(
-        _ name: String, _ worker: any Working, _ wire: Wire, _ direction: Direction, _ size: Int
+        _ name: String, _ seat: Seat, _ direction: Direction, _ size: Int, _ count: @escaping () -> Int
     ) -> Competitor {
         let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
         return Competitor(name) { [self] in
-            guard worker.untaken == 0 else {
+            guard seat.worker.untaken == 0 else {
                 throw BenchError(
-                    "\(name) on \(wire.near): the kernel has not taken \(worker.untaken) packets")
+                    "\(name) on \(seat.wire.near): the kernel has not taken \(seat.worker.untaken) packets")
             }
-            if direction != .transmit { try fill(wire, frame, Sizes.count) }
+            if direction != .transmit { try fill(seat.wire, frame, count()) }
         } run: {
-            let done = worker.work(direction, frame, Sizes.count)
-            guard done == Sizes.count else {
-                throw BenchError("\(name) on \(wire.near): \(done) of \(Sizes.count) packets of \(size)")
+            let (wanted, done) = (count(), seat.worker.work(direction, frame, count()))
+            guard done == wanted else {
+                throw BenchError("\(name) on \(seat.wire.near): \(done) of \(wanted) packets of \(size)")
             }
             return done
         }
@@ -138,27 +148,21 @@ final class PortBench {
     }
 
     /// That both do the same to a frame.
-    private func check(
-        _ ours: any Working, _ first: Wire, beside twin: any Working, _ second: Wire, _ direction: Direction,
-        _ size: Int
-    ) throws {
+    private func check(_ ours: Seat, beside twin: Seat, _ direction: Direction, _ size: Int) throws {
         if direction == .receive { return }
-        let one = try result(ours, first, direction, size)
-        let other = try result(twin, second, direction, size)
+        let (one, other) = (try result(ours, direction, size), try result(twin, direction, size))
         guard one == other, one.count == size else {
-            throw BenchError("\(ours.interface) and \(twin.interface) do not send the same frame of \(size)")
+            throw BenchError("\(ours.wire.near) and \(twin.wire.near) do not send the same frame of \(size)")
         }
     }
 
-    private func result(_ worker: any Working, _ wire: Wire, _ direction: Direction, _ size: Int) throws
-        -> [UInt8]
-    {
-        let count = Burst.capacity
+    private func result(_ seat: Seat, _ direction: Direction, _ size: Int) throws -> [UInt8] {
+        let (count, wire) = (Burst.capacity, seat.wire)
         let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
         if direction == .echo { try fill(wire, frame, count) }
         return try wire.frames(1, inside: network()) {
-            let done = worker.work(direction, frame, count)
-            guard done == count else { throw BenchError("\(worker.interface): \(done) of \(count) packets") }
+            let done = seat.worker.work(direction, frame, count)
+            guard done == count else { throw BenchError("\(wire.near): \(done) of \(count) packets") }
         }[0]
     }
 }

@@ -9,6 +9,10 @@ import Foundation
 /// app/test-pmd of 22.11: a pass that finds nothing returns before). That is what the others are timed for, but
 /// without the loop around it. It sleeps while it is not started.
 final class Testpmd {
+    /// How many are started for a backend at most: each takes a second or two.
+    static let most = 3
+    /// What it stands on.
+    let wire: Wire
     private let child: Int32
     private var (input, output): (Int32, Int32) = (-1, -1)
     private let nanosecondsPerTick: Double
@@ -25,7 +29,7 @@ final class Testpmd {
         _ network: Network, _ wire: Wire, _ backend: Backend, commands: Int, work: Int,
         nanosecondsPerTick: Double
     ) throws {
-        self.nanosecondsPerTick = nanosecondsPerTick
+        (self.wire, self.nanosecondsPerTick) = (wire, nanosecondsPerTick)
         // It opens its socket with the program that is there, or loads one in native mode.
         if backend == .generic {
             let error = try network.inside { unsafe xdp_default_program(wire.near, 1) }
@@ -33,15 +37,16 @@ final class Testpmd {
                 throw BenchError("no generic XDP program on \(wire.near): error \(-error)")
             }
         }
+        // By default it would poll the interface from within each system call (`busy_budget=64`), as the others do not.
         let device =
             backend.isXDP
-            ? "net_af_xdp0,iface=\(wire.near),force_copy=1"
+            ? "net_af_xdp0,iface=\(wire.near),force_copy=1,busy_budget=0"
             : "net_af_packet0,iface=\(wire.near),framesz=2048,framecnt=\(Sizes.ring),qdisc_bypass=1"
         // Line by line, or it would keep what it has to say.
         let command = """
             exec stdbuf -oL dpdk-testpmd -l \(commands),\(work) --main-lcore=\(commands) --no-huge -m 256 --no-pci \
             --no-telemetry --no-shconf --vdev=\(device) -- -i --no-flush-rx --burst=64 --nb-cores=1 --rxd=\(Sizes.ring) \
-            --txd=\(Sizes.ring) --total-num-mbufs=8192 --eth-peer=0,\(Probe.peer)
+            --txd=\(Sizes.ring) --total-num-mbufs=\(Sizes.frames) --eth-peer=0,\(Probe.peer)
             """
         var (input, output): (Int32, Int32) = (-1, -1)
         child = try network.inside { unsafe child_start(command, &input, &output) }

@@ -5,27 +5,28 @@ import Foundation
 
 /// Who works on the measuring thread: a port of Apus, or a twin.
 protocol Working: AnyObject {
-    var interface: String { get }
     /// The way of moving packets that was granted.
     var backend: String { get }
     /// Works off `count` packets, and says how many it did.
     func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int
     /// Packets it was to send that the kernel has not taken, as far as it says so.
     var untaken: Int { get }
+    /// It is another thread that closes it.
+    func letGo()
 }
 
 extension Working {
     // The twins count what was taken; of AF_XDP the next round has no room when the kernel takes nothing.
     var untaken: Int { 0 }
+    // The twins' pools are whoever's calls them.
+    func letGo() {}
 }
 
 /// Apus over AF_XDP.
 final class ApusXDPPort: Working {
-    let interface: String
     private let worker: Worker<XDPDriver>
 
     init(_ name: String, isGeneric: Bool) throws {
-        interface = name
         worker = Worker(try Self.open(name, isGeneric: isGeneric, for: [Probe.listen]))
         worker.handOver()
     }
@@ -61,16 +62,16 @@ final class ApusXDPPort: Working {
         case .echo: worker.echo(count)
         }
     }
+
+    func letGo() { worker.handOver() }
 }
 
 /// Apus over AF_PACKET.
 final class ApusPacket: Working {
-    let interface: String
     private let worker: Worker<PacketSocketDriver>
     private var offered = 0
 
     init(_ name: String) throws {
-        interface = name
         var options = PacketSocketOptions()
         options.receiveRing = .slots(count: Sizes.ring)
         options.transmitSlots = Sizes.ring
@@ -96,11 +97,11 @@ final class ApusPacket: Working {
     }
 
     var untaken: Int { offered - worker.taken }
+    func letGo() { worker.handOver() }
 }
 
 /// C over AF_XDP.
 @safe final class TwinXDP: Working {
-    let interface: String
     let backend: String
     private let port: OpaquePointer
 
@@ -108,9 +109,11 @@ final class ApusPacket: Working {
         guard let port = unsafe xdp_open(name, isGeneric ? 1 : 0, Sizes.frames, UInt32(Sizes.ring)) else {
             throw BenchError("the twin can't open \(name): \(unsafe String(cString: strerror(errno)))")
         }
-        (interface, backend) = (name, "AF_XDP \(isGeneric ? "generic" : "native"), copy")
+        backend = "AF_XDP \(isGeneric ? "generic" : "native"), copy"
         unsafe self.port = port
     }
+
+    deinit { unsafe xdp_close(port) }
 
     func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
         switch direction {
@@ -123,7 +126,6 @@ final class ApusPacket: Working {
 
 /// C over AF_PACKET.
 @safe final class TwinPacket: Working {
-    let interface: String
     let backend = "AF_PACKET, TPACKET_V2, \(Sizes.ring) slots"
     private let port: OpaquePointer
 
@@ -131,9 +133,10 @@ final class ApusPacket: Working {
         guard let port = unsafe packet_open(name, Sizes.frames, Sizes.ring) else {
             throw BenchError("the twin can't open \(name): \(unsafe String(cString: strerror(errno)))")
         }
-        interface = name
         unsafe self.port = port
     }
+
+    deinit { unsafe packet_close(port) }
 
     func work(_ direction: Direction, _ frame: [UInt8], _ count: Int) -> Int {
         switch direction {
