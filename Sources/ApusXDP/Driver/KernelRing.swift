@@ -127,7 +127,7 @@ struct KernelConsumer<Entry: BitwiseCopyable>: ~Copyable {
 
     /// The entry `offset` places behind the last one released, which must be available.
     @inline(__always)
-    subscript(_ offset: UInt32) -> Entry { unsafe window[offset] }
+    subscript(_ offset: UInt32) -> Entry { unsafe window[next &+ offset] }
 
     /// The entries as they stand until the next release: a copy, which a loop can keep in registers.
     @inline(__always)
@@ -137,11 +137,13 @@ struct KernelConsumer<Entry: BitwiseCopyable>: ~Copyable {
     struct Window {
         fileprivate let entries: UnsafeMutablePointer<Entry>
         fileprivate let mask: UInt32
-        fileprivate let start: UInt32
+        /// The index of the first entry.
+        let start: UInt32
 
+        /// The entry of an index, which runs on where the ring ends.
         @inline(__always)
-        subscript(_ offset: UInt32) -> Entry {
-            unsafe entries[Int(truncatingIfNeeded: (start &+ offset) & mask)]
+        subscript(_ index: UInt32) -> Entry {
+            unsafe entries[Int(truncatingIfNeeded: index & mask)]
         }
     }
 

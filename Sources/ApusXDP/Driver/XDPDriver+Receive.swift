@@ -13,35 +13,18 @@ extension XDPDriver {
             idle()
             return 0
         }
-        // What stays the same for all packets, so that it is in registers.
-        let (entries, slots) = unsafe (receiveRing.window, slots)
         let limit = min(available, UInt32(truncatingIfNeeded: room))
-        var (index, placed): (UInt32, Int) = (0, unsafe burst.beginPlacing())
         let before = burst.count
-        var octets: UInt64 = 0
+        var (index, octets): (UInt32, UInt64) = (0, 0)
         while index < limit {
-            let entry = unsafe entries[index]
-            if entry.options & XDPDescriptor.continued != 0 {
-                unsafe burst.endPlacing(at: placed)
-                var end = index
-                let length = receiveSegments(from: &end, available, into: &burst)
-                placed = unsafe burst.beginPlacing()
-                if length < 0 { break }
-                index = end
-                octets &+= UInt64(length)
-            } else {
-                index &+= 1
-                guard let frame = unsafe slots.arrived(entry) else {
-                    withheld &+= 1
-                    counters.drops[.badDescriptor] &+= 1
-                    continue
-                }
-                unsafe burst.place(frame, at: placed)
-                placed &+= 1
-                octets &+= UInt64(entry.length)
-            }
+            receivePlain(from: &index, limit, into: &burst, &octets)
+            if index == limit { break }
+            // Copies: what is handed over by its address is in no register.
+            var (next, length): (UInt32, UInt64) = (index, 0)
+            let goesOn = receiveOther(from: &next, available, into: &burst, &length)
+            (index, octets) = (next, octets &+ length)
+            if !goesOn { break }
         }
-        unsafe burst.endPlacing(at: placed)
         let packets = burst.count &- before
         unsafe receiveRing.release(index)
         receiving &-= index
@@ -51,13 +34,58 @@ extension XDPDriver {
         return packets
     }
 
+    /// Takes packets of one descriptor, up to the limit, which is beyond `start`, or to what hardly any packet is.
+    @inline(__always)
+    private func receivePlain(
+        from start: inout UInt32, _ limit: UInt32, into burst: inout Burst, _ octets: inout UInt64
+    ) {
+        // What stays the same for all packets, so that it is in registers.
+        let (entries, slots) = unsafe (receiveRing.window, slots)
+        var (position, placed, sum) = unsafe (entries.start &+ start, burst.beginPlacing(), octets)
+        let end = unsafe entries.start &+ limit
+        while position != end {
+            let entry = unsafe entries[position]
+            guard entry.options & XDPDescriptor.continued == 0, let frame = unsafe slots.arrived(entry) else {
+                break
+            }
+            position &+= 1
+            unsafe burst.place(frame, at: placed)
+            placed &+= 1
+            sum &+= UInt64(entry.length)
+        }
+        unsafe burst.endPlacing(at: placed)
+        (start, octets) = unsafe (position &- entries.start, sum)
+    }
+
+    /// What the next descriptor is, if not a packet of its own: one of several, or not to be believed. Apart, so
+    /// that it takes no registers from the loop of all others.
+    ///
+    /// - Returns: `false` when the last descriptor of a packet is not there yet.
+    @inline(never)
+    private mutating func receiveOther(
+        from index: inout UInt32, _ available: UInt32, into burst: inout Burst, _ octets: inout UInt64
+    ) -> Bool {
+        if unsafe receiveRing[index].options & XDPDescriptor.continued == 0 {
+            index &+= 1
+            withheld &+= 1
+            counters.drops[.badDescriptor] &+= 1
+            return true
+        }
+        let length = receiveSegments(from: &index, available, into: &burst)
+        octets = UInt64(max(0, length))
+        return length >= 0
+    }
+
     /// What is known of the slots that frames lie in.
     @unsafe
     struct Slots {
         let base: UnsafeMutableRawPointer
         let places: UnsafeMutablePointer<UInt8>
         let shift: UInt64
-        let count: UInt64
+        /// The size of a slot, less one.
+        let mask: UInt64
+        /// The size of all slots.
+        let end: UInt64
         let number: UInt16
         let queue: UInt16
 
@@ -66,10 +94,10 @@ extension XDPDriver {
         @inline(__always)
         func arrived(_ entry: XDPDescriptor) -> Frame? {
             let slot = unsafe entry.address &>> shift
-            let size = unsafe UInt64(1) &<< shift
-            let offset = entry.address & (size &- 1)
-            guard unsafe slot < count, offset >= UInt64(FramePool.headerSize),
-                offset &+ UInt64(entry.length) <= size,
+            let offset = unsafe entry.address & mask
+            // The last: its end less one, which is not below zero behind the header.
+            guard unsafe entry.address < end, offset >= UInt64(FramePool.headerSize),
+                unsafe offset &+ UInt64(entry.length) &- 1 <= mask,
                 unsafe places[Int(truncatingIfNeeded: slot)] == XDPQueue.Place.receiving.rawValue
             else { return nil }
             unsafe places[Int(truncatingIfNeeded: slot)] = XDPQueue.Place.outside.rawValue
@@ -89,14 +117,14 @@ extension XDPDriver {
     @inline(__always)
     var slots: Slots {
         unsafe Slots(
-            base: base, places: places, shift: shift, count: slotCount, number: number, queue: queue)
+            base: base, places: places, shift: shift, mask: 1 &<< shift &- 1, end: slotCount &<< shift,
+            number: number, queue: queue)
     }
 
     /// A packet of several descriptors, which the kernel publishes all at once.
     ///
     /// - Returns: its length; 0 when it was dropped, for one of them is not to be believed; -1 when its last
     ///   descriptor is not there yet.
-    @inline(never)
     private mutating func receiveSegments(
         from index: inout UInt32, _ available: UInt32, into burst: inout Burst
     ) -> Int {
