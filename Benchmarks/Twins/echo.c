@@ -6,7 +6,7 @@ struct echo {
 };
 
 struct echo *echo_make(const uint8_t *bytes, size_t size, size_t packets) {
-    struct echo *echo = calloc(1, sizeof *echo);
+    struct echo *echo = lines(sizeof *echo);
     join_ports(&echo->first, &echo->second, 256, 512);
     for (size_t i = 0; i < packets; i++) {
         struct burst burst = {0};
@@ -17,6 +17,11 @@ struct echo *echo_make(const uint8_t *bytes, size_t size, size_t packets) {
         transmit(&echo->first, &burst);
     }
     return echo;
+}
+
+void echo_free(struct echo *echo) {
+    free_ports(&echo->first, &echo->second);
+    free(echo);
 }
 
 static inline size_t answer(struct port *port, struct burst *burst) {

@@ -1,4 +1,4 @@
-// C's forwarder over ports in memory: worker.h, and the loop of Sources/bench/Forward.swift.
+// C's forwarder over ports in memory: worker.h, and the camera and screen of Sources/bench/Forward.swift.
 #include "packet.h"
 
 #define PORT struct port
@@ -16,10 +16,11 @@ struct forward {
 };
 
 struct forward *forward_make(const struct forward_setup *setup) {
-    struct forward *forward = calloc(1, sizeof *forward);
+    struct forward *forward = lines(sizeof *forward);
     struct worker *worker = &forward->worker;
     join_ports(&forward->camera, &worker->ports[0], setup->ring, setup->frames);
     join_ports(&worker->ports[1], &forward->screen, setup->ring, setup->frames);
+    worker->ports[0].limit = setup->batch;
     worker_prepare(worker, 2, setup);
     forward->streams = setup->streams;
     forward->size = setup->size;
@@ -27,6 +28,13 @@ struct forward *forward_make(const struct forward_setup *setup) {
     forward->templates = malloc(setup->streams * setup->size);
     memcpy(forward->templates, setup->templates, setup->streams * setup->size);
     return forward;
+}
+
+void forward_free(struct forward *f) {
+    free_ports(&f->camera, &f->worker.ports[0]);
+    free_ports(&f->worker.ports[1], &f->screen);
+    worker_free(&f->worker);
+    free(f->sequences), free(f->templates), free(f);
 }
 
 // The camera: a packet of the next stream. The second half of the payload's head is the first upside down, which
@@ -45,35 +53,34 @@ static inline struct frame *next_packet(struct forward *f) {
     return frame;
 }
 
-// Sends `bursts` bursts of `batch` packets, lets the worker work and takes out what comes, `repeats` times.
-// Returns how many packets went in.
-size_t forward_run(struct forward *f, size_t batch, size_t bursts, size_t repeats) {
-    size_t count = 0;
+// Puts `count` packets into the worker's receive ring, which has the room.
+void forward_fill(struct forward *f, size_t count) {
     struct burst burst = {0};
-    for (size_t round = 0; round < repeats; round++) {
-        for (size_t i = 0; i < bursts; i++) {
-            while (burst_count(&burst) < batch) append(&burst, next_packet(f));
-            count += transmit(&f->camera, &burst);
-        }
-        while (worker_round(&f->worker) > 0) {}
-        while (receive(&f->screen, &burst) > 0) release_all(&burst);
+    while (count > 0) {
+        for (; count > 0 && burst_count(&burst) < BURST; count--) append(&burst, next_packet(f));
+        transmit(&f->camera, &burst);
     }
+}
+
+// Forwards until `wanted` packets came or a round had none. Returns how many came.
+size_t forward_work(struct forward *f, size_t wanted) {
+    size_t count = 0;
+    for (size_t received = 1; count < wanted && received > 0; count += received) received = worker_round(&f->worker);
     return count;
 }
 
-uint64_t forward_sent(const struct forward *f) { return value(&f->worker.relay.counters.sent); }
-
-// Sends one packet; writes what comes of it to `bytes`, which has the room, and returns how many octets.
-size_t forward_one(struct forward *f, uint8_t *bytes) {
+// Takes out what was sent, and copies it to `bytes` if that is not NULL. Returns how many octets it was.
+size_t forward_drain(struct forward *f, uint8_t *bytes) {
     size_t size = 0;
     struct burst burst = {0};
-    append(&burst, next_packet(f));
-    transmit(&f->camera, &burst);
-    worker_round(&f->worker);
-    receive(&f->screen, &burst);
-    for (struct frame *frame; (frame = pop_first(&burst)) != NULL; release(frame)) {
-        memcpy(bytes + size, data(frame), frame->length);
-        size += frame->length;
+    for (; receive(&f->screen, &burst) > 0; release_all(&burst)) {
+        for (size_t i = burst.start; i < burst.end; i++) {
+            struct frame *frame = burst.frames[i];
+            if (bytes != NULL) memcpy(bytes + size, data(frame), frame->length);
+            size += frame->length;
+        }
     }
     return size;
 }
+
+uint64_t forward_sent(const struct forward *f) { return value(&f->worker.relay.counters.sent); }

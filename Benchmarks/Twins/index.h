@@ -5,15 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-// Memory of zeros that begins at a cache line, from 2 MiB on in huge pages (FixedArray.swift).
-static void *lines(size_t size) {
-    size_t huge = 2 << 20, alignment = size < huge ? 128 : huge;
-    void *memory = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-    if (size >= huge) madvise(memory, size / huge * huge, MADV_HUGEPAGE);
-    return memset(memory, 0, size);
-}
+#include "packet.h"
 
 // What all packets of a stream have in common: where its ways begin, how many those are (from bit 9 on), whether it is
 // RTP (bit 8), and its hop limit.

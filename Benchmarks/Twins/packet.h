@@ -2,10 +2,19 @@
 #pragma once
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "flow.h"
 
 enum { DATA_OFFSET = 320, HEADER_SIZE = 64, SLOT = 2048, BURST = 64 };
+
+// Memory of zeros that begins at a cache line, from 2 MiB on in huge pages (FixedArray.swift).
+static void __attribute__((unused)) *lines(size_t size) {
+    size_t huge = 2 << 20, alignment = size < huge ? 128 : huge;
+    void *memory = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (size >= huge) madvise(memory, size / huge * huge, MADV_HUGEPAGE);
+    return memset(memory, 0, size);
+}
 
 struct frame {
     struct pool *pool;
@@ -169,8 +178,10 @@ struct end {
     size_t mask, index, known;
 };
 
+// A call of receive takes `limit` packets at most.
 struct port {
     struct end outgoing, incoming;
+    size_t limit;
     uint64_t received, received_bytes, sent, sent_bytes, segmented;
     struct pool *pool;
 };
@@ -183,13 +194,19 @@ static void __attribute__((unused)) join_ports(struct port *first, struct port *
         memset(ring, 0, size);
         ends[i] = (struct end){.ring = ring, .mask = capacity - 1};
     }
-    *first = (struct port){.outgoing = ends[0], .incoming = ends[1], .pool = make_pool(frames)};
-    *second = (struct port){.outgoing = ends[1], .incoming = ends[0], .pool = make_pool(frames)};
+    *first = (struct port){.outgoing = ends[0], .incoming = ends[1], .limit = BURST, .pool = make_pool(frames)};
+    *second = (struct port){.outgoing = ends[1], .incoming = ends[0], .limit = BURST, .pool = make_pool(frames)};
+}
+
+static void __attribute__((unused)) free_ports(struct port *first, struct port *second) {
+    free(first->outgoing.ring), free(first->incoming.ring);
+    free_pool(first->pool), free_pool(second->pool);
 }
 
 static inline size_t receive(struct port *port, struct burst *burst) {
     struct end *in = &port->incoming;
     size_t room = BURST - burst_count(burst), queued = in->known - in->index, bytes = 0;
+    if (room > port->limit) room = port->limit;
     if (queued < room) {
         in->known = atomic_load_explicit(&in->ring->tail, memory_order_acquire);
         queued = in->known - in->index;

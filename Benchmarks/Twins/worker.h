@@ -163,3 +163,10 @@ static void worker_prepare(struct worker *worker, size_t ports, const struct for
         way->interface = (int32_t)ports - 1, way->maximum_payload = 1514 - (int32_t)prepared_count(&way->headers);
     }
 }
+
+// Frees what worker_prepare made.
+static void __attribute__((unused)) worker_free(struct worker *worker) {
+    struct relay *relay = &worker->relay;
+    free(relay->listeners.entries), free(relay->own.entries);
+    free(relay->ways), free(relay->sources), free(relay->counters.streams);
+}

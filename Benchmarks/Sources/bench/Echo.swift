@@ -12,12 +12,12 @@ func echo() -> [Comparison] {
         Comparison("tax/echo/batch-\(batch)", per: "packet") {
             let bytes = Datagram.bytes(payload: 200)
             let ours = try Echo(bytes, packets: batch)
-            let twin = unsafe echo_make(bytes, bytes.count, batch)
+            let twin = TwinEcho(bytes, packets: batch)
             // A burst holds 64.
             let bursts = (batch + 63) / 64
             return (
                 Competitor("Apus") { ours.run(bursts: bursts, repeats: $0) },
-                Competitor("C") { Int(unsafe echo_run(twin, bursts, $0)) }
+                Competitor("C") { twin.run(bursts: bursts, repeats: $0) }
             )
         }
     }
@@ -39,6 +39,16 @@ private final class Echo {
     }
 
     func run(bursts: Int, repeats: Int) -> Int { answerInTurn(&pair, bursts, repeats) }
+}
+
+/// The twin, with the same packets.
+@safe private final class TwinEcho {
+    private let twin: OpaquePointer
+
+    init(_ bytes: [UInt8], packets: Int) { unsafe twin = echo_make(bytes, bytes.count, packets) }
+    deinit { unsafe echo_free(twin) }
+
+    func run(bursts: Int, repeats: Int) -> Int { Int(unsafe echo_run(twin, bursts, repeats)) }
 }
 
 // Once in the program for both ends, as in the twin.

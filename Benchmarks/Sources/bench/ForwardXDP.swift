@@ -142,18 +142,7 @@ private final class XDPForwarder: Forwarding {
     }
 
     var sent: Int { Int(worker.counters.sent.value) }
-    func work(_ wanted: Int) -> Int { forwarded(&worker, wanted) }
-}
-
-@inline(never)
-private func forwarded(_ worker: inout SteppedXDPForwarder, _ wanted: Int) -> Int {
-    var (count, idle) = (0, 0)
-    while count < wanted, idle < IDLE_LIMIT {
-        let received = worker.round()
-        idle = received > 0 ? 0 : idle + 1
-        count += received
-    }
-    return count
+    func work(_ wanted: Int) -> Int { worker.forward(wanted, idleLimit: IDLE_LIMIT) }
 }
 
 /// The twin.

@@ -12,6 +12,7 @@ public struct MemoryDriver: PortDriver, ~Copyable {
     @usableFromInline var counters = PortStatistics()
     @usableFromInline let outgoingExtra: ExtraSegments
     @usableFromInline let incomingExtra: ExtraSegments
+    @usableFromInline var limit = Burst.capacity
     /// The ring's capacity.
     public let grant: PortGrant
     // The last member, as they are dropped in this order: what is in the rings goes home to it.
@@ -37,6 +38,13 @@ public struct MemoryDriver: PortDriver, ~Copyable {
             features: [.init("ring", requested: "\(asked)", granted: "\(got)")])
     }
 
+    /// Lets a call of ``receive(into:)`` take so many packets at most, 1 to 64, as if no more had come yet.
+    @_spi(Benchmarks)
+    public mutating func limitBursts(to count: Int) {
+        precondition((1...Burst.capacity).contains(count), "a burst has 1 to 64 packets")
+        limit = count
+    }
+
     // Both inlined, so that a look at an empty ring is not a call.
 
     /// Receives what the other end sent. See ``PortDriver/receive(into:)``.
@@ -44,7 +52,7 @@ public struct MemoryDriver: PortDriver, ~Copyable {
     public mutating func receive(into burst: inout Burst) -> Int {
         var bytes = 0
         let extra = incomingExtra
-        let count = incoming.dequeue(burst: burst.room) { packet in
+        let count = incoming.dequeue(burst: min(burst.room, limit)) { packet in
             bytes &+= packet.count
             if _slowPath(packet.isSegmented) { bytes &+= extra.took(packet) }
             burst.append(packet)

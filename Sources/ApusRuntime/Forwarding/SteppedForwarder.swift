@@ -28,8 +28,9 @@ public struct SteppedForwarder: ~Copyable {
             FixedArray(count: 2) { $0 == 0 ? one.take()! : other.take()! }, interfaces, plan, slots, counters)
     }
 
-    /// Receives a burst from each port, forwards, and sends. Gives the number of packets received.
-    public mutating func round() -> Int { stepped.worker.round(counters) }
+    /// Goes on in rounds, in each of which it receives a burst from each port, forwards, and sends, until so many packets
+    /// came or a round had none. Gives how many came.
+    public mutating func forward(_ wanted: Int) -> Int { stepped.forward(wanted, idleLimit: 1, counters) }
 }
 
 /// The same over one AF_XDP port, by which packets come and leave.
@@ -52,8 +53,11 @@ public struct SteppedXDPForwarder: ~Copyable {
         stepped = Stepped(FixedArray(count: 1) { _ in port.take()! }, [interface], plan, slots, counters)
     }
 
-    /// Receives a burst, forwards, and sends until the kernel takes no more. Gives the number of packets received.
-    public mutating func round() -> Int { stepped.worker.round(counters) }
+    /// Goes on in rounds, in each of which it receives a burst, forwards, and sends until the kernel takes no more, until
+    /// so many packets came or so many rounds in a row had none. Gives how many came.
+    public mutating func forward(_ wanted: Int, idleLimit: Int) -> Int {
+        stepped.forward(wanted, idleLimit: idleLimit, counters)
+    }
 }
 
 /// A worker that has its orders, over a port of each interface.
@@ -82,5 +86,15 @@ private struct Stepped<Driver: PortDriver & ~Copyable>: ~Copyable {
         _ = worker.takeOrders(counters)
         // The empty table before, which the control thread of a forwarder would free.
         _ = retired.dequeue()
+    }
+
+    mutating func forward(_ wanted: Int, idleLimit: Int, _ counters: borrowing RelayCounters) -> Int {
+        var (count, idle) = (0, 0)
+        while count < wanted, idle < idleLimit {
+            let received = worker.round(counters)
+            idle = received > 0 ? 0 : idle &+ 1
+            count &+= received
+        }
+        return count
     }
 }

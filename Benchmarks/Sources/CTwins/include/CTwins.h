@@ -70,11 +70,12 @@ void pool_give(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, s
 // echo.c: two ports in memory, between which `packets` of these bytes go back and forth.
 struct echo;
 struct echo *echo_make(const uint8_t *bytes, size_t size, size_t packets);
+void echo_free(struct echo *echo);
 size_t echo_run(struct echo *echo, size_t bursts, size_t repeats);
 
-// forward.c: a forwarder between two ports in memory, a camera and a screen.
+// forward.c: a forwarder between two ports in memory, a camera and a screen. It receives `batch` packets at a time.
 struct forward_setup {
-    size_t streams, fan_out, frames, ring;
+    size_t streams, fan_out, frames, ring, batch;
     uint64_t macs[2], own[2];
     // Each stream listens at this IPv4 address, at a port of its own from the first on.
     uint64_t listen;
@@ -87,9 +88,11 @@ struct forward_setup {
 };
 struct forward;
 struct forward *forward_make(const struct forward_setup *setup);
-size_t forward_run(struct forward *forward, size_t batch, size_t bursts, size_t repeats);
+void forward_free(struct forward *forward);
+void forward_fill(struct forward *forward, size_t count);
+size_t forward_work(struct forward *forward, size_t wanted);
+size_t forward_drain(struct forward *forward, uint8_t *bytes);
 uint64_t forward_sent(const struct forward *forward);
-size_t forward_one(struct forward *forward, uint8_t *bytes);
 
 // Ports over veth: how often nothing may come before a round is over, and the octets of Ethernet, IPv4 and UDP headers.
 enum { IDLE_LIMIT = 1 << 20, HEADERS = 42 };
@@ -106,8 +109,8 @@ int xdp_mode(const char *interface);
 const char *twins_libxdp(void);
 const char *libbpf_version_string(void);
 
-// forward_xdp.c: a forwarder over such a port, which is its own from then on. Of the setup `frames`, `ring` and `templates`
-// are not used, and the second of `macs` neither.
+// forward_xdp.c: a forwarder over such a port, which is its own from then on. Of the setup `frames`, `ring`, `batch` and
+// `templates` are not used, and the second of `macs` neither.
 struct forward_xdp;
 struct forward_xdp *forward_xdp_make(const struct forward_setup *setup, struct xdp_port *port);
 size_t forward_xdp_work(struct forward_xdp *forward, size_t wanted);
