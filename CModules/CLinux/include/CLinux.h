@@ -1,6 +1,7 @@
 // What Linux has and the Glibc module map does not show.
 #pragma once
 #include <stdint.h>
+#include <time.h>
 
 #include "apus_constants.h"
 #include "apus_ethtool.h"
@@ -15,6 +16,13 @@
 /// Two threads that run at the same time never have the same one.
 static inline uintptr_t apus_thread_pointer(void) {
     return (uintptr_t)__builtin_thread_pointer();
+}
+
+/// Nanoseconds on that clock.
+static inline uint64_t apus_clock(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 /// Tells the core that this is a spin loop (PAUSE on x86, YIELD on ARM).

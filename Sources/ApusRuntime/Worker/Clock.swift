@@ -9,10 +9,7 @@ enum Clock {
     /// Nanoseconds since some moment, never set back.
     static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
 
-    private static func read(_ clock: clockid_t) -> UInt64 {
-        var time = timespec()
-        unsafe _ = clock_gettime(clock, &time)
-        return UInt64(truncatingIfNeeded: time.tv_sec) &* 1_000_000_000
-            &+ UInt64(truncatingIfNeeded: time.tv_nsec)
-    }
+    // In C: Swift guards the stack of a function that gives away a pointer to it, also of that which this is inlined in.
+    @inline(__always)
+    private static func read(_ clock: clockid_t) -> UInt64 { apus_clock(clock) }
 }
