@@ -130,20 +130,21 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
 
     /// Calls `body` with up to `count` such frames, one after the other; returns how many there were.
     ///
-    /// Cheaper than one by one: who owns the pool, and how many are free, is looked up once.
+    /// Cheaper than one by one: who owns the pool, and how many are free, is looked up once. So `body` must not give
+    /// a frame back: it would take the place of one that is still to come.
     @inlinable @inline(__always)
     public mutating func takeRaw(_ count: Int, _ body: (Frame) -> Void) -> Int {
         if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
         if unsafe core.pointee.free < count { unsafe core.pointee.collect() }
-        var left = count
-        // The number of free frames is read and written for each, as the body may give some back.
-        while left > 0, unsafe core.pointee.free > 0 {
-            let last = unsafe core.pointee.free &- 1
-            unsafe core.pointee.free = last
-            unsafe body(core.pointee.stack[last])
+        let taken = unsafe max(0, min(count, core.pointee.free))
+        unsafe core.pointee.free &-= taken
+        let frames = unsafe core.pointee.stack + core.pointee.free
+        var left = taken
+        while left > 0 {
             left &-= 1
+            unsafe body(frames[left])
         }
-        return max(0, count) &- max(0, left)
+        return taken
     }
 
     @usableFromInline
