@@ -41,7 +41,8 @@ private func status(
                     ["name": "XDP mode", "requested": "auto", "granted": "native"],
                     ["name": "zero-copy", "requested": "auto", "granted": "yes"],
                 ],
-                "received": total, "receivedBytes": 0, "sent": total, "sentBytes": 0, "drops": [:],
+                "received": total, "receivedBytes": 0, "sent": total, "sentBytes": 0, "pending": 0,
+                "drops": [:],
             ] as [String: Any]
         ],
         "steering": [

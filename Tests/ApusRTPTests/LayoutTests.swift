@@ -6,7 +6,8 @@ import Testing
 @Suite("What a packet touches") struct LayoutTests {
     @Test func `lies in whole cache lines, or in an even part of one`() {
         #expect(MemoryLayout<EndpointIndex.Entry>.stride == 32)
-        #expect(MemoryLayout<StreamReceptions.Place>.stride == 192)
+        #expect(MemoryLayout<SourcePulse>.stride == 64)
+        #expect(MemoryLayout<StreamReceptions.Place>.stride == 160)
         #expect(MemoryLayout<StreamCounters>.stride == 192)
         #expect(MemoryLayout<Way>.stride == 128)
     }

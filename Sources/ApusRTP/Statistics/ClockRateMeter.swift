@@ -6,18 +6,16 @@
 /// seconds for most sources, longer for those that come in fits and starts.
 @frozen
 public struct ClockRateMeter: BitwiseCopyable, Sendable {
-    // What is looked at for each packet comes first.
-
     // The rate over 10^9, as a fraction of 2^64.
-    private var multiplier: UInt64 = 0
-    private var originArrival: UInt64 = 0
+    private(set) var multiplier: UInt64 = 0
+    private(set) var originArrival: UInt64 = 0
     // How long after the origin the next look is taken, in nanoseconds.
-    private var wait: UInt64 = 0
+    private(set) var wait: UInt64 = 0
     /// The rate in Hz; 0 while it is not known.
     public private(set) var rate: UInt32 = 0
-    private var lastTimestamp: UInt32 = 0
+    private(set) var lastTimestamp: UInt32 = 0
     // Packets before the measurement, then looks taken in it.
-    private var isPrimed = false
+    private(set) var isPrimed = false
     private var isMeasuring = false
     private var looks: UInt8 = 0
     private var originTimestamp: UInt32 = 0
@@ -56,15 +54,25 @@ public struct ClockRateMeter: BitwiseCopyable, Sendable {
         if _slowPath(arrival &- originArrival >= wait) { look(timestamp, arrival) }
     }
 
+    /// Whether its rate is known, and is not measured.
+    var isFixed: Bool { wait == .max }
+
+    /// Goes on after packets of which none was due to be looked at.
+    mutating func resume(lastTimestamp: UInt32) { self.lastTimestamp = lastTimestamp }
+
     /// A time in nanoseconds in units of the clock, modulo 2^32; 0 while the rate is not known.
     @inline(__always)
-    public func ticks(_ time: UInt64) -> UInt32 {
+    public func ticks(_ time: UInt64) -> UInt32 { Self.ticks(time, multiplier) }
+
+    /// The same of a clock with that ``multiplier``.
+    @inline(__always)
+    static func ticks(_ time: UInt64, _ multiplier: UInt64) -> UInt32 {
         UInt32(truncatingIfNeeded: time.multipliedFullWidth(by: multiplier).high)
     }
 
     @inline(never)
     private mutating func look(_ timestamp: UInt32, _ arrival: UInt64) {
-        guard wait != .max else { return }
+        guard !isFixed else { return }
         guard isMeasuring else {
             // The first packet seen may be the middle of a frame; the next timestamp begins one.
             if isPrimed { begin(timestamp, arrival) } else { isPrimed = true }

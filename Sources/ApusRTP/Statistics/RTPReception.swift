@@ -7,20 +7,18 @@
 /// Cost: about 15 instructions for a packet in order, whatever its length.
 @frozen
 public struct RTPReception: BitwiseCopyable, Sendable {
-    // What changes with each packet comes first, to share a cache line.
-
     // Bit n: `highest` - n has been received.
     private var window: UInt128 = 0
     // The highest sequence number since the start, extended by the number of wraps + 1.
-    private var highest: UInt64
+    private(set) var highest: UInt64
     /// Packets received, each sequence number counted once.
     public private(set) var received: UInt64 = 0
-    private var transit: UInt32 = 0
+    private(set) var transit: UInt32 = 0
     /// Interarrival jitter in 1/16 of a timestamp unit (appendix A.8).
     public private(set) var scaledJitter: UInt32 = 0
     // The sequence number that would confirm a restart; out of range when none is suspected.
     private var restart: UInt32 = .max
-    private var hasTransit = false
+    private(set) var hasTransit = false
 
     /// The synchronization source.
     public let ssrc: UInt32
@@ -69,19 +67,17 @@ public struct RTPReception: BitwiseCopyable, Sendable {
     /// The highest sequence number received, extended by the number of wraps.
     public var highestSequence: UInt32 { UInt32(truncatingIfNeeded: highest &- 0x1_0000) }
 
-    /// Whether a packet of that sequence number would be the next one.
-    @inline(__always)
-    func isNext(_ sequence: UInt16) -> Bool {
-        sequence == UInt16(truncatingIfNeeded: highest) &+ 1
-    }
+    /// Whether a restart is suspected.
+    var isSuspected: Bool { restart != .max }
 
-    /// Takes note of the packet that comes next in sequence.
-    @inline(__always)
-    mutating func advance() {
-        highest &+= 1
-        window = window &<< 1 | 1
-        restart = .max
-        received &+= 1
+    /// Takes note of all packets up to that number, which came one after the other while no restart was suspected, and of
+    /// what ``jitter(_:transit:before:)`` has made of them.
+    mutating func resume(highest: UInt64, transit: UInt32, scaledJitter: UInt32) {
+        let count = highest &- self.highest
+        // Shifting by as many bits as there are, or more, gives 0.
+        window = window << UInt128(count) | ~(~0 << UInt128(count))
+        received &+= count
+        (self.highest, self.transit, self.scaledJitter) = (highest, transit, scaledJitter)
     }
 
     /// Takes note of a packet.
@@ -105,9 +101,11 @@ public struct RTPReception: BitwiseCopyable, Sendable {
         restarts &+= 1
         lowest = 1 << 16 | UInt64(sequence)
         highest = lowest &- 1
-        window = 0
         restartJitter()
-        advance()
+        highest &+= 1
+        window = 1
+        restart = .max
+        received &+= 1
         return .forward
     }
 
@@ -142,13 +140,15 @@ public struct RTPReception: BitwiseCopyable, Sendable {
     @inline(__always)
     public mutating func updateJitter(timestamp: UInt32, arrival: UInt32) {
         let now = arrival &- timestamp
-        let difference = Int32(bitPattern: now &- transit).magnitude
-        transit = now
-        guard _fastPath(hasTransit) else {
-            hasTransit = true
-            return
-        }
+        if hasTransit { scaledJitter = Self.jitter(scaledJitter, transit: now, before: transit) }
+        (transit, hasTransit) = (now, true)
+    }
+
+    /// The jitter after a packet of that transit time, which came after one of another.
+    @inline(__always)
+    static func jitter(_ jitter: UInt32, transit: UInt32, before: UInt32) -> UInt32 {
+        let difference = Int32(bitPattern: transit &- before).magnitude
         // A source whose timestamps jump by days must not make 16 times that overflow.
-        scaledJitter = scaledJitter &+ min(difference, 0x0fff_ffff) &- ((scaledJitter &+ 8) >> 4)
+        return jitter &+ min(difference, 0x0fff_ffff) &- ((jitter &+ 8) >> 4)
     }
 }

@@ -71,7 +71,7 @@ public struct StreamCounters: ~Copyable, Sendable {
 
     /// Shows a source.
     func show(_ source: SourceReception) {
-        ssrc.set(source.key | 1 << 32)
+        ssrc.set(UInt64(source.rtp.ssrc) | 1 << 32)
         payloadType.set(UInt64(source.payloadType))
         clockRate.set(UInt64(source.clock.rate))
         scaledJitter.set(UInt64(source.rtp.scaledJitter))

@@ -10,26 +10,17 @@ import ApusWire
 /// few words a packet nor spoils what is known of the others. Packets without a place are counted as
 /// unmeasured.
 struct StreamReceptions: ~Copyable, Sendable {
-    struct Stream: BitwiseCopyable, Sendable {
-        /// The place of the source that sent the last packet.
-        var last: UInt8 = 0
-        /// The place of the source whose SSRC, payload type and jitter the stream shows.
-        var shown: UInt8 = 0
-        /// The sequence number with which the candidate would show itself; out of range for none.
-        var candidateNext: UInt32 = .max
-        var candidate: UInt32 = 0
-    }
-
-    /// A place for a source; each stream has some behind one another.
-    ///
-    /// In three cache lines, of which what comes with each packet is in the first two.
+    /// What of a place for a source is not in its pulse.
     struct Place: BitwiseCopyable, Sendable {
-        /// What is known of the stream, in its first place.
-        var stream = Stream()
         var source = SourceReception()
-        private let padding: UInt64 = 0
+        /// In a stream's first place: a source that has shown itself once.
+        var candidate: UInt32 = 0
+        /// Likewise: the sequence number with which it would do so again; out of range for none.
+        var candidateNext: UInt32 = .max
     }
 
+    // Each stream has some places behind one another.
+    private var pulses: FixedArray<SourcePulse>
     private var places: FixedArray<Place>
     private let count: Int
 
@@ -40,19 +31,20 @@ struct StreamReceptions: ~Copyable, Sendable {
     init(streams: Int, sourcesPerStream: Int) {
         precondition((1...255).contains(sourcesPerStream), "a stream has 1 to 255 sources")
         count = sourcesPerStream
+        pulses = FixedArray(repeating: SourcePulse(), count: streams * sourcesPerStream)
         places = FixedArray(repeating: Place(), count: streams * sourcesPerStream)
     }
 
     /// Asks for what most packets of the stream in that slot need.
     @inline(__always)
-    func prefetch(_ slot: Int) {
-        places.prefetch(slot &* count)
-        places.prefetch(slot &* count, line: 1)
-    }
+    func prefetch(_ slot: Int) { pulses.prefetch(slot &* count) }
 
     /// Forgets what is known of the stream in that slot.
     mutating func clear(_ slot: Int) {
-        for place in 0..<count { places[slot &* count &+ place] = Place() }
+        for position in slot * count..<(slot + 1) * count {
+            pulses[position] = SourcePulse()
+            places[position] = Place()
+        }
     }
 
     /// Takes note of a packet, and of what changed by it.
@@ -60,19 +52,15 @@ struct StreamReceptions: ~Copyable, Sendable {
     mutating func note(
         _ packet: RTPHeader, at time: UInt64, slot: Int, _ counters: borrowing StreamCounters
     ) {
-        let place = Int(places[slot &* count].stream.last)
+        let place = Int(pulses[slot &* count].last)
         let position = slot &* count &+ place
-        if _fastPath(places[position].source.key == UInt64(packet.ssrc)) {
-            let rate = places[position].source.clock.rate
-            if _fastPath(places[position].source.advance(packet, at: time)) {
-                let shown = Int(places[slot &* count].stream.shown)
-                if place == shown, places[position].source.clock.rate == rate {
-                    counters.scaledJitter.set(UInt64(places[position].source.rtp.scaledJitter))
-                } else {
-                    show(place, insteadOf: shown, at: time, slot, counters)
-                }
-                return
+        if _fastPath(pulses[position].ssrc == packet.ssrc && pulses[position].advance(packet, at: time)) {
+            if _fastPath(place == Int(pulses[slot &* count].shown)) {
+                counters.scaledJitter.set(UInt64(pulses[position].scaledJitter))
+            } else {
+                show(place, at: time, slot, counters)
             }
+            return
         }
         noteSlowly(packet, at: time, slot: slot, counters)
     }
@@ -84,29 +72,49 @@ struct StreamReceptions: ~Copyable, Sendable {
         guard let place = place(of: packet, at: time, slot, counters) else {
             return counters.unmeasured.add()
         }
-        places[slot &* count].stream.last = UInt8(place)
+        pulses[slot &* count].last = UInt8(place)
         let position = slot * count + place
-        let before = places[position].source.rtp
-        places[position].source.note(packet, at: time)
-        counters.addDifference(before, places[position].source.rtp)
-        show(place, insteadOf: Int(places[slot &* count].stream.shown), at: time, slot, counters)
+        // One that takes turns with another source may still be as most are.
+        if !pulses[position].advance(packet, at: time) {
+            var source = source(at: position)
+            let before = source.rtp
+            source.note(packet, at: time)
+            counters.addDifference(before, source.rtp)
+            set(source, at: position, time)
+        }
+        show(place, at: time, slot, counters)
+    }
+
+    /// What is known of the source in a place, with what its pulse has noted.
+    func source(at position: Int) -> SourceReception {
+        var source = places[position].source
+        source.resume(pulses[position])
+        return source
+    }
+
+    private mutating func set(_ source: SourceReception, at position: Int, _ time: UInt64) {
+        places[position].source = source
+        let (last, shown) = (pulses[position].last, pulses[position].shown)
+        pulses[position] = SourcePulse(source, at: time)
+        (pulses[position].last, pulses[position].shown) = (last, shown)
     }
 
     /// Shows the source that sent a packet if it is the one shown, or that one is silent.
     @inline(never)
     private mutating func show(
-        _ place: Int, insteadOf shown: Int, at time: UInt64, _ slot: Int, _ counters: borrowing StreamCounters
+        _ place: Int, at time: UInt64, _ slot: Int, _ counters: borrowing StreamCounters
     ) {
+        let shown = Int(pulses[slot &* count].shown)
         if place != shown {
             guard isSilent(slot * count + shown, at: time) else { return }
-            places[slot &* count].stream.shown = UInt8(place)
+            pulses[slot &* count].shown = UInt8(place)
         }
-        counters.show(places[slot * count + place].source)
+        counters.show(source(at: slot * count + place))
     }
 
     private func isSilent(_ position: Int, at time: UInt64) -> Bool {
         // Also when the clock was put back.
-        time &- places[position].source.lastArrival >= Self.silence
+        time &- pulses[position].lastArrival >= Self.silence
     }
 
     /// The place of the source that sent this packet; `nil` if it has none.
@@ -118,34 +126,33 @@ struct StreamReceptions: ~Copyable, Sendable {
         var earliest = UInt64.max
         for place in 0..<count {
             let position = slot * count + place
-            let key = places[position].source.key
-            if key == UInt64(packet.ssrc) { return place }
-            if key == SourceReception.noSource {
+            if !pulses[position].isThere {
                 if earliest > 0 { (free, earliest) = (place, 0) }
-            } else {
-                isFirst = false
-                if isSilent(position, at: time), places[position].source.lastArrival < earliest {
-                    (free, earliest) = (place, places[position].source.lastArrival)
-                }
+                continue
+            }
+            if pulses[position].ssrc == packet.ssrc { return place }
+            isFirst = false
+            if isSilent(position, at: time), pulses[position].lastArrival < earliest {
+                (free, earliest) = (place, pulses[position].lastArrival)
             }
         }
         guard isFirst || isConfirmed(packet, slot), let free else { return nil }
-        places[slot &* count].stream.candidateNext = .max
-        places[slot &* count].stream.shown = UInt8(free)
-        places[slot * count + free].source = SourceReception(packet)
+        places[slot &* count].candidateNext = .max
+        pulses[slot &* count].shown = UInt8(free)
+        set(SourceReception(packet), at: slot * count + free, time)
         if !isFirst { counters.sourceChanges.add() }
         return free
     }
 
     /// Whether the packet is the second in sequence of a new source.
     private mutating func isConfirmed(_ packet: RTPHeader, _ slot: Int) -> Bool {
-        if places[slot &* count].stream.candidate == packet.ssrc,
-            places[slot &* count].stream.candidateNext == UInt32(packet.sequenceNumber)
+        if places[slot &* count].candidate == packet.ssrc,
+            places[slot &* count].candidateNext == UInt32(packet.sequenceNumber)
         {
             return true
         }
-        places[slot &* count].stream.candidate = packet.ssrc
-        places[slot &* count].stream.candidateNext = UInt32(packet.sequenceNumber &+ 1)
+        places[slot &* count].candidate = packet.ssrc
+        places[slot &* count].candidateNext = UInt32(packet.sequenceNumber &+ 1)
         return false
     }
 }

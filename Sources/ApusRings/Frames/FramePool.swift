@@ -131,19 +131,21 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     /// Calls `body` with up to `count` such frames, one after the other; returns how many there were.
     ///
     /// Cheaper than one by one: who owns the pool, and how many are free, is looked up once. So `body` must not give
-    /// a frame back: it would take the place of one that is still to come.
+    /// a frame back, which would take the place of one that is still to come: that stops the program.
     @inlinable @inline(__always)
     public mutating func takeRaw(_ count: Int, _ body: (Frame) -> Void) -> Int {
         if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
         if unsafe core.pointee.free < count { unsafe core.pointee.collect() }
         let taken = unsafe max(0, min(count, core.pointee.free))
-        unsafe core.pointee.free &-= taken
-        let frames = unsafe core.pointee.stack + core.pointee.free
+        let rest = unsafe core.pointee.free &- taken
+        unsafe core.pointee.free = rest
+        let frames = unsafe core.pointee.stack + rest
         var left = taken
         while left > 0 {
             left &-= 1
             unsafe body(frames[left])
         }
+        guard unsafe core.pointee.free == rest else { unsafe FramePoolCore.stopForReentry() }
         return taken
     }
 

@@ -94,6 +94,12 @@ public struct FramePoolCore: ~Copyable {
         fatalError("a frame was given back twice: more came home to its pool than it has")
     }
 
+    @usableFromInline
+    @inline(never)
+    static func stopForReentry() -> Never {
+        fatalError("a frame was given back to a pool while others were being taken from it in bulk")
+    }
+
     /// What a thread does with a frame when it is not the owner.
     @usableFromInline
     @inline(never)

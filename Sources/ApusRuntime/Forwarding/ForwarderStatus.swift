@@ -32,10 +32,12 @@ public struct ForwarderStatus: Sendable, Codable {
         public var received: UInt64
         /// Their bytes, link-layer header included.
         public var receivedBytes: UInt64
-        /// Packets given to the kernel or the device to send.
+        /// Packets that the kernel, or the device of a zero-copy port, has taken to send.
         public var sent: UInt64
         /// Their bytes, link-layer header included.
         public var sentBytes: UInt64
+        /// Packets that the port has taken, and the kernel or the device not yet.
+        public var pending: UInt64 = 0
         /// Packets dropped, by reason; those with a count only.
         public var drops: [String: UInt64]
     }
@@ -137,6 +139,7 @@ extension ForwarderStatus.Port {
         receivedBytes = statistics.receivedBytes
         sent = statistics.sent
         sentBytes = statistics.sentBytes
+        pending = statistics.pending
         drops = [:]
         for reason in PortDrop.allCases where statistics.drops[reason] > 0 {
             drops[reason.label] = statistics.drops[reason]

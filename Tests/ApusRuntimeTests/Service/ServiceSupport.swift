@@ -169,7 +169,7 @@ extension ForwarderStatus {
                 features: [
                     Feature(name: "zero-copy", requested: "auto", granted: "no", reason: "veth has none")
                 ],
-                received: 1000, receivedBytes: 123_456, sent: 1970, sentBytes: 240_000,
+                received: 1000, receivedBytes: 123_456, sent: 1970, sentBytes: 240_000, pending: 2,
                 drops: ["kernel": 4])
         ]
         status.steering = [

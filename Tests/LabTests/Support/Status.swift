@@ -26,7 +26,7 @@ struct Status: Decodable, Sendable {
         var queue: Int
         var backend: String
         var features: [Feature]
-        var received, receivedBytes, sent, sentBytes: UInt64
+        var received, receivedBytes, sent, sentBytes, pending: UInt64
         var drops: [String: UInt64]
     }
 

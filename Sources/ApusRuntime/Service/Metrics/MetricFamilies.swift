@@ -70,8 +70,12 @@ extension MetricFamily {
         },
         eachPort("received_packets_total", "Packets that the port handed to the forwarder.", \.received),
         eachPort("received_bytes_total", "Bytes in them, with link-layer header.", \.receivedBytes),
-        eachPort("sent_packets_total", "Packets that the port gave to the kernel or the device.", \.sent),
+        eachPort("sent_packets_total", "Packets that the kernel or the device has taken.", \.sent),
         eachPort("sent_bytes_total", "Bytes in them, with link-layer header.", \.sentBytes),
+        eachPort(
+            "pending_packets", .gauge,
+            "Packets that the port has taken, and the kernel or the device not yet."
+        ) { [($0.pending, [])] },
         eachPort("dropped_packets_total", .counter, "Packets dropped by the port, by reason.") { port in
             allReasons(PortDrop.allCases.map(\.label), port.drops).map { ($1, [("reason", $0)]) }
         },

@@ -129,6 +129,7 @@ extension JSONWriter {
         add("receivedBytes", port.receivedBytes)
         add("sent", port.sent)
         add("sentBytes", port.sentBytes)
+        add("pending", port.pending)
         add("drops", port.drops)
         closeObject()
     }
