@@ -54,7 +54,8 @@ struct RateTrial {
         var ready = try Ready(start(), payload, stage)
         var bisection = Bisection()
         if !side.samples.isEmpty { bisection.step = 1.15 }
-        let result = try bisection.search(from: side.guess) { rate in
+        // Not from where the last one ended, so that they do not find the same.
+        let result = try bisection.search(from: side.guess * .random(in: 0.8...1.25)) { rate in
             progress("\(Int(rate)) a second")
             let trial = try stage.offer(&ready.flows, rate: rate, seconds: Self.duration)
             // Overload must not count against the next trial: rtpengine never again reads from a socket on which

@@ -93,7 +93,7 @@ struct Relay {
                 "flow-\(flow)", from: (Flows.camera, Flows.cameraPort(flow)),
                 to: (Flows.screen, Flows.screenPort(flow)))
         }
-        // Room for as long a pause as Apus' rings have; rtpengine has no option for it.
+        // Room for a pause of others' making, longer than Apus' rings have; rtpengine has no option for it.
         let widened = traffic_widen(child.pid, 4 << 20)
         guard widened >= Flows.count else { throw RelayError("rtpengine's sockets can't be given more room") }
         return Relay(name: "rtpengine", backend: "sockets", ports: ports, child: child)

@@ -75,7 +75,11 @@ final class Stage {
     /// are less like a wire.
     private static func burst(_ rate: Double) -> Int { min(32, max(1, Int(rate * 50e-6))) }
 
-    /// Sends at a rate, in bursts, and says what was offered and what did not arrive.
+    /// How long after the last packet was sent all must have arrived, in milliseconds. What takes longer was waiting in the
+    /// buffers of a relay that can't keep up, or is lost.
+    private static var patience: Int { 50 }
+
+    /// Sends at a rate, in bursts, and says what was offered and what did not arrive in time.
     func offer(
         _ flows: inout Flows, rate: Double, seconds: Double, isDirect: Bool = false
     ) throws -> Bisection.Trial {
@@ -85,13 +89,9 @@ final class Stage {
         let bursts = max(Flows.count, Int(rate * seconds)) / burst
         let offered = try way.send(&flows, bursts: bursts, of: burst, rate: rate, core: senderCore)
         var arrived = way.arrived - before
-        // Until all are there, or no more come.
-        var quiet = 0
-        while arrived < offered.packets, quiet < 20 {
-            usleep(10_000)
-            let now = way.arrived - before
-            quiet = now == arrived ? quiet + 1 : 0
-            arrived = now
+        for _ in 0..<Self.patience where arrived < offered.packets {
+            usleep(1000)
+            arrived = way.arrived - before
         }
         guard arrived <= offered.packets else { throw RelayError("more packets arrived than were sent") }
         return Bisection.Trial(
