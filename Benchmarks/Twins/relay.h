@@ -4,27 +4,21 @@
 #include "packet.h"
 #include "prepared.h"
 
-// MARK: statistics (RTPReception.swift, ClockRateMeter.swift, SourceReception.swift)
+// MARK: statistics (SourcePulse.swift)
 
-// In three cache lines, of which what comes with each packet is in the first two.
-struct source {
+// What most packets of a source change.
+struct pulse {
+    uint64_t multiplier, origin_arrival, wait, last_arrival, highest;
+    uint32_t transit, jitter, last_timestamp, ssrc;
+    uint8_t payload_type;
+    bool is_there;
     // Of the stream's first source: the place of the one that sent the last packet, and of the one whose jitter it shows.
     uint8_t sent, shown;
-    uint64_t key, last_arrival;
-    // Its clock.
-    uint64_t multiplier, origin_arrival, wait;
-    uint32_t rate, last_timestamp;
-    bool is_primed;
-    uint8_t payload_type;
-    // The source's reception.
-    unsigned __int128 window;
-    uint64_t highest, received;
-    uint32_t transit, jitter, restart;
-    bool has_transit;
-    // What Apus has further: loss, order, duplicates, restarts, what measures the clock.
-    uint64_t rest[10];
 };
-_Static_assert(sizeof(struct source) == 192, "three cache lines");
+_Static_assert(sizeof(struct pulse) == 64, "one cache line");
+
+// What Apus has further, for all other packets: loss, order, duplicates, restarts, what measures the clock.
+struct reception { uint64_t rest[20]; };
 
 enum { SOURCES = 4 };
 
@@ -46,36 +40,36 @@ struct counters {
     struct stream_counters *streams;
 };
 
-static void __attribute__((noinline)) first_of(struct source *source, const struct rtp *rtp) {
-    // Only a stream's first packet, of payload type 0, comes here: 8000 Hz.
-    if (source->key != UINT64_MAX || rtp->payload_type != 0) abort();
-    *source = (struct source){
-        .sent = source->sent, .shown = source->shown, .key = rtp->ssrc, .payload_type = 0, .highest = (1 << 16 | rtp->sequence) - 1u, .restart = UINT32_MAX,
-        .rate = 8000, .multiplier = (uint64_t)(((unsigned __int128)8000 << 64) / 1000000000), .wait = UINT64_MAX,
-    };
+static inline uint32_t transit(const struct pulse *p, uint32_t timestamp, uint64_t time) {
+    return (uint32_t)((unsigned __int128)time * p->multiplier >> 64) - timestamp;
 }
 
-static inline void advance(struct source *s, const struct rtp *rtp, uint64_t time) {
-    s->last_arrival = time;
-    s->highest++;
-    s->window = s->window << 1 | 1;
-    s->restart = UINT32_MAX;
-    s->received++;
-    if (rtp->timestamp != s->last_timestamp || !s->is_primed) {
-        s->last_timestamp = rtp->timestamp;
-        // The clock of a static payload type isn't measured.
-        if (unlikely(time - s->origin_arrival >= s->wait)) abort();
-    }
-    if (s->rate == 0) return;
-    uint32_t now = (uint32_t)((unsigned __int128)time * s->multiplier >> 64) - rtp->timestamp;
-    int32_t difference = (int32_t)(now - s->transit);
+// Of all packets that the pulse does not note, the suites have only a stream's first, of payload type 0: 8000 Hz.
+static void __attribute__((noinline))
+note_slowly(struct pulse *pulse, struct reception *reception, const struct rtp *rtp, uint64_t time) {
+    if (pulse->is_there || rtp->payload_type != 0) abort();
+    *pulse = (struct pulse){
+        .sent = pulse->sent, .shown = pulse->shown, .is_there = true, .ssrc = rtp->ssrc, .payload_type = 0,
+        .highest = 1 << 16 | rtp->sequence, .last_arrival = time, .last_timestamp = rtp->timestamp,
+        .multiplier = (uint64_t)(((unsigned __int128)8000 << 64) / 1000000000), .wait = UINT64_MAX,
+    };
+    pulse->transit = transit(pulse, rtp->timestamp, time);
+    *reception = (struct reception){{0}};
+}
+
+static inline bool advance(struct pulse *p, const struct rtp *rtp, uint64_t time) {
+    if (unlikely(rtp->sequence != (uint16_t)(p->highest + 1) || rtp->payload_type != p->payload_type
+                 || time - p->origin_arrival >= p->wait)) return false;
+    p->highest++;
+    p->last_arrival = time;
+    p->last_timestamp = rtp->timestamp;
+    if (unlikely(p->multiplier == 0)) return true;
+    uint32_t now = transit(p, rtp->timestamp, time);
+    int32_t difference = (int32_t)(now - p->transit);
     uint32_t size = difference < 0 ? 0u - (uint32_t)difference : (uint32_t)difference;
-    s->transit = now;
-    if (!s->has_transit) {
-        s->has_transit = true;
-        return;
-    }
-    s->jitter = s->jitter + (size < 0x0fffffff ? size : 0x0fffffff) - ((s->jitter + 8) >> 4);
+    p->transit = now;
+    p->jitter = p->jitter + (size < 0x0fffffff ? size : 0x0fffffff) - ((p->jitter + 8) >> 4);
+    return true;
 }
 
 // MARK: relay (Relay.swift)
@@ -91,7 +85,8 @@ _Static_assert(sizeof(struct way) == 128, "two cache lines");
 struct relay {
     struct endpoint_index listeners, own;
     struct way *ways;
-    struct source *sources;
+    struct pulse *pulses;
+    struct reception *receptions;
     struct counters counters;
 };
 
@@ -204,8 +199,7 @@ static inline void resolve(struct relay *relay, struct seen *seen) {
     if (unlikely(found.number < 0)) return seen->way_count = -1, drop(relay, NO_STREAM);
     uint8_t fixed = (uint8_t)found.stream.traits, hop_limit = fixed == 0 ? seen->accepted.hop_limit : fixed;
     if (unlikely(hop_limit == 0)) return seen->way_count = -1, drop(relay, HOP_LIMIT);
-    const struct source *source = &relay->sources[found.number * SOURCES];
-    __builtin_prefetch(source), __builtin_prefetch((const uint8_t *)source + 64);
+    __builtin_prefetch(&relay->pulses[found.number * SOURCES]);
     __builtin_prefetch(&relay->counters.streams[found.number]);
     if (unlikely(seen->accepted.checksum > ABSENT)) {
         if (seen->accepted.checksum != LEFT) return seen->way_count = -1, fail(relay, BAD_UDP_CHECKSUM);
@@ -233,15 +227,14 @@ static inline void note(struct relay *relay, const struct seen *seen) {
         .payload_type = (uint8_t)(seen->rtp >> 48) & 0x7f, .sequence = (uint16_t)(seen->rtp >> 32),
         .timestamp = (uint32_t)seen->rtp, .ssrc = seen->ssrc,
     };
-    const struct source *first = &relay->sources[slot * SOURCES];
-    struct source *source = &relay->sources[slot * SOURCES + first->sent];
-    if (unlikely(source->key != rtp.ssrc)) first_of(source, &rtp);
-    if (unlikely(rtp.sequence != (uint16_t)(source->highest + 1) || rtp.payload_type != source->payload_type)) abort();
-    uint32_t rate = source->rate;
-    advance(source, &rtp, seen->time);
-    // A suite's streams have one source each, of one payload type.
-    if (unlikely(first->sent != first->shown || source->rate != rate)) abort();
-    set(&counters->jitter, source->jitter);
+    const struct pulse *first = &relay->pulses[slot * SOURCES];
+    size_t position = slot * SOURCES + first->sent;
+    struct pulse *pulse = &relay->pulses[position];
+    if (unlikely(pulse->ssrc != rtp.ssrc || !advance(pulse, &rtp, seen->time)))
+        note_slowly(pulse, &relay->receptions[position], &rtp, seen->time);
+    // A suite's streams have one source each.
+    if (unlikely(first->sent != first->shown)) abort();
+    set(&counters->jitter, pulse->jitter);
 }
 
 static inline void settle(struct relay *relay, struct seen *seen, size_t count) {

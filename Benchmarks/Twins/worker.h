@@ -150,12 +150,13 @@ static void worker_prepare(struct worker *worker, size_t ports, const struct for
     relay->own = make_index(2);
     for (int i = 0; i < 2; i++) insert(&relay->own, setup->own[i], 0, 0, (struct stream){0});
     relay->ways = lines(setup->streams * setup->fan_out * sizeof *relay->ways);
-    relay->sources = lines(setup->streams * SOURCES * sizeof *relay->sources);
+    relay->pulses = lines(setup->streams * SOURCES * sizeof *relay->pulses);
+    relay->receptions = lines(setup->streams * SOURCES * sizeof *relay->receptions);
     relay->counters.streams = lines(setup->streams * sizeof *relay->counters.streams);
     for (size_t i = 0; i < setup->streams; i++) {
         struct stream stream = {(int32_t)(i * setup->fan_out), (uint32_t)setup->fan_out << 9 | 1 << 8};
         insert(&relay->listeners, setup->listen, (uint16_t)(setup->first_port + i), (int)i, stream);
-        for (size_t j = 0; j < SOURCES; j++) relay->sources[i * SOURCES + j].key = UINT64_MAX;
+        for (size_t j = 0; j < SOURCES; j++) relay->pulses[i * SOURCES + j].payload_type = UINT8_MAX;
     }
     for (size_t i = 0; i < setup->streams * setup->fan_out; i++) {
         struct way *way = &relay->ways[i];
@@ -168,5 +169,5 @@ static void worker_prepare(struct worker *worker, size_t ports, const struct for
 static void __attribute__((unused)) worker_free(struct worker *worker) {
     struct relay *relay = &worker->relay;
     free(relay->listeners.entries), free(relay->own.entries);
-    free(relay->ways), free(relay->sources), free(relay->counters.streams);
+    free(relay->ways), free(relay->pulses), free(relay->receptions), free(relay->counters.streams);
 }
