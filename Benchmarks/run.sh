@@ -1,40 +1,64 @@
 #!/bin/sh
-# run.sh [NAME...] [--quick] [--json FILE] [--html FILE]: builds, and measures all suites or these (rings, rings/spsc).
+# run.sh [NAME...] [--quick] [--one-core] [--same] [--json FILE] [--html FILE] [--targets FILE] [--baseline FILE]:
+#     builds, and measures all suites or these (rings, rings/spsc).
 # run.sh --check [NAME...]: the suites' own tests, then a quick run that fails when a target is missed.
 # run.sh --ci: those tests, then a quick run on one core that fails when a ratio is worse than that of record by more than the room for noise.
 # run.sh --record: makes the ratios of a full run on one core those of record.
 # run.sh build: only builds. run.sh names [NAME...]: only fails when there is no such suite.
-# SCRATCH=FOLDER: where SwiftPM builds, if not in .build beside this file.
+# SCRATCH=FOLDER: where it builds, if not in .build beside this file.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=${SCRATCH:-$here/.build}
-twins="$here/.build/twins"
+case "$scratch" in
+    /*) ;;
+    *) scratch=$PWD/$scratch ;;
+esac
+twins="$scratch/twins"
 suites="rings pool wire ports tax scale forwarder"
+
+refuse() {
+    echo "bench: $1" >&2
+    exit 64
+}
 
 mode=${1:-}
 case "$mode" in
+    help | --help | -h) sed -n 's/^# run.sh/run.sh/p; s/^#     /    /p; s/^# SCRATCH/SCRATCH/p; /^set/q' "$0" && exit ;;
     build | names | --check | --ci | --record) shift ;;
     *) mode= ;;
 esac
 # Before anything is installed or built for it.
 value=
 for word in "$@"; do
-    [ -z "$value" ] || { value= && continue; }
-    case "$word" in
-        --json | --html | --targets | --baseline) value=next ;;
-        -*) ;;
+    if [ -n "$value" ]; then
+        case "$word" in
+            '' | --*) refuse "$value takes a file" ;;
+        esac
+        value=
+        continue
+    fi
+    case "$mode $word" in
+        build* | --ci* | --record*) refuse "$mode takes nothing more: $word" ;;
+        " --quick" | " --one-core" | " --same" | "--check --one-core") ;;
+        " --json" | " --html" | " --targets" | " --baseline" | "--check --json" | "--check --html" | "--check --baseline") value=$word ;;
+        *" -"*) refuse "there is no option $word${mode:+ with $mode}" ;;
         *)
             case " $suites " in
                 *" ${word%%/*} "*) ;;
-                *)
-                    echo "bench: there is no suite $word; there are: $suites" >&2
-                    exit 64
-                    ;;
+                *) refuse "there is no suite $word; there are: $suites" ;;
             esac
             ;;
     esac
 done
+[ -z "$value" ] || refuse "$value takes a file"
 [ "$mode" != names ] || exit 0
+# What sudo has built is not for others to write.
+for folder in "$scratch" "$twins" "$scratch/release" "$scratch/release/bench"; do
+    if [ -e "$folder" ] && [ ! -w "$folder" ]; then
+        echo "bench: $folder belongs to $(stat -L -c %U "$folder"): sudo rm -r $scratch, or SCRATCH=FOLDER builds elsewhere" >&2
+        exit 73
+    fi
+done
 for library in libdpdk libxdp; do
     pkg-config --exists "$library" || {
         echo "bench: pkg-config does not know $library: make setup WITH=\"build bench\" installs it" >&2
