@@ -73,7 +73,7 @@ let package = Package(
                 "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost", "ApusRTP",
                 "ApusConfig", "ApusRuntime",
             ]),
-        room("ApusBench", on: ["ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
+        room("ApusBench", on: ["ApusConfig", "ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
         .executableTarget(
             name: "ApusCLI", dependencies: ["Apus", "ApusBench", "CLinux"], swiftSettings: rules),
         .plugin(name: "EmbedBPF", capability: .buildTool(), path: "BPF/EmbedBPF"),

@@ -16,19 +16,50 @@ public struct Baseline: Codable, Equatable, Sendable {
         (self.room, self.commit, self.machine, self.timeRatios) = (room, commit, machine, timeRatios)
     }
 
-    /// The ratios of a report on one core: those between two are too unsteady to hold anyone to. Of suites that are not
-    /// in the report those of `old` stay.
-    public init(recording report: Report, room: Double, keeping old: [String: Double] = [:]) {
-        let suites = Set(report.results.map(\.suite))
+    /// The ratios of a report on one core: those between two are too unsteady to hold anyone to. Of suites that it has no
+    /// such ratio of those of `old` stay, and so does the room.
+    ///
+    /// - Throws: `BenchError` with what speaks against it: a report that says too little, or of a part of a suite, as it
+    ///   can't be told whether what is of record and not in it is gone or was not asked for.
+    public init(recording report: Report, replacing old: Baseline? = nil) throws {
+        if report.build != "release" { throw BenchError("it is of a debug build") }
+        if report.interrupted != nil { throw BenchError("the run was interrupted: measure anew") }
+        if report.effort != Effort.full.name {
+            throw BenchError("it is of a run that was \(report.effort), not \(Effort.full.name)")
+        }
+        if let failure = report.failures.first {
+            throw BenchError("\(failure.name) failed: \(failure.reason)")
+        }
+        // Four digits, since no more are known, and so that a new record changes few of them.
+        let new = report.results.filter { $0.cores == 1 }.reduce(into: [String: Double]()) {
+            ratios, finding in
+            if let ratio = finding.timeRatio { ratios[finding.name] = (ratio.median * 1e4).rounded() / 1e4 }
+        }
+        guard !new.isEmpty else { throw BenchError("it has no ratios on one core") }
+        let suites = Set(new.keys.map(suiteName))
+        let known = (old?.timeRatios ?? [:]).filter { suites.contains(suiteName($0.key)) }
+        for suite in suites.sorted() where !isAsked(suite, by: report.names) {
+            let names = known.keys.filter { suiteName($0) == suite }
+            let has = names.count { new[$0] != nil }
+            guard has == names.count else {
+                throw BenchError(
+                    "it has \(has) of the \(names.count) benchmarks of \(suite) on record; measure the whole suite"
+                )
+            }
+        }
         self.init(
-            room: room, commit: report.versions["apus"] ?? "unknown",
+            room: old?.room ?? 1.4, commit: report.versions["apus"] ?? "unknown",
             machine: "\(report.machine.processor), Linux \(report.machine.kernel), \(report.date.prefix(10))",
-            timeRatios: old.filter { !suites.contains(String($0.key.prefix { $0 != "/" })) }.merging(
-                report.results.filter { $0.cores == 1 }.compactMap { finding in
-                    // Four digits, since no more are known, and so that a new record changes few of them.
-                    finding.timeRatio.map { (finding.name, ($0.median * 1e4).rounded() / 1e4) }
-                }
-            ) { $1 })
+            timeRatios: (old?.timeRatios ?? [:]).filter { known[$0.key] == nil }.merging(new) { $1 })
+    }
+
+    /// What is in it that was not in `old`, what is gone, and how many it has, in a line.
+    public func changes(from old: Baseline?) -> String {
+        let (now, before) = (Set(timeRatios.keys), Set((old?.timeRatios ?? [:]).keys))
+        let parts = [("new", now.subtracting(before)), ("gone", before.subtracting(now))].compactMap {
+            $1.isEmpty ? nil : "\($0): \($1.sorted().joined(separator: ", "))"
+        }
+        return ([counted(now.count, "ratio of record", "ratios of record")] + parts).joined(separator: "; ")
     }
 
     /// What ``json()`` has written to a file.
@@ -43,9 +74,11 @@ public struct Baseline: Codable, Equatable, Sendable {
         return try encoder.encode(self) + Data("\n".utf8)
     }
 
-    /// Compares findings with the record: each that has a ratio, and each name of record in their suites, which is missed when
-    /// it is gone. One without a record is unsure.
-    public func check(_ findings: [Finding]) -> [Verdict] {
+    /// Compares findings with the record: each that has a ratio, and each name of record in their suites that was asked for,
+    /// which is missed when it is gone. One without a record is unsure.
+    ///
+    /// - Parameter names: what was asked for; `nil` stands for everything.
+    public func check(_ findings: [Finding], of names: [String]? = nil) -> [Verdict] {
         let verdicts = findings.compactMap { finding -> Verdict? in
             guard let ratio = finding.timeRatio else { return nil }
             let figures = "time ratio \(ratio.text)"
@@ -60,9 +93,9 @@ public struct Baseline: Codable, Equatable, Sendable {
                 outcome: ratio.low > limit ? .missed : ratio.high > limit ? .unsure : .met,
                 sentence: "\(figures), of record \(fixed(record, 3)), at most \(fixed(limit, 3))")
         }
-        let (suites, names) = (Set(findings.map(\.suite)), Set(findings.map(\.name)))
+        let (suites, found) = (Set(findings.map(\.suite)), Set(findings.map(\.name)))
         let gone = timeRatios.keys.sorted().filter { name in
-            !names.contains(name) && suites.contains(String(name.prefix { $0 != "/" }))
+            !found.contains(name) && suites.contains(suiteName(name)) && isAsked(name, by: names)
         }
         return verdicts
             + gone.map {
@@ -70,14 +103,18 @@ public struct Baseline: Codable, Equatable, Sendable {
             }
     }
 
-    /// As ``check(_:)``, but what got worse is measured once more before it counts, since something else may have
+    /// As ``check(_:of:)``, but what got worse is measured once more before it counts, since something else may have
     /// disturbed it.
     ///
     /// - Parameter again: measures those of these names.
-    public func check(_ findings: [Finding], again: (Set<String>) throws -> [Finding]) rethrows -> [Verdict] {
-        let worse = Set(check(findings).filter { $0.outcome == .missed }.map(\.name))
-        guard !worse.isEmpty else { return check(findings) }
+    public func check(
+        _ findings: [Finding], of names: [String]? = nil, again: (Set<String>) throws -> [Finding]
+    ) rethrows -> [Verdict] {
+        // What is gone can't be measured again.
+        let worse = Set(check(findings, of: names).filter { $0.outcome == .missed }.map(\.name))
+            .intersection(findings.map(\.name))
+        guard !worse.isEmpty else { return check(findings, of: names) }
         let second = try again(worse)
-        return check(findings.map { first in second.first { $0.name == first.name } ?? first })
+        return check(findings.map { first in second.first { $0.name == first.name } ?? first }, of: names)
     }
 }

@@ -118,5 +118,5 @@ public struct Finding: Codable, Equatable, Sendable {
     }
 
     /// The first part of its name.
-    public var suite: String { String(name.prefix { $0 != "/" }) }
+    public var suite: String { suiteName(name) }
 }

@@ -23,6 +23,10 @@ public struct Report: Codable, Equatable, Sendable {
     public var results: [Finding]
     /// What could not be measured.
     public var failures: [Failure]
+    /// What was asked for, each the beginning of some benchmarks' names; `nil` when everything was.
+    public var names: [String]?
+    /// `true` when not all that was asked for was measured, because the run was ended; else `nil`.
+    public var interrupted: Bool?
 
     /// A trial that was begun and did not come to its end.
     public struct Failure: Codable, Equatable, Sendable {
@@ -43,14 +47,19 @@ public struct Report: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - build: `release` or `debug`: of the code that was measured.
     ///   - leftOut: what was not measured and why, a sentence each.
+    ///   - names: what was asked for; nothing stands for everything.
+    ///   - isInterrupted: whether more was to be measured.
     public init(
         effort: Effort, build: String, versions: [String: String], machine: Machine, load: Load,
-        leftOut: [String] = [], results: [Finding], failures: [Failure] = []
+        leftOut: [String] = [], results: [Finding], failures: [Failure] = [], names: [String] = [],
+        isInterrupted: Bool = false
     ) {
         date = Date.now.formatted(.iso8601)
         (self.effort, self.build, self.versions) = (effort.name, build, versions)
         (self.machine, self.load, self.results, self.failures) = (machine, load, results, failures)
-        warnings = []
+        self.names = names.isEmpty ? nil : names
+        interrupted = isInterrupted ? true : nil
+        warnings = isInterrupted ? ["interrupted: the rest of what was asked for was not measured"] : []
         if build == "debug" { warnings.append("a debug build: the figures say nothing") }
         if load.othersShare > Load.quietLimit {
             warnings.append(
@@ -98,21 +107,23 @@ extension Report {
     ///   - versions: of what the suites don't tell of: `apus`, `swift`.
     ///   - progress: gets what is measured now, and nothing when that has ended.
     ///   - found: gets each finding when it is there.
-    ///   - kept: gets the report so far after each trial, so that a run that ends early has not been for nothing. What it
-    ///     throws ends the run.
+    ///   - names: what was asked for, for the report; nothing stands for everything.
+    ///   - kept: gets the report so far after each trial, as one of an interrupted run, so that a run that ends early,
+    ///     however that comes, has not been for nothing. What it throws ends the run.
     public static func measuring(
-        _ suites: [Suite], _ effort: Effort, versions: [String: String], progress: (String) -> Void,
-        found: (Finding) -> Void, kept: (Report) throws -> Void = { _ in }
+        _ suites: [Suite], _ effort: Effort, versions: [String: String], names: [String] = [],
+        progress: (String) -> Void, found: (Finding) -> Void, kept: (Report) throws -> Void = { _ in }
     ) throws -> Report {
         let stopwatch = Stopwatch()
         let (meter, watch) = (Meter(stopwatch, effort), LoadWatch())
         let count = suites.map(\.trials.count).reduce(0, +)
         var (versions, findings, failures, number) = (versions, [Finding](), [Failure](), 0)
-        func report() -> Report {
+        func report(isInterrupted: Bool = false) -> Report {
             Report(
                 effort: effort, build: build, versions: versions, machine: Machine(stopwatch),
                 load: watch.load,
-                leftOut: suites.flatMap(\.leftOut), results: findings, failures: failures)
+                leftOut: suites.flatMap(\.leftOut), results: findings, failures: failures, names: names,
+                isInterrupted: isInterrupted)
         }
         func attempt(_ name: String, _ work: () throws -> Void) {
             do { try work() } catch { failures.append(Failure(name: name, reason: "\(error)")) }
@@ -130,7 +141,7 @@ extension Report {
                     findings += some
                 }
                 progress("")
-                try kept(report())
+                try kept(report(isInterrupted: true))
             }
         }
         return report()

@@ -49,24 +49,27 @@ public struct Verdict: Equatable, Sendable {
 }
 
 extension Target {
-    /// The targets of which ``check(_:_:)`` says nothing, since the report has no figure of their suite.
+    /// The targets of which ``check(_:_:)`` says nothing, since the report has no figure of their suite: none when some
+    /// benchmarks were asked for by name.
     public static func unchecked(_ report: Report, _ targets: [Target]) -> [String] {
+        guard report.names == nil else { return [] }
         let suites = Set(report.results.map(\.suite))
-        return targets.map(\.benchmarks).filter { !suites.contains(String($0.prefix { $0 != "/" })) }
+        return targets.map(\.benchmarks).filter { !suites.contains(suiteName($0)) }
     }
 
-    /// Compares a report with the targets of the suites in it.
+    /// Compares a report with the targets of the suites in it, as far as they were asked for.
     ///
     /// A ratio misses its target when its whole interval is on the wrong side, and meets it when all of it is
     /// on the right side; in between it is unsure. A target that names nothing in its suite is missed, since
-    /// else renaming a benchmark would meet it.
+    /// else renaming a benchmark would meet it, unless only a part of what it is for was asked for.
     public static func check(_ report: Report, _ targets: [Target]) -> [Verdict] {
         let suites = Set(report.results.map(\.suite))
         var verdicts: [Verdict] = []
-        for target in targets where suites.contains(String(target.benchmarks.prefix { $0 != "/" })) {
+        for target in targets
+        where suites.contains(suiteName(target.benchmarks)) && target.concerns(report.names) {
             let named = report.results.filter { $0.name.hasPrefix(target.benchmarks) }
             let findings = named.filter { target.beside.map(($0.peer?.name ?? "").hasPrefix) ?? true }
-            if findings.isEmpty {
+            if findings.isEmpty, isAsked(target.benchmarks, by: report.names) {
                 let reason =
                     named.isEmpty
                     ? "no benchmark's name begins like that"
@@ -80,6 +83,11 @@ extension Target {
                 Verdict(name: "build", outcome: .missed, sentence: "only a release build can be checked"))
         }
         return verdicts
+    }
+
+    /// Whether who asked for those names asked for any of its benchmarks.
+    private func concerns(_ names: [String]?) -> Bool {
+        isAsked(benchmarks, by: names) || names!.contains { $0.hasPrefix(benchmarks) }
     }
 
     private func check(_ finding: Finding) -> [Verdict] {

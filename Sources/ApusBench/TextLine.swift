@@ -20,6 +20,11 @@ extension Finding.Figures {
     }
 }
 
+/// A number and what it counts: `1 target`, `2 targets`.
+public func counted(_ count: Int, _ one: String, _ many: String) -> String {
+    "\(count) \(count == 1 ? one : many)"
+}
+
 /// A number with so many decimals.
 func fixed(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
@@ -31,7 +36,7 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
 }
 
 extension String {
-    fileprivate func padded(_ width: Int, atStart: Bool = false) -> String {
+    func padded(_ width: Int, atStart: Bool = false) -> String {
         let space = String(repeating: " ", count: max(atStart ? 0 : 1, width - count))
         return atStart ? space + self : self + space
     }

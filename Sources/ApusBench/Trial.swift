@@ -35,7 +35,8 @@ public struct Suite {
     public let name: String
     /// The versions of its peers, for the report; asked for when the suite runs.
     public let versions: () throws -> [String: String]
-    /// What of it can't be measured here and why, a sentence each. It stands among the report's warnings.
+    /// What of it can't be measured here and why, a sentence each, which begins with how the names of that begin. It stands
+    /// among the report's warnings.
     public let leftOut: [String]
     /// In the order in which they run.
     public let trials: [Trial]

@@ -52,33 +52,88 @@ struct BaselineTests {
         }
     }
 
-    @Test func `A record of some suites keeps those of the others`() throws {
-        let report = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())
-        let suite = report.results[0].suite
-        let old = ["\(suite)/gone": 1.0, "other/kept": 0.5]
-        let new = Baseline(recording: report, room: 1.25, keeping: old)
-        #expect(new.timeRatios["other/kept"] == 0.5)
-        #expect(new.timeRatios["\(suite)/gone"] == nil)
-        #expect(new.timeRatios.count > 1)
+    @Test func `What is gone is not measured once more`() {
+        let verdicts = baseline.check([finding("rings/a", 0.8)]) { names in
+            Issue.record("asked for \(names)")
+            return []
+        }
+        #expect(verdicts.map(\.outcome) == [.met, .missed])
+    }
+
+    @Test func `Of record counts only what was asked for`() {
+        let part = baseline.check([finding("rings/a", 0.8)], of: ["rings/a", "wire"])
+        #expect(part.map(\.name) == ["rings/a"])
+        let whole = baseline.check([finding("rings/a", 0.8)], of: ["rings"])
+        #expect(whole.map(\.outcome) == [.met, .missed], "rings/b was asked for")
+    }
+
+    /// A full run's report of those.
+    func report(_ findings: [Finding]) throws -> Report {
+        var report = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())
+        (report.effort, report.results) = ("full", findings)
+        return report
+    }
+
+    @Test func `A record of some suites keeps those of the others, and the room`() throws {
+        let report = try report([finding("rings/a", 0.9), finding("rings/new", 1)])
+        let new = try Baseline(recording: report, replacing: baseline)
+        #expect(new.timeRatios == ["rings/a": 0.9, "rings/new": 1, "wire/a": 1] && new.room == 1.25)
+        #expect(
+            new.changes(from: baseline) == "3 ratios of record; new: rings/new; gone: rings/b",
+            "the whole suite was measured, so it is gone")
+        #expect(new.changes(from: new) == "3 ratios of record")
+    }
+
+    @Test func `A part of a suite deletes nothing of record, but refuses to be recorded`() throws {
+        var report = try report([finding("rings/a", 0.9)])
+        report.names = ["rings/a", "wire/a"]
+        let error = #expect(throws: BenchError.self) {
+            try Baseline(recording: report, replacing: baseline)
+        }
+        #expect(
+            error?.description
+                == "it has 1 of the 2 benchmarks of rings on record; measure the whole suite")
+        report.names = ["rings"]
+        #expect(try Baseline(recording: report, replacing: baseline).timeRatios["rings/b"] == nil)
+        report.names = ["rings/a", "rings/b"]
+        report.results.append(finding("rings/b", 1))
+        #expect(try Baseline(recording: report, replacing: baseline).timeRatios.count == 3)
+    }
+
+    @Test func `What says too little is not recorded, and the reason is said`() throws {
+        let good = try report([finding("rings/a", 0.9)])
+        func reason(_ change: (inout Report) -> Void) -> String? {
+            var report = good
+            change(&report)
+            do { _ = try Baseline(recording: report) } catch { return "\(error)" }
+            return nil
+        }
+        #expect(reason { _ in } == nil)
+        #expect(reason { $0.build = "debug" } == "it is of a debug build")
+        #expect(reason { $0.interrupted = true } == "the run was interrupted: measure anew")
+        #expect(reason { $0.effort = "quick" } == "it is of a run that was quick, not full")
+        #expect(reason { $0.effort = "full same" } == "it is of a run that was full same, not full")
+        #expect(reason { $0.failures = [.init(name: "rings/b", reason: "why")] } == "rings/b failed: why")
+        #expect(reason { $0.results[0].timeRatio = nil } == "it has no ratios on one core")
     }
 
     /// The fixture is a report of a run in which one ratio was made worse.
     @Test func `A report whose ratio was made worse does not pass its own record`() throws {
-        var report = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())
-        report.results[1].timeRatio = .init(median: 0.77, low: 0.76, high: 0.78)
-        let record = Baseline(recording: report, room: 1.25)
-        #expect(record.check(report.results).allSatisfy { $0.outcome == .met })
         let worse = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())
+        var report = worse
+        report.effort = "full"
+        report.results[1].timeRatio = .init(median: 0.77, low: 0.76, high: 0.78)
+        let record = try Baseline(recording: report, replacing: baseline)
+        #expect(record.check(report.results).allSatisfy { $0.outcome == .met })
         #expect(
             record.check(worse.results).filter { $0.outcome == .missed }.map(\.name)
                 == ["rings/spsc/one-core/bulk-8"])
     }
 
     @Test func `Of a report it records the ratios on one core, and reads back what it wrote`() throws {
-        var report = try Report(readingFrom: TargetTests.fixtures.appending(path: "missed.json").path())
-        report.results = [finding("rings/a", 0.12345), finding("rings/b", 1, cores: 2)]
-        let record = Baseline(recording: report, room: 1.3)
-        #expect(record.timeRatios == ["rings/a": 0.1235] && record.room == 1.3 && record.commit == "example")
+        let report = try report([finding("rings/a", 0.12345), finding("rings/b", 1, cores: 2)])
+        let record = try Baseline(recording: report)
+        #expect(record.timeRatios == ["rings/a": 0.1235] && record.room == 1.4 && record.commit == "example")
         let file = FileManager.default.temporaryDirectory.appending(path: "apus-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: file) }
         try record.json().write(to: file)

@@ -291,6 +291,11 @@ struct TrialTests {
         #expect(kept.map(\.results.count) == [1, 1, 2] && kept.map(\.failures.count) == [0, 1, 1])
         #expect(kept.allSatisfy { $0.versions == ["apus": "1", "C": "21"] })
         #expect(report.results == kept.last?.results)
+        // If the run ends there, however it does, that is all there is.
+        #expect(
+            kept.allSatisfy { $0.interrupted == true && $0.warnings.contains { $0.hasPrefix("interrupted") } }
+        )
+        #expect(report.interrupted == nil && !report.warnings.contains { $0.hasPrefix("interrupted") })
     }
 
     @Test func `Versions that can't be found are a failure of the suite, not of its figures`() throws {

@@ -81,6 +81,23 @@ struct TargetTests {
         #expect(Target.check(report, targets).allSatisfy { !$0.name.hasPrefix("elsewhere") })
     }
 
+    @Test func `Where benchmarks were asked for by name, targets of others are not missed`() throws {
+        var report = try report()
+        report.results = [report.results[0]]
+        func missed(_ names: [String]?, _ targets: Target...) -> [String] {
+            report.names = names
+            return Target.check(report, targets).map(\.name) + Target.unchecked(report, targets)
+        }
+        let own = report.results[0].name
+        let other = Target(benchmarks: "rings/mpmc/", timeRatioAtMost: 9)
+        let wide = Target(benchmarks: "rings/", beside: "VPP", timeRatioAtMost: 9)
+        let elsewhere = Target(benchmarks: "wire/", timeRatioAtMost: 9)
+        #expect(missed(nil, other, wide, elsewhere) == ["rings/mpmc/", "rings/", "wire/"])
+        #expect(missed(["rings"], other, wide, elsewhere) == ["rings/mpmc/", "rings/"])
+        #expect(missed([own], other, wide, elsewhere) == [])
+        #expect(missed([own], Target(benchmarks: "rings/", timeRatioAtMost: 9)) == [own])
+    }
+
     @Test func `A debug build meets nothing`() throws {
         var report = try report()
         report.build = "debug"
@@ -89,6 +106,19 @@ struct TargetTests {
 
     @Test func `A report reads back as it was written`() throws {
         let report = try report()
+        #expect(try JSONDecoder().decode(Report.self, from: report.json()) == report)
+    }
+
+    @Test func `What was asked for, and that a run was interrupted, is written only where it was so`() throws
+    {
+        var report = try report()
+        func keys() throws -> Set<String> {
+            let object = try JSONSerialization.jsonObject(with: report.json()) as? [String: Any]
+            return Set(object?.keys.map { $0 } ?? []).intersection(["names", "interrupted"])
+        }
+        #expect(try keys() == [])
+        (report.names, report.interrupted) = (["rings/spsc"], true)
+        #expect(try keys() == ["names", "interrupted"])
         #expect(try JSONDecoder().decode(Report.self, from: report.json()) == report)
     }
 

@@ -3,9 +3,13 @@ import ApusBench
 import Foundation
 
 /// The suite `forwarder`: `apus forward` beside rtpengine. A quick one has what has a target, and one latency.
-package func forwarder(relayCore: Int, senderCore: Int?, isQuick: Bool) -> Suite {
-    let missing = missing(senderCore)
-    guard missing == nil, let senderCore else { return Suite("forwarder", leftOut: [missing!], [Trial]()) }
+///
+/// - Parameter line: what measures it as root.
+package func forwarder(relayCore: Int, senderCore: Int?, isQuick: Bool, asRoot line: String) -> Suite {
+    let missing = missing(senderCore, line)
+    guard missing == nil, let senderCore else {
+        return Suite("forwarder", leftOut: ["forwarder can't be measured here: \(missing!)"], [Trial]())
+    }
     let rates = [
         (RateTrial("forwarder/rate/172", payload: 172, .native), isInQuick: true, farEnd: nil),
         (RateTrial("forwarder/rate/1200", payload: 1200, .native), true, nil),
@@ -39,18 +43,12 @@ package func forwarder(relayCore: Int, senderCore: Int?, isQuick: Bool) -> Suite
 }
 
 /// Why the suite can't run here and what to do about it; `nil` when it can.
-private func missing(_ senderCore: Int?) -> String? {
-    guard geteuid() == 0 else {
-        return "forwarder: it needs root, for namespaces of its own: "
-            + "sudo env PATH=\"$PATH\" make bench SUITE=forwarder"
-    }
-    guard senderCore != nil else {
-        return "forwarder: it needs two cores, one to send and one to relay"
-    }
+private func missing(_ senderCore: Int?, _ line: String) -> String? {
+    guard geteuid() == 0 else { return "it needs root, for namespaces of its own: \(line)" }
+    guard senderCore != nil else { return "it needs two cores, one to send and one to relay" }
     let programs = ["rtpengine", "ip", "ethtool"].filter { !isInstalled($0) }
     guard programs.isEmpty else {
-        return "forwarder: \(programs.joined(separator: " and ")) not found: "
-            + "make setup WITH=bench-peers installs them"
+        return "\(programs.joined(separator: " and ")) not found: make setup WITH=bench-peers installs them"
     }
     return nil
 }

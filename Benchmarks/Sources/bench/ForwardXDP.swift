@@ -9,17 +9,17 @@ import Foundation
 // Twins/forward_xdp.c with worker.h and xdp.h.
 
 /// The part `forward-xdp` of the suite `tax`, or why it can't be measured.
-func forwardXDP(_ cores: Cores, isAlone: Bool) -> (trials: [Trial], leftOut: [String]) {
-    guard !isAlone, let other = cores.other else {
-        return ([], ["tax: not measured over AF_XDP, where a second core is for the sender"])
+///
+/// - Parameter line: what measures it as root.
+func forwardXDP(_ cores: Cores, asRoot line: String) -> (trials: [Trial], leftOut: [String]) {
+    func leftOut(_ reason: String) -> (trials: [Trial], leftOut: [String]) {
+        ([], ["tax/forward-xdp can't be measured here: \(reason)"])
     }
-    guard geteuid() == 0 else {
-        let way = "sudo env PATH=\"$PATH\" make bench SUITE=tax"
-        return ([], ["tax: not measured over AF_XDP, which needs root for a network namespace: \(way)"])
+    guard let other = cores.other else {
+        return leftOut("there is one core only, and who sends needs one of its own")
     }
-    guard Network.finds("ip") else {
-        return ([], ["tax: not measured over AF_XDP, as ip is not in PATH: apt-get install iproute2"])
-    }
+    guard geteuid() == 0 else { return leftOut("it needs root, for a network namespace: \(line)") }
+    guard Network.finds("ip") else { return leftOut("ip is not in PATH: apt-get install iproute2") }
     let bench = PortBench(own: cores.own, other: other)
     let trials = [1, 4].flatMap { fanOut in
         var made: (ours: Side, twin: Side)?

@@ -4,6 +4,8 @@ import Synchronization
 /// Whether the run was asked to end, by ^C or `kill`. It does so between two rounds, with what it has found; asked a second
 /// time, the kernel ends it at once.
 enum Interruption {
+    /// What such a run exits with, as a shell does after SIGINT.
+    static let code: Int32 = 130
     private static let asked = Atomic<Bool>(false)
 
     static var isAsked: Bool { asked.load(ordering: .relaxed) }

@@ -37,13 +37,14 @@ enum Sizes {
 }
 
 /// The suite `ports`.
-func ports(_ cores: Cores) -> Suite {
+///
+/// - Parameter line: what measures it as root.
+func ports(_ cores: Cores, asRoot line: String) -> Suite {
     guard let other = cores.other else {
-        return portsLeftOut("one core only, and the sender needs one of its own")
+        return portsLeftOut("there is one core only, and who sends needs one of its own")
     }
     guard geteuid() == 0 else {
-        return portsLeftOut(
-            "needs root for a network namespace: sudo env PATH=\"$PATH\" make bench SUITE=ports")
+        return portsLeftOut("it needs root, for a network namespace: \(line)")
     }
     guard Testpmd.isInstalled else {
         return portsLeftOut("dpdk-testpmd is not in PATH: apt-get install dpdk-dev iproute2")
@@ -67,7 +68,7 @@ func ports(_ cores: Cores) -> Suite {
 }
 
 private func portsLeftOut(_ reason: String) -> Suite {
-    Suite("ports", leftOut: ["ports: \(reason)"], [Trial]())
+    Suite("ports", leftOut: ["ports can't be measured here: \(reason)"], [Trial]())
 }
 
 private var portVersions: [String: String] {
