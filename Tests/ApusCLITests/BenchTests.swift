@@ -63,9 +63,15 @@ import Testing
     }
 
     @Test func `a name that is not there is wrong usage`() throws {
-        let run = try apus("bench", "rings")
+        let run = try apus("bench", "rigns")
         #expect(run.code == 64)
-        #expect(run.errors == "apus bench: there is no benchmark \"rings\"; did you mean ring?\n")
+        #expect(run.errors == "apus bench: there is no benchmark \"rigns\"; did you mean ring?\n")
+    }
+
+    @Test func `a suite may be asked for as its figures are called`() throws {
+        let report = try report("taskset -c 0 apus bench rings --quick --json")
+        #expect(!report.results.isEmpty && report.results.allSatisfy { $0.suite == "rings" })
+        #expect(report.names == ["rings"])
     }
 
     @Test func `what could not be measured has a line, with the reason`() {

@@ -34,19 +34,22 @@ enum Bench {
         examples: [
             Example(purpose: "See within seconds what the rings cost", line: "apus bench ring --quick"),
             Example(
-                purpose: "Keep all figures, to compare them later", line: "apus bench --json > figures.json"),
+                purpose: "Keep all figures", line: "apus bench --json > figures.json"),
         ],
         run: run)
 
     @Sendable private static func run(_ invocation: Invocation) throws(ExitFailure) {
-        for word in invocation.arguments where !words.contains(word) {
+        // By the suite's name too, with which the names of its figures begin.
+        let unknown = invocation.arguments.first { word in !suites.contains { [$0.0, $0.1].contains(word) } }
+        if let word = unknown {
             let near = nearestName(to: word, among: words).map { "did you mean \($0)?" }
             throw ExitFailure(
                 .usage,
                 "there is no benchmark \(word.quoted); \(near ?? "there are: " + words.joined(separator: ", "))"
             )
         }
-        let names = Set(suites.filter { invocation.arguments.contains($0.0) }.map(\.1))
+        let names = Set(
+            suites.filter { [$0.0, $0.1].contains(where: invocation.arguments.contains) }.map(\.1))
         let report = try report(names, invocation)
         let output = invocation.output
         if invocation.has(json) {
@@ -69,6 +72,7 @@ enum Bench {
             return try Report.measuring(
                 Suite.alone(partner: partner).filter { names.isEmpty || names.contains($0.name) },
                 invocation.has(quick) ? .quick : .full, versions: ["apus": Version.number],
+                names: names.sorted(),
                 progress: { text in
                     // Back to the start of the line, erase it (ECMA-48, EL).
                     if terminal.isTerminal {
