@@ -35,9 +35,9 @@ public struct Verdict: Equatable, Sendable {
     public enum Outcome: String, Sendable {
         /// All of the interval is on the right side.
         case met
-        /// The target lies in the interval.
+        /// The target lies in the interval, and near the median.
         case unsure
-        /// All of it is on the wrong side, or there is no figure.
+        /// All of it is on the wrong side, the median is by more than a tenth, or there is no figure.
         case missed
     }
     /// That of the finding, or what the target calls for and nobody measured.
@@ -60,7 +60,8 @@ extension Target {
     /// Compares a report with the targets of the suites in it, as far as they were asked for.
     ///
     /// A ratio misses its target when its whole interval is on the wrong side, and meets it when all of it is
-    /// on the right side; in between it is unsure. A target that names nothing in its suite is missed, since
+    /// on the right side; in between it is unsure, unless the median misses it by more than a tenth: an interval so wide
+    /// must not hide a loss. A target that names nothing in its suite is missed, since
     /// else renaming a benchmark would meet it, unless only a part of what it is for was asked for.
     public static func check(_ report: Report, _ targets: [Target]) -> [Verdict] {
         let suites = Set(report.results.map(\.suite))
@@ -124,9 +125,11 @@ extension Target {
     ) -> Verdict {
         let outcome: Verdict.Outcome =
             if isFloor {
-                interval.upperBound < limit ? .missed : interval.lowerBound < limit ? .unsure : .met
+                interval.upperBound < limit || value * 1.1 < limit
+                    ? .missed : interval.lowerBound < limit ? .unsure : .met
             } else {
-                interval.lowerBound > limit ? .missed : interval.upperBound > limit ? .unsure : .met
+                interval.lowerBound > limit || value > limit * 1.1
+                    ? .missed : interval.upperBound > limit ? .unsure : .met
             }
         let figures =
             "\(fixed(value, 3)) [\(fixed(interval.lowerBound, 3)), \(fixed(interval.upperBound, 3))]\(shortfall)"

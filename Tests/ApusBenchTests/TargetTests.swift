@@ -24,6 +24,18 @@ struct TargetTests {
             ])
     }
 
+    @Test func `An interval so wide that it holds the target does not hide a loss`() throws {
+        var report = try report()
+        func outcome(_ median: Double, _ target: Target) -> Verdict.Outcome? {
+            report.results[0].timeRatio = Finding.Interval(median: median, low: 0.5, high: 5)
+            return Target.check(report, [target]).first?.outcome
+        }
+        let time = Target(benchmarks: report.results[0].name, timeRatioAtMost: 1)
+        #expect(outcome(1.05, time) == .unsure && outcome(3, time) == .missed)
+        let rate = Target(benchmarks: report.results[0].name, rateRatioAtLeast: 1)
+        #expect(outcome(1.05, rate) == .unsure && outcome(1.2, rate) == .missed)
+    }
+
     @Test func `A rate is the time upside down`() throws {
         #expect(
             try outcomes(Target(benchmarks: "rings/spsc/one-core/bulk-8", rateRatioAtLeast: 0.98))
