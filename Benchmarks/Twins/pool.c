@@ -2,13 +2,29 @@
 #include <rte_config.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
+#include <rte_malloc.h>
 #include <rte_mempool.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "CTwins.h"
+
+// Memory of DPDK's heap, which hands out its blocks one before the other: so what is made after it lies elsewhere each time,
+// by as many cache lines as chance says, up to 1 MiB.
+static void *gap(void) {
+    uint32_t lines = 0;
+    if (getrandom(&lines, sizeof lines, 0) != sizeof lines) abort();
+    void *memory = rte_malloc(NULL, (1 + lines % 16384) * (size_t)64, 64);
+    if (memory == NULL) abort();
+    return memory;
+}
+
+struct gaps {
+    void *before, *within;
+};
 
 // A pool needs the environment abstraction layer; normal pages, as Apus' pool here has them.
 struct rte_mempool *pool_make(unsigned count, unsigned size, int core) {
@@ -24,12 +40,22 @@ struct rte_mempool *pool_make(unsigned count, unsigned size, int core) {
     static int number;
     char name[32];
     snprintf(name, sizeof name, "twin%d", number++);
-    struct rte_mempool *pool = rte_mempool_create(name, count, size, 256, 0, NULL, NULL, NULL, NULL, 0, 0);
-    if (pool == NULL) abort();
+    // In steps, as rte_mempool_create does it, so that the threads' caches and the ring of objects come to lie elsewhere
+    // of each other too.
+    struct gaps gaps = {.before = gap()};
+    struct rte_mempool *pool = rte_mempool_create_empty(name, count, size, 256, sizeof gaps, 0, 0);
+    gaps.within = gap();
+    if (pool == NULL || rte_mempool_set_ops_byname(pool, "ring_mp_mc", NULL) != 0
+        || rte_mempool_populate_default(pool) != (int)count) abort();
+    *(struct gaps *)rte_mempool_get_priv(pool) = gaps;
     return pool;
 }
 
-void pool_free(struct rte_mempool *pool) { rte_mempool_free(pool); }
+void pool_free(struct rte_mempool *pool) {
+    struct gaps gaps = *(struct gaps *)rte_mempool_get_priv(pool);
+    rte_mempool_free(pool);
+    rte_free(gaps.before), rte_free(gaps.within);
+}
 
 void pool_exchange(struct rte_mempool *pool, unsigned bulk, size_t repeats) {
     void *objects[64];
