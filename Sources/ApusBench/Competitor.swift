@@ -24,8 +24,9 @@ public struct Competitor {
         (self.name, work) = (name, .once(prepare: prepare, run: run))
     }
 
-    /// One that takes the time itself, once a round, as a child process does: how many packets, and how many
-    /// nanoseconds for all of them. The first round warms up and is not counted.
+    /// One that takes the time itself, once a round: a child process, or one whose round has parts that are not to be
+    /// timed. It says how many packets, and how many nanoseconds for all of them. Instructions are not counted. The first
+    /// round warms up and is not counted.
     public init(_ name: String, timing: @escaping () throws -> (count: Int, nanoseconds: Double)) {
         (self.name, work) = (name, .timed(timing))
     }

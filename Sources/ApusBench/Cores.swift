@@ -49,7 +49,10 @@ public final class Partner: @unchecked Sendable {
         }
     }
 
-    /// Does `job` on the other core and `body` here, and returns when both are done.
+    /// Does `job` on the other core and `body` here, at the same time, and returns when both are done.
+    ///
+    /// The two may share nothing but what is atomic or made for two threads, as a ring is. Only one thread may call this,
+    /// always the same: a second one's job would take the place of the first's.
     public func during(_ job: @escaping () -> Void, _ body: () -> Void) {
         unsafe self.job = job
         phase.store(Self.working, ordering: .releasing)

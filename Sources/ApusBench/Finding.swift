@@ -27,9 +27,11 @@ public struct Finding: Codable, Equatable, Sendable {
         public var lowerQuartile: Double
         /// A quarter of the rounds were slower.
         public var upperQuartile: Double
-        /// Ticks of the time-stamp counter, the median; absent where it is not used.
+        /// Ticks of the time-stamp counter, the median; absent where it is not used, and of who takes the time itself
+        /// (``Competitor/init(_:timing:)``).
         public var ticks: Double?
-        /// User-mode instructions of the measuring thread; absent where the machine has no counter.
+        /// User-mode instructions of the measuring thread; absent where the machine has no counter, and of who takes the
+        /// time itself.
         public var instructions: Double?
         /// Memory for each stream or session, in bytes; absent where that was not measured.
         public var bytes: Double?

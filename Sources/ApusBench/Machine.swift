@@ -60,7 +60,7 @@ public struct Load: Codable, Equatable, Sendable {
     public var othersShare: Double
 
     /// Above this a result says that the machine was busy.
-    public static var quietLimit: Double { 0.05 }
+    static var quietLimit: Double { 0.05 }
 
     /// A load that is known already.
     public init(averageAtStart: Double, othersShare: Double) {
@@ -69,18 +69,18 @@ public struct Load: Codable, Equatable, Sendable {
 }
 
 /// Watches what others do from when it is made.
-public struct LoadWatch {
+struct LoadWatch {
     private let average: Double
     private let start = Self.times
 
     /// Begins to watch.
-    public init() {
+    init() {
         let text = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)) ?? ""
         average = text.split(separator: " ").first.flatMap { Double($0) } ?? 0
     }
 
     /// What they did until now.
-    public var load: Load {
+    var load: Load {
         let now = Self.times
         let whole = Double(now.whole - start.whole)
         let others = Double(now.busy - start.busy) - (now.own - start.own)

@@ -2,14 +2,15 @@ import CMeter
 import Glibc
 
 /// What times are taken with: the time-stamp counter where it runs at one speed always, else the clock.
-public struct Stopwatch {
+public struct Stopwatch: Sendable {
     /// Nanoseconds a tick of the counter; `nil` when the clock is used.
     public let nanosecondsPerTick: Double?
     private let instructionCounter: Int32
 
     /// Looks at the machine, and compares the counter with the clock for a tenth of a second.
     ///
-    /// To be made on the thread that measures.
+    /// To be made on the thread that measures, and once for all that it measures: the counter of instructions stays open
+    /// for as long as the process.
     public init() {
         let flags = cpuInformation("flags").split(separator: " ")
         instructionCounter = meter_instructions()
@@ -23,7 +24,7 @@ public struct Stopwatch {
     }
 
     /// Whether instructions are counted too.
-    public var countsInstructions: Bool { instructionCounter >= 0 }
+    private var countsInstructions: Bool { instructionCounter >= 0 }
 
     static var clock: UInt64 { clock_gettime_nsec(CLOCK_MONOTONIC_RAW) }
 
