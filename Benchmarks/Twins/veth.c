@@ -59,12 +59,12 @@ size_t veth_receive(int file, uint8_t *frame, size_t room) {
     return 0;
 }
 
-// Starts a command of the shell in the calling thread's namespaces, with pipes for its input and for all that it
+// Starts a command of the shell in the calling thread's namespaces, with a socket for its input and a pipe for all that it
 // prints. Its process id, or -errno.
 int child_start(const char *command, int *input, int *output) {
     extern char **environ;
     int in[2], out[2];
-    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return -errno;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0 || pipe2(out, O_CLOEXEC) != 0) return -errno;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], 0);
@@ -79,6 +79,12 @@ int child_start(const char *command, int *input, int *output) {
     close(in[0]), close(out[1]);
     *input = in[1], *output = out[0];
     return error != 0 ? -error : child;
+}
+
+// Writes to its input. 0, or -errno: of one that has ended EPIPE, where a pipe would end this process too.
+int child_tell(int input, const void *text, size_t size) {
+    ssize_t count = send(input, text, size, MSG_NOSIGNAL);
+    return count < 0 ? -errno : (size_t)count == size ? 0 : -EIO;
 }
 
 // Closes its input and waits for its end.

@@ -129,4 +129,5 @@ int veth_open(const char *interface, int receives);
 size_t veth_send(int file, const uint8_t *frames, size_t size, size_t distance, size_t count);
 size_t veth_receive(int file, uint8_t *frame, size_t room);
 int child_start(const char *command, int *input, int *output);
+int child_tell(int input, const void *text, size_t size);
 void child_end(int child, int input, int output);

@@ -12,6 +12,8 @@ final class PortBench {
     private var ends: [String: Wire] = [:]
     private var seats: [String: Seat] = [:]
     private var testpmds: (backend: Backend, started: [Testpmd]) = (.native, [])
+    /// How many were started in all.
+    private var testpmdCount = 0
 
     init(own: Int, other: Int) { (self.own, self.other) = (own, other) }
 
@@ -74,10 +76,16 @@ final class PortBench {
                 }
             )
         }
-        var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-        finding.apus.backend = ours.worker.backend
-        finding.peer?.backend = found
-        return [finding]
+        do {
+            var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
+            finding.apus.backend = ours.worker.backend
+            finding.peer?.backend = found
+            return [finding]
+        } catch {
+            // One that has ended, or did not do what it was told, shall not spoil the next comparisons too.
+            testpmds.started = []
+            throw error
+        }
     }
 
     /// One of some that sleep in turn: to start one takes longer than to measure with it, and each has memory of its own.
@@ -88,7 +96,9 @@ final class PortBench {
         guard let nanosecondsPerTick = stopwatch.nanosecondsPerTick else {
             throw BenchError("testpmd counts ticks of the time-stamp counter, which changes its speed here")
         }
-        let wire = try wire("d\(backend.rawValue)\(number)")
+        // None stands where another one stood: one that was killed leaves its XDP program there.
+        let wire = try wire("d\(testpmdCount)")
+        testpmdCount += 1
         testpmds.started.append(
             try Testpmd(
                 network(), wire, backend, commands: other, work: own, nanosecondsPerTick: nanosecondsPerTick))

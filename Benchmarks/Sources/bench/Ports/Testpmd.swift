@@ -76,13 +76,13 @@ final class Testpmd {
     func work(_ direction: Direction, _ size: Int, _ count: Int) throws -> (count: Int, nanoseconds: Double) {
         if setting.map({ $0 != (direction, size) }) ?? true {
             let mode = ["rx": "rxonly", "tx": "txonly", "echo": "5tswap"][direction.rawValue]!
-            tell("set fwd \(mode)\nset txpkts \(size)")
+            try tell("set fwd \(mode)\nset txpkts \(size)")
             setting = (direction, size)
         }
         var (packets, ticks) = (0, 0.0)
         // On a busy machine it may take more than one turn.
         for attempt in 0..<10 {
-            tell("start")
+            try tell("start")
             usleep(attempt == 0 ? 3_000 : 30_000)
             let said = try answer(to: "stop", endingWith: "\nDone.")
             let (received, sent) = (
@@ -101,14 +101,18 @@ final class Testpmd {
         return (packets, ticks * nanosecondsPerTick)
     }
 
-    private func tell(_ command: String) {
+    private func tell(_ command: String) throws {
         let bytes = Array("\(command)\n".utf8)
-        _ = unsafe write(input, bytes, bytes.count)
+        let error = unsafe child_tell(input, bytes, bytes.count)
+        guard error == 0 else {
+            throw BenchError(
+                "testpmd on \(wire.near) is not there any more: \(unsafe String(cString: strerror(-error)))")
+        }
     }
 
     /// All that it says until that.
     private func answer(to command: String, endingWith end: String) throws -> String {
-        tell(command)
+        try tell(command)
         while true {
             if let range = text.range(of: end) {
                 let said = String(text[..<range.upperBound])
