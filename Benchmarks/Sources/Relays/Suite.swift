@@ -53,7 +53,8 @@ private func missing(_ senderCore: Int?, _ line: String) -> String? {
     return nil
 }
 
-private func isInstalled(_ program: String) -> Bool {
+/// Whether there is a program of that name to run, in PATH.
+package func isInstalled(_ program: String) -> Bool {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
     return path.split(separator: ":").contains {
         FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")

@@ -9,8 +9,9 @@ enum Datagram {
 
     /// An Ethernet frame with an RTP packet of that many octets behind these headers, its UDP checksum right.
     ///
-    /// Sequence number and timestamp may be changed: octets 16 to 23 of the packet are its first eight
-    /// upside down, so they add nothing to the checksum as long as they are changed together. Octets 24 to 27 are 0.
+    /// Sequence number and timestamp may be changed (``write(sequence:into:at:)``): octets 16 to 23 of the packet are its
+    /// first eight upside down, so they add nothing to the checksum as long as they are changed together. Octets 24 to 27
+    /// are 0.
     static func bytes(
         payload count: Int, behind headers: UDPEncapsulation = headers, ssrc: UInt32 = 0x4170_7573
     ) -> [UInt8] {
@@ -32,5 +33,13 @@ enum Datagram {
             fatalError("the headers fit: \(error)")
         }
         return bytes
+    }
+
+    /// Writes a sequence number, and the timestamp that goes with it, into such a frame without VLAN tags, which begins at
+    /// `start`; its checksum stays right.
+    static func write(sequence: UInt16, into frames: inout MutableRawSpan, at start: Int = 0) {
+        let head = 2 << 62 | UInt64(sequence) << 32 | UInt64(UInt32(sequence) * 160)
+        frames.storeBytes(of: head.bigEndian, toByteOffset: start + 42, as: UInt64.self)
+        frames.storeBytes(of: ~head.bigEndian, toByteOffset: start + 42 + 16, as: UInt64.self)
     }
 }

@@ -80,3 +80,25 @@ struct ForwardSetup {
         }
     }
 }
+
+extension ForwardSetup {
+    /// Makes packets of all streams in turn.
+    struct Camera {
+        private let setup: ForwardSetup
+        private var sequences = [UInt16](repeating: 0, count: streams)
+        private var next = 0
+
+        init(_ setup: ForwardSetup) { self.setup = setup }
+
+        /// Puts the frame of the next one behind what is there.
+        mutating func append(to frames: inout [UInt8]) {
+            let start = frames.count
+            frames += setup.templates[next * setup.size..<(next + 1) * setup.size]
+            var span = frames.mutableSpan
+            var bytes = unsafe span.mutableBytes
+            Datagram.write(sequence: sequences[next], into: &bytes, at: start)
+            sequences[next] &+= 1
+            next = (next + 1) % streams
+        }
+    }
+}

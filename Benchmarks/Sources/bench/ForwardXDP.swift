@@ -2,6 +2,7 @@
 import ApusBench
 import CTwins
 import Foundation
+import Relays
 
 // The forwarder of Forward.swift over one AF_XDP port, native on veth, by which packets come and leave. A round is some
 // backlogs, as in the suite `ports`: the far end puts as many packets as the batch has into the receive ring, on the
@@ -19,7 +20,7 @@ func forwardXDP(_ cores: Cores, asRoot line: String) -> (trials: [Trial], leftOu
         return leftOut("there is one core only, and who sends needs one of its own")
     }
     guard geteuid() == 0 else { return leftOut("it needs root, for a network namespace: \(line)") }
-    guard Network.finds("ip") else { return leftOut("ip is not in PATH: apt-get install iproute2") }
+    guard isInstalled("ip") else { return leftOut("ip is not in PATH: apt-get install iproute2") }
     let bench = PortBench(own: cores.own, other: other)
     let trials = [1, 4].flatMap { fanOut in
         var made: (ours: Side, twin: Side)?

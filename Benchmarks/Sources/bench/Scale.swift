@@ -1,15 +1,10 @@
-@_spi(Benchmarks) import Apus
+import Apus
 import ApusBench
-import CTwins
 
 // What many streams cost: the forwarder of Forward.swift with so many of them beside the same with one; as there,
 // nothing else is timed. Each packet is of another stream, in an order that looks random, until each has had one: with
 // many streams nothing of the next packet's is in the cache, which is as bad as it gets. The camera takes little of the
 // cache: all its packets are made of one template, and it goes through the order in a row.
-
-private let near = MACAddress("02:00:00:00:01:02")!
-private let far = MACAddress("02:00:00:00:02:02")!
-private let batch = 32
 
 /// The suite `scale`.
 func scale() -> Suite {
@@ -18,104 +13,53 @@ func scale() -> Suite {
         [100, 10_000, 100_000].map { streams in
             let name = "scale/streams-\(streams)"
             return Trial(name) { effort, progress in
-                let stopwatch = Stopwatch()
-                var bytes = (many: 0.0, one: 0.0)
-                let comparison = Comparison(name, per: "packet") {
-                    let (many, one) = (try Scaled(streams: streams), try Scaled(streams: 1))
-                    bytes = (many.bytes, one.bytes)
-                    // Each stream's first packet makes more work than the others.
-                    many.warmUp(2 * streams)
-                    one.warmUp(2 * streams)
-                    return (
-                        Competitor("Apus") { many.round(stopwatch) },
-                        Competitor("1 stream") { one.round(stopwatch) }
-                    )
+                var bytes: [String: Double] = [:]
+                func competitor(_ name: String, _ streams: Int) throws -> Competitor {
+                    let forwarder = try scaled(streams: streams)
+                    bytes[name] = Double(forwarder.bytes) / Double(streams)
+                    return Competitor(name) { forwarder.round() }
                 }
+                let comparison = Comparison(
+                    name, per: "packet", apus: { try competitor("Apus", streams) },
+                    peer: { try competitor("1 stream", 1) })
                 var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-                finding.apus.bytes = bytes.many
-                finding.peer?.bytes = bytes.one
+                finding.set(\.bytes, bytes)
                 return [finding]
             }
         })
 }
 
-/// A forwarder of so many streams, to one destination each, between a camera and a screen.
-private final class Scaled: BackloggedForwarder {
-    private var ends: Ends
-    private var source: Camera
-    /// Memory of the relay for each stream, as the allocator counts it.
-    let bytes: Double
-
-    struct Ends: ~Copyable {
-        var worker: SteppedForwarder
-        var camera: Port<MemoryDriver>
-        var screen: Port<MemoryDriver>
+/// A forwarder of so many streams, to one destination each, of which each has had its first packets: those make more work
+/// than the others.
+private func scaled(streams: Int) throws -> Relayed {
+    var camera = Camera(streams: streams)
+    let forwarder = try Relayed(plan: plan(streams), slots: streams, batch: 32) { camera.write(&$0) }
+    let wanted = 2 * streams
+    while forwarder.sent < wanted {
+        forwarder.fill(64)
+        precondition(forwarder.work(64) == 64)
+        forwarder.drain()
     }
+    return forwarder
+}
 
-    init(streams: Int) throws {
-        var first = try MemoryPair(frames: 1024, ringCapacity: 1024, hugePages: .never)
-        let second = try MemoryPair(frames: 1024, ringCapacity: 1024, hugePages: .never)
-        first.second.driver.limitBursts(to: batch)
-        let plan = Self.plan(streams)
-        let before = Self.allocated
-        let worker = SteppedForwarder(
-            first.second, second.first, interfaces: [near, far], plan: plan, slots: streams)
-        bytes = Double(Self.allocated - before) / Double(streams)
-        ends = Ends(worker: worker, camera: first.first, screen: second.second)
-        source = Camera(streams: streams)
-    }
-
-    var sent: Int { Int(ends.worker.counters.sent.value) }
-
-    func fill(_ count: Int) {
-        var burst = Burst()
-        for _ in 0..<count {
-            guard var packet = ends.camera.makePacket() else { fatalError("the camera's pool is empty") }
-            source.write(&packet)
-            burst.append(packet)
-            if burst.room == 0 { ends.camera.transmit(&burst) }
-        }
-        ends.camera.transmit(&burst)
-    }
-
-    func work(_ count: Int) -> Int { ends.worker.forward(count) }
-
-    func drain() {
-        var burst = Burst()
-        while ends.screen.receive(into: &burst) > 0 { burst.removeAll() }
-    }
-
-    /// Forwards that many packets at least.
-    func warmUp(_ count: Int) {
-        let wanted = sent + count
-        while sent < wanted {
-            fill(64)
-            precondition(work(64) == 64)
-            drain()
-        }
-    }
-
-    /// Octets that were allocated and not freed, those of large blocks included.
-    private static var allocated: Int { Int(twins_allocated()) }
-
-    private static func plan(_ streams: Int) -> ForwardingPlan {
-        ForwardingPlan(
-            streams: (0..<streams).map { stream in
-                let destination = Endpoint(
-                    .v4(IPv4Address(bits: 0xcb00_7100 + UInt32(stream >> 15))),
-                    port: UInt16(0x4000 + stream & 0x7fff))
-                let headers = UDPEncapsulation(
-                    nextHop: MACAddress("02:00:00:00:02:01")!, interface: far,
-                    source: Endpoint("198.51.100.1:5000")!, destination: destination)!
-                return ForwardingPlan.Stream(
-                    slot: stream, generation: 1, listen: Camera.endpoint(of: stream),
-                    destinations: [
-                        Destination(
-                            destination, path: .ready(interface: 1, headers, maximumPacketSize: 1514))
-                    ])
-            },
-            ownAddresses: [.v4(IPv4Address("192.0.2.2")!), .v4(IPv4Address("198.51.100.1")!)])
-    }
+private func plan(_ streams: Int) -> ForwardingPlan {
+    ForwardingPlan(
+        streams: (0..<streams).map { stream in
+            let destination = Endpoint(
+                .v4(IPv4Address(bits: 0xcb00_7100 + UInt32(stream >> 15))),
+                port: UInt16(0x4000 + stream & 0x7fff))
+            let headers = UDPEncapsulation(
+                nextHop: MACAddress("02:00:00:00:02:01")!, interface: ForwardSetup.interfaces[1],
+                source: Endpoint("198.51.100.1:5000")!, destination: destination)!
+            return ForwardingPlan.Stream(
+                slot: stream, generation: 1, listen: Camera.endpoint(of: stream),
+                destinations: [
+                    Destination(
+                        destination, path: .ready(interface: 1, headers, maximumPacketSize: 1514))
+                ])
+        },
+        ownAddresses: [.v4(IPv4Address("192.0.2.2")!), .v4(IPv4Address("198.51.100.1")!)])
 }
 
 /// Makes packets of all streams in turn.
@@ -138,7 +82,8 @@ private struct Camera {
     init(streams: Int) {
         order = Array(0..<UInt32(streams)).shuffled()
         let headers = UDPEncapsulation(
-            nextHop: near, interface: MACAddress("02:00:00:00:01:01")!, source: IPv4Address("192.0.2.1")!,
+            nextHop: ForwardSetup.interfaces[0], interface: MACAddress("02:00:00:00:01:01")!,
+            source: IPv4Address("192.0.2.1")!,
             sourcePort: 40_000, destination: IPv4Address("192.0.2.2")!, destinationPort: 0x4000)
         template = Datagram.bytes(payload: 200, behind: headers)
     }
@@ -152,9 +97,7 @@ private struct Camera {
         let (address, port) = (UInt16(truncatingIfNeeded: 0x202 + stream >> 15), Self.port(of: stream))
         precondition(packet.replaceBytes(with: unsafe template.span.bytes))
         var bytes = packet.mutableBytes
-        let head = 2 << 62 | UInt64(sequence) << 32 | UInt64(UInt32(sequence) &* 160)
-        bytes.storeBytes(of: head.bigEndian, toByteOffset: 42, as: UInt64.self)
-        bytes.storeBytes(of: ~head.bigEndian, toByteOffset: 42 + 16, as: UInt64.self)
+        Datagram.write(sequence: sequence, into: &bytes)
         let (addressBack, portBack) = (Self.difference(0x202, address), Self.difference(0x4000, port))
         bytes.storeBytes(of: addressBack.bigEndian, toByteOffset: 18, as: UInt16.self)
         bytes.storeBytes(of: address.bigEndian, toByteOffset: 32, as: UInt16.self)

@@ -23,14 +23,12 @@ func wire() -> [Comparison] {
     // Whether the size makes a difference: the payload is not read.
     let sizes = WireSubject.sizes
     let besideSmall = WireSubject.Work.allCases.map { work in
-        Comparison("wire/\(work.rawValue)-same-at-each-size", per: "packet") {
-            func run(_ size: Int) -> (Int) -> Int {
-                WireSubject(work: work, size: size).run(on: WireFrames(payload: size))
-            }
-            return (
-                Competitor("Apus", run: run(sizes.max()!)), Competitor("64 octets", run: run(sizes.min()!))
-            )
+        func competitor(_ name: String, _ size: Int) -> Competitor {
+            Competitor(name, run: WireSubject(work: work, size: size).run(on: WireFrames(payload: size)))
         }
+        return Comparison(
+            "wire/\(work.rawValue)-same-at-each-size", per: "packet",
+            apus: { competitor("Apus", sizes.max()!) }, peer: { competitor("64 octets", sizes.min()!) })
     }
     return besideC + besideSmall
 }

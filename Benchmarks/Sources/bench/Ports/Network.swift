@@ -7,12 +7,6 @@ import Relays
 final class Network {
     private let space: Space
 
-    /// Whether there is a program of that name to run.
-    static func finds(_ program: String) -> Bool {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        return folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
-    }
-
     /// Needs root.
     init() throws { space = try Space("ports") }
 

@@ -1,6 +1,7 @@
 import ApusBench
 import CTwins
 import Foundation
+import Relays
 
 /// dpdk-testpmd on one interface, driven by its own command line.
 ///
@@ -22,7 +23,7 @@ final class Testpmd {
     let backend: String
 
     /// Whether there is such a program.
-    static var isInstalled: Bool { Network.finds("dpdk-testpmd") }
+    static var isInstalled: Bool { Relays.isInstalled("dpdk-testpmd") }
 
     /// Starts it in the namespace: its commands on one core, its work on another.
     init(
