@@ -10,14 +10,22 @@
 
 struct forward_xdp {
     struct worker worker;
+    // The one that was opened, by which it is closed: libxdp looks for the rings where they were then.
+    struct xdp_port *opened;
 };
 
 struct forward_xdp *forward_xdp_make(const struct forward_setup *setup, struct xdp_port *port) {
     struct forward_xdp *forward = lines(sizeof *forward);
-    // libxdp looks for the rings where they were only when it closes the socket, which is open for good.
-    forward->worker.ports[0] = *port;
+    forward->worker.ports[0] = *port, forward->opened = port;
     worker_prepare(&forward->worker, 1, setup);
     return forward;
+}
+
+// Frees it, and closes its port.
+void forward_xdp_free(struct forward_xdp *forward) {
+    xdp_close(forward->opened);
+    worker_free(&forward->worker);
+    free(forward);
 }
 
 // Forwards `wanted` packets. Returns how many came.

@@ -6,8 +6,8 @@ import Relays
 
 // The forwarder of Forward.swift over one AF_XDP port, native on veth, by which packets come and leave. A round is some
 // backlogs, as in the suite `ports`: the far end puts as many packets as the batch has into the receive ring, on the
-// other core, and then they are forwarded, until the kernel has taken all; only that is timed. The twin is
-// Twins/forward_xdp.c with worker.h and xdp.h.
+// other core, and then they are forwarded, until the kernel has taken all; only that is timed. In each placement of memory
+// both open their ports anew. The twin is Twins/forward_xdp.c with worker.h and xdp.h.
 
 /// The part `forward-xdp` of the suite `tax`, or why it can't be measured.
 ///
@@ -23,23 +23,25 @@ func forwardXDP(_ cores: Cores, asRoot line: String) -> (trials: [Trial], leftOu
     guard isInstalled("ip") else { return leftOut("ip is not in PATH: apt-get install iproute2") }
     let bench = PortBench(own: cores.own, other: other)
     let trials = [1, 4].flatMap { fanOut in
-        var made: (ours: Side, twin: Side)?
+        let setup = ForwardSetup(fanOut: fanOut, leavingBy: 0)
         return [1, 8, 32, 256].map { batch in
             let name = "tax/forward-xdp-to-\(fanOut)/batch-\(batch)"
             return Trial(name) { effort, progress in
-                if made == nil { made = try sides(bench, fanOut) }
-                let (ours, twin) = made!
                 // So many that a round is longer than what disturbs it for a moment.
                 let backlogs = min(32, max(4, 256 / batch))
+                var backends: [String: String] = [:]
                 let comparison = Comparison(name, per: "packet", cores: 2) {
-                    (
+                    let ours = try Side(bench, "a", setup) { try XDPForwarder($0, setup) }
+                    let twin = try Side(bench, "c", setup) { try TwinForwarder($0, setup) }
+                    try check(ours, beside: twin, setup)
+                    backends = ["Apus": ours.backend, "C": twin.backend]
+                    return (
                         Competitor("Apus") { try ours.round(batch, backlogs) },
                         Competitor("C") { try twin.round(batch, backlogs) }
                     )
                 }
-                var finding = try Meter(Stopwatch(), effort).measure(comparison, progress: progress)
-                finding.apus.backend = ours.forwarder.backend
-                finding.peer?.backend = twin.forwarder.backend
+                var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
+                finding.set(\.backend, backends)
                 return [finding]
             }
         }
@@ -47,21 +49,16 @@ func forwardXDP(_ cores: Cores, asRoot line: String) -> (trials: [Trial], leftOu
     return (trials, [])
 }
 
-/// Both, which have sent the same octets.
-private func sides(_ bench: PortBench, _ fanOut: Int) throws -> (ours: Side, twin: Side) {
-    let setup = ForwardSetup(fanOut: fanOut, leavingBy: 0)
-    let (first, second) = (try bench.wire("a\(fanOut)"), try bench.wire("c\(fanOut)"))
-    let ours = try bench.network().inside { try XDPForwarder(first.near, setup) }
-    let twin = try bench.network().inside { try TwinForwarder(second.near, setup) }
-    let sides = (Side(bench, first, ours, setup), Side(bench, second, twin, setup))
+/// That both send the same octets.
+private func check(_ ours: Side, beside twin: Side, _ setup: ForwardSetup) throws {
     let count = 16
     for _ in 0..<3 * ForwardSetup.streams / count {
-        let (one, other) = (try sides.0.frames(from: count), try sides.1.frames(from: count))
+        let (one, other) = (try ours.frames(from: count), try twin.frames(from: count))
         guard one == other, one.allSatisfy({ $0.count == setup.size }) else {
-            throw BenchError("Apus and C don't forward to the same \(count * fanOut) frames over AF_XDP")
+            throw BenchError(
+                "Apus and C don't forward to the same \(count * setup.fanOut) frames over AF_XDP")
         }
     }
-    return sides
 }
 
 /// Who forwards, on the measuring thread.
@@ -71,21 +68,27 @@ private protocol Forwarding: AnyObject {
     func work(_ wanted: Int) -> Int
     /// Packets sent so far.
     var sent: Int { get }
+    /// It is another thread that closes its port.
+    func letGo()
 }
 
-/// One of the two, with its veth pair and the camera at the far end.
+/// One of the two, on a veth pair with the camera at the far end. Its port is closed when it goes.
 private final class Side {
-    let forwarder: any Forwarding
+    private let seat: Seat<any Forwarding>
     private let bench: PortBench
-    private let wire: Wire
     private let setup: ForwardSetup
-    private let stopwatch = Stopwatch()
-    private var sequences = [UInt16](repeating: 0, count: ForwardSetup.streams)
-    private var next = 0
+    private var camera: ForwardSetup.Camera
 
-    init(_ bench: PortBench, _ wire: Wire, _ forwarder: any Forwarding, _ setup: ForwardSetup) {
-        (self.bench, self.wire, self.forwarder, self.setup) = (bench, wire, forwarder, setup)
+    init(
+        _ bench: PortBench, _ wire: String, _ setup: ForwardSetup,
+        _ make: @escaping (_ interface: String) throws -> any Forwarding
+    ) throws {
+        (self.bench, self.setup, camera) = (bench, setup, ForwardSetup.Camera(setup))
+        seat = Seat(try bench.wire(wire), try bench.network(), letGo: { $0.letGo() }, make)
+        try seat.renew()
     }
+
+    var backend: String { seat.worker.backend }
 
     /// So many backlogs, one after the other: how many packets, and how long it took to forward them.
     func round(_ count: Int, _ backlogs: Int) throws -> (count: Int, nanoseconds: Double) {
@@ -96,36 +99,22 @@ private final class Side {
 
     /// What comes of so many packets, at the far end.
     func frames(from count: Int) throws -> [[UInt8]] {
-        try wire.frames(count * setup.fanOut, inside: bench.network()) { _ = try forward(count) }
+        try seat.wire.frames(count * setup.fanOut, inside: bench.network()) { _ = try forward(count) }
     }
 
     private func forward(_ count: Int) throws -> Double {
-        try bench.fill(wire, packets(count), count, size: setup.size)
+        var frames: [UInt8] = []
+        for _ in 0..<count { camera.append(to: &frames) }
+        try bench.fill(seat.wire, frames, count, size: setup.size)
+        let forwarder = seat.worker
         let before = forwarder.sent
         var came = 0
         let time = stopwatch.measure { came = forwarder.work(count) }.nanoseconds
         let sent = forwarder.sent - before
         guard came == count, sent == count * setup.fanOut else {
-            throw BenchError("on \(wire.near) \(came) of \(count) packets came, and \(sent) were sent")
+            throw BenchError("on \(seat.wire.near) \(came) of \(count) packets came, and \(sent) were sent")
         }
         return time
-    }
-
-    /// A packet of the next stream, and so on, one behind the other; made as by the camera of Forward.swift.
-    private func packets(_ count: Int) -> [UInt8] {
-        var all: [UInt8] = []
-        for position in 0..<count {
-            all += setup.templates[next * setup.size..<(next + 1) * setup.size]
-            let head = 2 << 62 | UInt64(sequences[next]) << 32 | UInt64(UInt32(sequences[next]) * 160)
-            let place = position * setup.size + 42
-            unsafe all.withUnsafeMutableBytes {
-                unsafe $0.storeBytes(of: head.bigEndian, toByteOffset: place, as: UInt64.self)
-                unsafe $0.storeBytes(of: ~head.bigEndian, toByteOffset: place + 16, as: UInt64.self)
-            }
-            sequences[next] &+= 1
-            next = (next + 1) % ForwardSetup.streams
-        }
-        return all
     }
 }
 
@@ -144,6 +133,7 @@ private final class XDPForwarder: Forwarding {
 
     var sent: Int { Int(worker.counters.sent.value) }
     func work(_ wanted: Int) -> Int { worker.forward(wanted, idleLimit: IDLE_LIMIT) }
+    func letGo() { worker.handOver() }
 }
 
 /// The twin.
@@ -158,6 +148,10 @@ private final class XDPForwarder: Forwarding {
         unsafe twin = setup.withTwins { unsafe forward_xdp_make($0, port) }
     }
 
+    deinit { unsafe forward_xdp_free(twin) }
+
     var sent: Int { Int(unsafe forward_xdp_sent(twin)) }
     func work(_ wanted: Int) -> Int { Int(unsafe forward_xdp_work(twin, wanted)) }
+    // Its pool is whoever's calls it.
+    func letGo() {}
 }

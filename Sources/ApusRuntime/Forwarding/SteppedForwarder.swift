@@ -58,6 +58,9 @@ public struct SteppedXDPForwarder: ~Copyable {
     public mutating func forward(_ wanted: Int, idleLimit: Int) -> Int {
         stepped.forward(wanted, idleLimit: idleLimit, counters)
     }
+
+    /// Lets go of the thread that forwarded, before another one drops it (``Port/handOver()``).
+    public mutating func handOver() { stepped.handOver() }
 }
 
 /// A worker that has its orders, over a port of each interface.
@@ -96,5 +99,9 @@ private struct Stepped<Driver: PortDriver & ~Copyable>: ~Copyable {
             count &+= received
         }
         return count
+    }
+
+    mutating func handOver() {
+        for port in worker.ports.indices { worker.ports[port].handOver() }
     }
 }

@@ -113,6 +113,7 @@ const char *libbpf_version_string(void);
 // `templates` are not used, and the second of `macs` neither.
 struct forward_xdp;
 struct forward_xdp *forward_xdp_make(const struct forward_setup *setup, struct xdp_port *port);
+void forward_xdp_free(struct forward_xdp *forward);
 size_t forward_xdp_work(struct forward_xdp *forward, size_t wanted);
 uint64_t forward_xdp_sent(struct forward_xdp *forward);
 

@@ -7,10 +7,9 @@ import Foundation
 final class PortBench {
     let own: Int
     let other: Int
-    private lazy var stopwatch = Stopwatch()
     private var opened: Result<Network, any Error>?
     private var ends: [String: Wire] = [:]
-    private var seats: [String: Seat] = [:]
+    private var seats: [String: Seat<any Working>] = [:]
     private var testpmds: (backend: Backend, started: [Testpmd]) = (.native, [])
     /// How many were started in all.
     private var testpmdCount = 0
@@ -46,8 +45,7 @@ final class PortBench {
             )
         }
         var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-        finding.apus.backend = ours.worker.backend
-        finding.peer?.backend = twin.worker.backend
+        finding.set(\.backend, ["Apus": ours.worker.backend, "C": twin.worker.backend])
         return [finding]
     }
 
@@ -78,8 +76,7 @@ final class PortBench {
         }
         do {
             var finding = try Meter(stopwatch, effort).measure(comparison, progress: progress)
-            finding.apus.backend = ours.worker.backend
-            finding.peer?.backend = found
+            finding.set(\.backend, ["Apus": ours.worker.backend, "testpmd": found])
             return [finding]
         } catch {
             // One that has ended, or did not do what it was told, shall not spoil the next comparisons too.
@@ -105,30 +102,33 @@ final class PortBench {
         return testpmds.started[number]
     }
 
-    private func apus(_ backend: Backend) throws -> Seat {
+    private func apus(_ backend: Backend) throws -> Seat<any Working> {
         try seat("a\(backend.rawValue)") {
             if backend == .packet { return try ApusPacket($0) }
             return try ApusXDPPort($0, isGeneric: backend == .generic)
         }
     }
 
-    private func twin(_ backend: Backend) throws -> Seat {
+    private func twin(_ backend: Backend) throws -> Seat<any Working> {
         try seat("c\(backend.rawValue)") {
             if backend == .packet { return try TwinPacket($0) }
             return try TwinXDP($0, isGeneric: backend == .generic)
         }
     }
 
-    private func seat(_ name: String, _ make: @escaping (String) throws -> any Working) throws -> Seat {
+    private func seat(
+        _ name: String, _ make: @escaping (String) throws -> any Working
+    ) throws -> Seat<any Working> {
         if let seat = seats[name] { return seat }
-        let seat = Seat(try wire(name), try network(), make)
+        let seat = Seat(try wire(name), try network(), letGo: { $0.letGo() }, make)
         seats[name] = seat
         return seat
     }
 
     /// A round of who works on this thread.
     private func competitor(
-        _ name: String, _ seat: Seat, _ direction: Direction, _ size: Int, _ count: @escaping () -> Int
+        _ name: String, _ seat: Seat<any Working>, _ direction: Direction, _ size: Int,
+        _ count: @escaping () -> Int
     ) -> Competitor {
         let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
         return Competitor(name) { [self] in
@@ -158,7 +158,9 @@ final class PortBench {
     }
 
     /// That both do the same to a frame.
-    private func check(_ ours: Seat, beside twin: Seat, _ direction: Direction, _ size: Int) throws {
+    private func check(
+        _ ours: Seat<any Working>, beside twin: Seat<any Working>, _ direction: Direction, _ size: Int
+    ) throws {
         if direction == .receive { return }
         let (one, other) = (try result(ours, direction, size), try result(twin, direction, size))
         guard one == other, one.count == size else {
@@ -166,7 +168,7 @@ final class PortBench {
         }
     }
 
-    private func result(_ seat: Seat, _ direction: Direction, _ size: Int) throws -> [UInt8] {
+    private func result(_ seat: Seat<any Working>, _ direction: Direction, _ size: Int) throws -> [UInt8] {
         let (count, wire) = (Burst.capacity, seat.wire)
         let frame = direction == .transmit ? Probe.leaving(size) : Probe.arriving(size)
         if direction == .echo { try fill(wire, frame, count) }
