@@ -98,4 +98,23 @@ struct RefusedTests {
         expectSame(try capture.frames(100), fresh)
         #expect(port.statistics().sent == 100)
     }
+
+    /// The kernel has taken them, and does not tell that there was no carrier: see ``PortStatistics/sent``.
+    @Test("without a carrier the queueing discipline takes what it drops, and nothing leaves later")
+    func noCarrierBehindQueue() throws {
+        let scene = try Scene("darkqueue")
+        defer { scene.close() }
+        var port = try scene.port()
+        try scene.a.run("ip", "link", "set", "va", "down")
+        // Until the kernel has put its queueing discipline out of work.
+        usleep(1_500_000)
+        let dark = send((0..<100).map { frame(100, $0) }, over: &port)
+        #expect(dark.sent == 100 && dark.drops.total == 0)
+        try scene.a.run("ip", "link", "set", "va", "up")
+        usleep(1_500_000)
+        let capture = try Capture(on: "va", in: scene.a)
+        let fresh = (0..<100).map { frame(200, $0) }
+        port.send(fresh)
+        expectSame(try capture.frames(100), fresh)
+    }
 }

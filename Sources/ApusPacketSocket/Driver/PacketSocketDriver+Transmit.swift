@@ -40,10 +40,14 @@ extension PacketSocketDriver {
     /// Gives the kernel what waits in the ring: one sendmmsg(2), which never blocks; none when nothing waits.
     ///
     /// What it can't take now, as the socket's buffer is full (`EAGAIN`), stays for the next time. So does a packet
-    /// that it drops (`ENOBUFS`), as a full queue does: it is offered again for 20 ms. If that is in vain, it is dropped
-    /// and counted as `send_refused`, and for a second whatever else the kernel drops is too, at once. Each is
-    /// one more system call. While the interface is down or gone, what waits is dropped and counted as `link_down`
-    /// or `send_refused`, so that it does not leave stale when it is back.
+    /// that it drops (`ENOBUFS`), as a full queue does: it is offered again, eight times at least and for 20 ms at least.
+    /// If that is in vain, it is dropped and counted as `send_refused`. Where that comes to several in a row, whatever
+    /// else the kernel drops is dropped at once for a second. Each is one more system call. While the interface is down
+    /// or gone, what waits is dropped and counted as `link_down` or `send_refused`, so that it does not leave stale when
+    /// it is back.
+    ///
+    /// What the kernel has taken counts as sent. Without a carrier its queueing discipline takes packets too, and drops
+    /// them without telling: see ``PortStatistics/sent``.
     public mutating func flush() { kick() }
 
     /// The bytes in all segments.
@@ -114,12 +118,13 @@ extension PacketSocketDriver {
     /// Gives the kernel what waits for it. Never blocks. Bounded: each call but the last takes packets out.
     private mutating func kick() {
         while unsafe transmitRing.pending > 0 {
+            patience.begin()
             let sent = unsafe transmitRing.send(on: transmitSocket)
             guard sent > 0 else {
                 guard settle(errno) else { return }
                 continue
             }
-            patience.forget()
+            patience.succeed()
             counters.sent &+= UInt64(truncatingIfNeeded: sent)
             counters.sentBytes &+= UInt64(truncatingIfNeeded: unsafe transmitRing.accept(sent))
         }
@@ -141,10 +146,14 @@ extension PacketSocketDriver {
         case EAGAIN, EINTR:
             // The socket's send buffer is full: what was sent before has to leave first.
             return false
-        default:
+        case ENETDOWN, ENXIO, ENODEV:
             // The interface is down or gone: what waits would leave stale when it is back.
             drop(unsafe transmitRing.pending, error == ENETDOWN ? .linkDown : .sendRefused)
             return false
+        default:
+            // Says nothing of those behind it.
+            drop(1, .sendRefused)
+            return true
         }
     }
 

@@ -9,6 +9,10 @@ public struct PortStatistics: Sendable, Equatable {
     /// Their bytes, link-layer header included.
     public var receivedBytes: UInt64 = 0
     /// Packets that the kernel, or the device of a zero-copy port, has taken to send.
+    ///
+    /// What becomes of them after that it does not tell, and a queueing discipline may drop what it has taken. So does,
+    /// without a carrier, that of an interface which is up: it says NET_XMIT_CN to each packet, which a packet socket is
+    /// not told. AF_XDP, and AF_PACKET past the queueing discipline, are told: those packets are ``PortDrop/sendRefused``.
     public var sent: UInt64 = 0
     /// Their bytes, link-layer header included.
     public var sentBytes: UInt64 = 0
