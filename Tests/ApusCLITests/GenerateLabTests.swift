@@ -160,6 +160,28 @@ struct GenerateLabTests {
         #expect(try received() >= packets)
     }
 
+    @Test(.requires(.root)) func `what the kernel has not taken in time is named`() throws {
+        let net = try Pair("generate-slow")
+        defer { net.close() }
+        // 10 packets a second, and room for all that the socket's buffer holds.
+        try net.a.run(
+            "tc", "qdisc", "add", "dev", "va", "root", "tbf", "rate", "80kbit", "burst", "2000", "limit",
+            "10000000")
+        let words = [
+            "generate", "va", "--to", "192.0.2.2:5004", "--count", "3000", "--size", "1000", "--rate", "max",
+            "--backend", "packet",
+        ]
+        let run = try runApus(in: net.a, words + ["--json"])
+        #expect(run.code == .exited(0), "\(run.errors)")
+        let summary = try object(run.output)
+        let packets = try #require(summary["packets"] as? Int)
+        let pending = try #require(summary["pending"] as? Int)
+        let drops = try #require(summary["drops"] as? [String: Int])
+        #expect(pending > 0 && packets + pending + drops.values.reduce(0, +) == 3000, "\(summary)")
+        let text = try runApus(in: net.a, words).output
+        #expect(text.contains("\nnot sent within a second: "), "\(text)")
+    }
+
     @Test(.requires(.root, .program("setpriv")))
     func `without the capability it ends with 77 and the command that gives it`() throws {
         let net = try Pair("generate-user")

@@ -141,6 +141,8 @@ struct GenerateSummary: Encodable {
     /// Packets and bits a second; not there where all left at once, within what the clock can tell.
     var reachedRate: Double?
     var bitRate: Double?
+    /// Packets that the port took and the kernel did not, within a second after the last one. They are lost.
+    var pending: UInt64
     /// Packets that the port dropped, by reason.
     var drops: [String: UInt64]
     var interrupted: Bool
@@ -150,7 +152,7 @@ struct GenerateSummary: Encodable {
         (packets, bytes) = (report.statistics.sent, report.statistics.sentBytes)
         (seconds, wantedRate) = (report.seconds, report.rate)
         if report.nanoseconds > 0 { (reachedRate, bitRate) = (report.reachedRate, report.bitRate) }
-        drops = report.statistics.drops.byLabel
+        (pending, drops) = (report.statistics.pending, report.statistics.drops.byLabel)
         interrupted = isInterrupted
     }
 
@@ -166,6 +168,7 @@ struct GenerateSummary: Encodable {
             let share = Units.percent(reachedRate / Double(wantedRate))
             lines.append("wanted \(Units.packetRate(Double(wantedRate))), reached \(share)")
         }
+        if pending > 0 { lines.append("not sent within a second: \(Units.count(Int(pending)))") }
         if !drops.isEmpty {
             let list = drops.sorted { $0.key < $1.key }.map { "\($0.key) \(Units.count(Int($0.value)))" }
             lines.append("dropped: \(list.joined(separator: ", "))")

@@ -66,7 +66,8 @@ public struct Generator: ~Copyable {
         }
     }
 
-    /// Sees to it that what was taken leaves, for a second at most, and says what came of it all.
+    /// Sees to it that what was taken leaves, for a second at most, and says what came of it all. What the kernel has not
+    /// taken by then is ``PortStatistics/pending``, and lost if the port is closed.
     public mutating func finish<Driver: PortDriver & ~Copyable>(
         on port: inout Port<Driver>
     ) -> GeneratorReport {
@@ -112,7 +113,8 @@ public struct GeneratorReport: Sendable, Equatable {
     public let nanoseconds: UInt64
     /// Packets a second that were wanted; `nil` for as many as possible.
     public let rate: UInt64?
-    /// The port's counters: `sent` of those it took have left, and the others are among its drops.
+    /// The port's counters: `sent` of those it took have left, `pending` have not within a second, and the others are
+    /// among its drops.
     public let statistics: PortStatistics
     /// Whether it ended because a packet does not fit the port's frames.
     public let isTooLong: Bool
