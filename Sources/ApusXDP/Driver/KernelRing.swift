@@ -127,7 +127,7 @@ struct KernelConsumer<Entry: BitwiseCopyable>: ~Copyable {
 
     /// The entry `offset` places behind the last one released, which must be available.
     @inline(__always)
-    subscript(_ offset: UInt32) -> Entry { unsafe window[next &+ offset] }
+    subscript(_ offset: UInt32) -> Entry { unsafe window[at: next &+ offset] }
 
     /// The entries as they stand until the next release: a copy, which a loop can keep in registers.
     @inline(__always)
@@ -140,9 +140,9 @@ struct KernelConsumer<Entry: BitwiseCopyable>: ~Copyable {
         /// The index of the first entry.
         let start: UInt32
 
-        /// The entry of an index, which runs on where the ring ends.
+        /// The entry of an index, which counts on from ``start`` and runs on where the ring ends.
         @inline(__always)
-        subscript(_ index: UInt32) -> Entry {
+        subscript(at index: UInt32) -> Entry {
             unsafe entries[Int(truncatingIfNeeded: index & mask)]
         }
     }

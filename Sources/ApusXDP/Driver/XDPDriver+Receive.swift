@@ -21,7 +21,7 @@ extension XDPDriver {
             if index == limit { break }
             // Copies: what is handed over by its address is in no register.
             var (next, length): (UInt32, UInt64) = (index, 0)
-            let goesOn = receiveOther(from: &next, available, into: &burst, &length)
+            let goesOn = receiveOther(from: &next, available, into: &burst, length: &length)
             (index, octets) = (next, octets &+ length)
             if !goesOn { break }
         }
@@ -44,7 +44,7 @@ extension XDPDriver {
         var (position, placed, sum) = unsafe (entries.start &+ start, burst.beginPlacing(), octets)
         let end = unsafe entries.start &+ limit
         while position != end {
-            let entry = unsafe entries[position]
+            let entry = unsafe entries[at: position]
             guard entry.options & XDPDescriptor.continued == 0, let frame = unsafe slots.arrived(entry) else {
                 break
             }
@@ -60,20 +60,22 @@ extension XDPDriver {
     /// What the next descriptor is, if not a packet of its own: one of several, or not to be believed. Apart, so
     /// that it takes no registers from the loop of all others.
     ///
+    /// - Parameter length: set to that of the packet; 0 where none was delivered.
     /// - Returns: `false` when the last descriptor of a packet is not there yet.
     @inline(never)
     private mutating func receiveOther(
-        from index: inout UInt32, _ available: UInt32, into burst: inout Burst, _ octets: inout UInt64
+        from index: inout UInt32, _ available: UInt32, into burst: inout Burst, length: inout UInt64
     ) -> Bool {
         if unsafe receiveRing[index].options & XDPDescriptor.continued == 0 {
             index &+= 1
             withheld &+= 1
             counters.drops[.badDescriptor] &+= 1
+            length = 0
             return true
         }
-        let length = receiveSegments(from: &index, available, into: &burst)
-        octets = UInt64(max(0, length))
-        return length >= 0
+        let found = receiveSegments(from: &index, available, into: &burst)
+        length = UInt64(max(0, found))
+        return found >= 0
     }
 
     /// What is known of the slots that frames lie in.
