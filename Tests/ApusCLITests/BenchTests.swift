@@ -65,7 +65,7 @@ import Testing
     @Test func `a name that is not there is wrong usage`() throws {
         let run = try apus("bench", "rigns")
         #expect(run.code == 64)
-        #expect(run.errors == "apus bench: there is no benchmark \"rigns\"; did you mean ring?\n")
+        #expect(run.errors == "apus bench: there is no benchmark \"rigns\"; did you mean rings?\n")
     }
 
     @Test func `a suite may be asked for as its figures are called`() throws {

@@ -40,9 +40,9 @@ enum Bench {
 
     @Sendable private static func run(_ invocation: Invocation) throws(ExitFailure) {
         // By the suite's name too, with which the names of its figures begin.
-        let unknown = invocation.arguments.first { word in !suites.contains { [$0.0, $0.1].contains(word) } }
-        if let word = unknown {
-            let near = nearestName(to: word, among: words).map { "did you mean \($0)?" }
+        let known = suites.flatMap { [$0.0, $0.1] }
+        for word in invocation.arguments where !known.contains(word) {
+            let near = nearestName(to: word, among: known).map { "did you mean \($0)?" }
             throw ExitFailure(
                 .usage,
                 "there is no benchmark \(word.quoted); \(near ?? "there are: " + words.joined(separator: ", "))"
