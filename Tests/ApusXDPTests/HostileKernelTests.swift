@@ -126,4 +126,19 @@ struct HostileKernelTests {
             #expect(statistics.received == 1 && statistics.receivedBytes == 4000)
         }
     }
+
+    @Test func `What has come home is sent, though the kernel says later that it took it`() throws {
+        try withPort("late", options(.generic)) { port, wire, _, _ in
+            port.send((0..<8).map { Numbered.frame($0) })
+            port.settle(inside: Int(port.driver.receiving))
+            // As kernels before Linux 6.17 leave it: how far they came they say with their next call.
+            let ring = unsafe port.driver.control.takeUnretainedValue().rings.pointer.pointee.transmit
+            unsafe ring.consumer.pointee &-= 4
+            unsafe port.driver.transmitRing = KernelProducer(ring)
+            let statistics = port.statistics()
+            unsafe ring.consumer.pointee &+= 4
+            #expect(statistics.sent == 8 && statistics.pending == 0)
+            expectEqual(wire.receiveAll(), (0..<8).map { Numbered.frame($0) })
+        }
+    }
 }

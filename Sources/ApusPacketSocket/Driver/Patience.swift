@@ -7,8 +7,9 @@ import Glibc
 /// dropped it: `packet_snd` (net/packet/af_packet.c) makes ENOBUFS of the NET_XMIT_DROP of `dev_queue_xmit` and
 /// `dev_direct_xmit`, and those consume the buffer whatever they return. Why it was dropped is not told. Where a queue is
 /// full for a moment, to offer it again is back-pressure, and nothing is lost. Where a filter on egress, a
-/// peer with a smaller MTU or a link without a carrier drops it each time, it would be in the way of the others for
-/// ever. Only offers at different times tell them apart.
+/// peer with a smaller MTU or, past the queueing discipline, a link without a carrier drops it each time, it would be in
+/// the way of the others for ever. Only offers at different times tell them apart. (The queueing discipline of a link
+/// without a carrier drops all it gets too, but says NET_XMIT_CN, of which `packet_snd` makes success.)
 ///
 /// A packet gets eight offers, each 2.5 ms or more after the one before was refused: time in which we did not run does
 /// not count, nor do 20 ms without an offer. Any number may be made in between; that one of them is

@@ -1,4 +1,6 @@
 public import ApusRings
+import CLinux
+import Glibc
 
 /// One queue of one interface: what a backend implements.
 ///
@@ -54,6 +56,22 @@ public protocol PortDriver: ~Copyable, Sendable {
 }
 
 extension PortDriver where Self: ~Copyable {
+    /// Flushes until nothing is pending, for 50 ms at most, and gives the figures after that. What is pending all the
+    /// same is counted as refused: for a port that is about to be closed, and with which it is lost.
+    package mutating func finishSending() -> PortStatistics {
+        let deadline = apus_clock(CLOCK_MONOTONIC) &+ 50_000_000
+        flush()
+        var statistics = self.statistics()
+        while statistics.pending > 0, apus_clock(CLOCK_MONOTONIC) < deadline {
+            usleep(1000)
+            flush()
+            statistics = self.statistics()
+        }
+        statistics.drops[.sendRefused] &+= statistics.pending
+        statistics.pending = 0
+        return statistics
+    }
+
     /// A free frame of ``pool``, without data or metadata; `nil` when it has none.
     @inlinable
     public mutating func takeFrame() -> Frame? { unsafe pool.take() }

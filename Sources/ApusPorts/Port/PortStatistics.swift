@@ -46,7 +46,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case merged
     /// A frame of a memory that this port can't send from; see ``Port/transmitCopying(_:)``.
     case foreignMemory
-    /// The kernel or the device refused to send it.
+    /// The kernel or the device refused to send it, or had not taken it when the port was closed.
     case sendRefused
     /// The interface it should leave by is down.
     case linkDown

@@ -52,14 +52,25 @@ extension XDPDriver {
         return result
     }
 
-    /// What the kernel has not consumed yet. (Kernels before Linux 6.17 say so with their next call; ``kick()`` ends with
-    /// one.)
+    /// The last figures, of a port that is about to be closed: what was taken leaves first, for 50 ms at most, and what
+    /// has not left by then never does. It is counted as `send_refused`. (The device of a zero-copy port may still send
+    /// one of those, until the socket is closed.)
+    package mutating func finish() -> PortStatistics {
+        unsafe control._withUnsafeGuaranteedRef { $0.isFinished = true }
+        return finishSending()
+    }
+
+    /// What the kernel has not consumed yet. Before Linux 6.17, which says with its next call only how far it came, this
+    /// is an upper bound: of what it has consumed, that is left out which has come home.
     private mutating func pendingInRing() -> (packets: UInt64, octets: UInt64) {
         var (packets, octets): (UInt64, UInt64) = (0, 0)
         for offset in unsafe 0..<min(transmitRing.pending(), transmitRing.size) {
             let entry = unsafe transmitRing[pending: offset]
-            // Made void, and not counted as sent any more.
-            guard entry.address >> shift < slotCount else { continue }
+            let slot = entry.address >> shift
+            // Made void, and not counted as sent any more; or sent.
+            guard slot < slotCount, unsafe places[Int(slot)] == XDPQueue.Place.sending.rawValue else {
+                continue
+            }
             packets &+= entry.options & XDPDescriptor.continued == 0 ? 1 : 0
             octets &+= UInt64(entry.length)
         }

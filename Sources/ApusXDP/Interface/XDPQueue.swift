@@ -33,6 +33,8 @@ final class XDPQueue: @unchecked Sendable {
     /// The longest packet the interface sends, link-layer header included.
     let maximumPacketSize: UnsafeMutablePointer<Atomic<Int>>
     private let socket: XSKHandle
+    /// Whether what was taken to be sent has left, or never will. Only the driver looks at it.
+    var isFinished = false
 
     init(
         _ interface: XDPInterface, queue: Int, socket: XSKHandle,
@@ -68,7 +70,7 @@ final class XDPQueue: @unchecked Sendable {
     /// Closes the socket and gives every frame back to its pool.
     func close() {
         interface.redirection.unregister(queue: queue)
-        leave()
+        if !isFinished { leave() }
         interface.memory.close(socket)
         // The kernel takes the rings from a zero-copy device in a work item, after the close.
         if isZeroCopy { usleep(20_000) }
@@ -89,8 +91,8 @@ final class XDPQueue: @unchecked Sendable {
     /// Lets packets that were taken to be sent leave, for 50 ms at most.
     private func leave() {
         var transmit = unsafe KernelProducer<XDPDescriptor>(rings.pointer.pointee.transmit)
-        for _ in 0..<50 {
-            guard unsafe transmit.pending() > 0 else { return }
+        let deadline = apus_clock(CLOCK_MONOTONIC) &+ 50_000_000
+        while unsafe transmit.pending() > 0, apus_clock(CLOCK_MONOTONIC) < deadline {
             var completion = unsafe KernelConsumer<UInt64>(rings.pointer.pointee.completion)
             let done = unsafe completion.available(completion.size)
             // Their frames are still marked as sending, and go home with the others.
