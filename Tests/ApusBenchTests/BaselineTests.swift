@@ -32,6 +32,7 @@ struct BaselineTests {
     @Test func `A benchmark of record that is gone is missed, in the suites that ran`() {
         #expect(outcomes([finding("rings/a", 0.8)]) == ["rings/a": .met, "rings/b": .missed])
         #expect(outcomes([finding("tax/a", 0.8)]) == ["tax/a": .unsure], "there is no record of it")
+        #expect(outcomes([finding("tax/a", 0.8, cores: 2)]) == [:], "nor will there be one")
     }
 
     @Test func `What got worse is measured again, and that counts`() throws {
