@@ -66,7 +66,7 @@ private protocol Forwarding: AnyObject {
     var backend: String { get }
     /// Forwards so many packets, and says how many came.
     func work(_ wanted: Int) -> Int
-    /// Packets sent so far.
+    /// Packets that the kernel has taken so far.
     var sent: Int { get }
     /// It is another thread that closes its port.
     func letGo()
@@ -131,7 +131,7 @@ private final class XDPForwarder: Forwarding {
             port, interface: ForwardSetup.interfaces[0], plan: setup.plan, slots: ForwardSetup.streams)
     }
 
-    var sent: Int { Int(worker.counters.sent.value) }
+    var sent: Int { Int(worker.counters.sent.value) - worker.pending() }
     func work(_ wanted: Int) -> Int { worker.forward(wanted, idleLimit: IDLE_LIMIT) }
     func letGo() { worker.handOver() }
 }

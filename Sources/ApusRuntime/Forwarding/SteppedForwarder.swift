@@ -59,6 +59,9 @@ public struct SteppedXDPForwarder: ~Copyable {
         stepped.forward(wanted, idleLimit: idleLimit, counters)
     }
 
+    /// Packets that its port has taken and the kernel has not.
+    public mutating func pending() -> Int { Int(stepped.worker.ports[0].statistics().pending) }
+
     /// Lets go of the thread that forwarded, before another one drops it (``Port/handOver()``).
     public mutating func handOver() { stepped.handOver() }
 }

@@ -17,6 +17,8 @@ final class Worker<Driver: PortDriver & ~Copyable> {
     func handOver() { port.handOver() }
     /// What the kernel has taken so far.
     var taken: Int { Int(port.statistics().sent) }
+    /// What the kernel has not taken yet.
+    var pending: Int { Int(port.statistics().pending) }
 }
 
 /// Receives `wanted` packets and drops them. Gives how many came.

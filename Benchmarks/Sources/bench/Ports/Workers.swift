@@ -16,7 +16,7 @@ protocol Working: AnyObject {
 }
 
 extension Working {
-    // The twins count what was taken; of AF_XDP the next round has no room when the kernel takes nothing.
+    // The twins count what was taken.
     var untaken: Int { 0 }
     // The twins' pools are whoever's calls them.
     func letGo() {}
@@ -63,6 +63,7 @@ final class ApusXDPPort: Working {
         }
     }
 
+    var untaken: Int { worker.pending }
     func letGo() { worker.handOver() }
 }
 
