@@ -9,11 +9,6 @@ import Testing
 /// Queues that are full for moments, and errors that are none of the queue's.
 @Suite("Packets that the kernel takes a little later", .requires(.root), .timeLimit(.minutes(5)))
 struct CongestionTests {
-    private func frame(_ length: Int) -> [UInt8] {
-        [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 9, 0x88, 0xb5]
-            + [UInt8](repeating: 7, count: length - 14)
-    }
-
     /// Flushes until nothing waits, for that many seconds at most.
     private func drain(_ port: inout Port<PacketSocketDriver>, within seconds: Int = 5) {
         let deadline = ContinuousClock.now + .seconds(seconds)

@@ -7,12 +7,6 @@ import Testing
 /// Packets that the kernel drops instead of sending: it says ENOBUFS, as it does when its queue is full.
 @Suite("Packets that the kernel refuses", .requires(.root, .program("tcpdump")), .timeLimit(.minutes(5)))
 struct RefusedTests {
-    /// Frames of a type that nobody answers.
-    private func frame(_ length: Int, _ number: UInt8 = 0) -> [UInt8] {
-        [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 9, 0x88, 0xb5]
-            + [UInt8](repeating: number, count: length - 14)
-    }
-
     /// Offers frames at once and then flushes, for three seconds at most, until each was sent or dropped.
     private func send(_ frames: [[UInt8]], over port: inout Port<PacketSocketDriver>) -> PortStatistics {
         var burst = Burst()

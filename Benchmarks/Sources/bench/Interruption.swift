@@ -18,7 +18,8 @@ enum Interruption {
         unsafe action.__sigaction_handler.sa_handler = { _ in
             Interruption.asked.store(true, ordering: .relaxed)
         }
-        // System calls that are waited for go on, so that nothing seems to have failed.
+        // System calls go on where the kernel can; those that wait, as poll(2), end early, and what seems to have failed
+        // by that is not kept.
         action.sa_flags = SA_RESTART | Int32(bitPattern: UInt32(SA_RESETHAND))
         for signal in [SIGINT, SIGTERM] { unsafe _ = sigaction(signal, &action, nil) }
     }

@@ -36,6 +36,12 @@ struct Datagram {
     }
 }
 
+/// A frame of a type that nobody answers, of so many octets, most of which are that number.
+func frame(_ length: Int, _ number: UInt8 = 0) -> [UInt8] {
+    [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 9, 0x88, 0xb5]
+        + [UInt8](repeating: number, count: length - 14)
+}
+
 /// Compares frames without printing them all.
 func expectSame(_ received: [[UInt8]], _ expected: [[UInt8]], _ location: SourceLocation = #_sourceLocation) {
     #expect(received.count == expected.count, sourceLocation: location)
