@@ -238,12 +238,14 @@ static inline void note(struct relay *relay, const struct seen *seen) {
 }
 
 static inline void settle(struct relay *relay, struct seen *seen, size_t count) {
-    uint64_t accepted = 0;
+    size_t refused = 0;
     for (size_t i = 0; i < count; i++)
         if (seen[i].way_count >= 0) resolve(relay, &seen[i]);
-    for (size_t i = 0; i < count; i++)
-        if (seen[i].way_count >= 0) accepted++, note(relay, &seen[i]);
-    add(&relay->counters.accepted, accepted);
+    for (size_t i = 0; i < count; i++) {
+        if (unlikely(seen[i].way_count < 0)) refused++;
+        else note(relay, &seen[i]);
+    }
+    add(&relay->counters.accepted, count - refused);
 }
 
 // MARK: rewriting (Packet+Relay.swift)

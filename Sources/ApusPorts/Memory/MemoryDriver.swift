@@ -69,8 +69,8 @@ public struct MemoryDriver: PortDriver, ~Copyable {
         var bytes = 0
         let extra = outgoingExtra
         let count = outgoing.enqueue(burst: burst.count) {
-            // Not nil: it is called at most `burst.count` times.
-            let packet = burst.popFirst()!
+            // Sound: it is called at most `burst.count` times.
+            let packet = unsafe Packet(adopting: burst.popFirstFrame())
             bytes &+= packet.count
             if _slowPath(packet.isSegmented) { bytes &+= extra.gave(packet) }
             return packet

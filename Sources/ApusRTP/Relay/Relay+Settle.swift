@@ -18,12 +18,15 @@ extension Relay {
         for position in burst.indices where !burst[position].isRefused {
             resolve(&burst[position], counters)
         }
-        var accepted: UInt64 = 0
-        for position in burst.indices where !burst[position].isRefused {
-            accepted &+= 1
-            note(burst[position], counters)
+        var refused = 0
+        for position in burst.indices {
+            if _slowPath(burst[position].isRefused) {
+                refused &+= 1
+            } else {
+                note(burst[position], counters)
+            }
         }
-        counters.accepted.add(accepted)
+        counters.accepted.add(UInt64(truncatingIfNeeded: burst.count &- refused))
     }
 
     /// Finds the stream of a packet, and asks for what is known of it.
