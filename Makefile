@@ -144,7 +144,7 @@ sanitize:
 	done
 	mkdir -p .build
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.txt:print_suppressions=0 \
-		swift test --no-parallel --sanitize address --scratch-path .build/address --skip 'LawTests|LabTests' \
+		swift test --no-parallel --sanitize address --scratch-path .build/address --skip '^LawTests\.|^LabTests\.' \
 		2>&1 | tee .build/address.log
 	$(call tests-ran,.build/address.log)
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/races.txt \
