@@ -14,6 +14,8 @@ HTML ?=
 # Packages are installed with these words of debian-packages.txt's first column.
 WITH ?= build
 SWIFT_FILES = $$(git ls-files '*.swift')
+# By another name, since make runs even for -n the recipes in which it reads MAKE.
+AGAIN = $(MAKE) --no-print-directory
 
 help:
 	@cat <<'EOF'
@@ -65,7 +67,7 @@ build: setup
 	@$(RELEASE)
 
 install: build
-	@$(MAKE) --no-print-directory install-files
+	@$(AGAIN) install-files
 
 # Of a program that is built already: APUS=FILE.
 APUS ?= .build/release/apus
@@ -90,15 +92,15 @@ uninstall:
 	@cd "$(PLACE)" && rm -f bin/apus $(MANUAL) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(UNIT)
 
 demo:
-	@$(MAKE) --no-print-directory build WITH="build demo"
+	@$(AGAIN) build WITH="build demo"
 	Tests/Demo/demo.sh .build/release/apus
 
 # In the build folder of the examples, so that what both take from Apus is compiled once.
 SHORT = SCRATCH="$(CURDIR)/Examples/.build" Benchmarks/run.sh
 
 test:
-	@$(MAKE) --no-print-directory setup WITH="build demo test bench"
-	$(MAKE) --no-print-directory lint
+	@$(AGAIN) setup WITH="build demo test bench"
+	$(AGAIN) lint
 	# What the tests build of other packages, beside the builds of this one: those of whole modules leave cores free.
 	mkdir -p .build
 	$(call fresh,Examples/.build/release/HotPath)
@@ -123,7 +125,7 @@ test:
 	$(SHORT) --ci
 
 fuzz:
-	@$(MAKE) --no-print-directory setup
+	@$(AGAIN) setup
 	Tests/Fuzz/run.sh $(SECONDS_PER_TARGET)
 
 # A run in which no test matched the filter passes for swift test.
@@ -138,7 +140,7 @@ empty :=
 SPACE = $(empty) $(empty)
 
 sanitize:
-	@$(MAKE) --no-print-directory setup WITH="build demo test"
+	@$(AGAIN) setup WITH="build demo test"
 	for target in $(RACING); do
 		[[ -d Tests/$$target ]] || { echo "apus: there is no Tests/$$target any more: see make sanitize" >&2; exit 1; }
 	done
@@ -157,26 +159,26 @@ BENCH_WITH = build bench $(if $(strip $(filter-out rings pool wire scale rings/%
 
 bench:
 	@Benchmarks/run.sh names $(SUITE)
-	$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
+	$(AGAIN) setup WITH="$(BENCH_WITH)"
 	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
 bench-short:
-	@$(MAKE) --no-print-directory setup WITH="build bench"
+	@$(AGAIN) setup WITH="build bench"
 	$(call fresh,Examples/.build/release/HotPath)
 	$(SHORT) --ci
 
 bench-record:
-	@$(MAKE) --no-print-directory setup WITH="build bench"
+	@$(AGAIN) setup WITH="build bench"
 	Benchmarks/run.sh --record
 
 bench-check:
 	@Benchmarks/run.sh names $(SUITE)
-	$(MAKE) --no-print-directory setup WITH="$(BENCH_WITH)"
+	$(AGAIN) setup WITH="$(BENCH_WITH)"
 	Benchmarks/run.sh --check $(SUITE)
 
 # One site for all rooms, since users import all of them as Apus.
 docs:
-	@$(MAKE) --no-print-directory setup
+	@$(AGAIN) setup
 	swift build -c release --target Apus
 	built=$$(swift build -c release --show-bin-path)
 	rooms=$$(cd Sources && ls -d Apus?* | grep -vE 'ApusCLI|ApusBench' | paste -sd,)
