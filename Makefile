@@ -115,12 +115,7 @@ test:
 	swift build --build-tests
 	wait $$beside || { cat .build/beside.log >&2; exit 1; }
 	trap - EXIT
-	# One at a time: many watch real time, and two cores carry a test's senders and receivers already.
-	swift test --skip-build --no-parallel 2>&1 | tee .build/test.log || {
-		echo "apus: these tests failed (all that was printed is in .build/test.log):"
-		grep -E '^✘ Test .* recorded an issue|^(error|fatal|Fatal)' .build/test.log || tail -n 20 .build/test.log
-		exit 1
-	} >&2
+	Tests/run.sh
 	Tests/Fuzz/run.sh 3
 	$(SHORT) --ci
 
