@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 /// One set of rules for every Swift target: the Swift 6 language mode, strict memory safety,
@@ -33,6 +34,24 @@ func tests(
     .testTarget(name: name, dependencies: dependencies, swiftSettings: rules, plugins: plugins)
 }
 
+/// Whether DPDK is installed, as Debian's libdpdk-dev does it.
+let hasDPDK = FileManager.default.fileExists(atPath: "/usr/include/dpdk/rte_ethdev.h")
+/// Where DPDK is part of the build: `swift build --disable-default-traits` leaves it out.
+let withDPDK = TargetDependencyCondition.when(traits: ["DPDK"])
+
+/// DPDK's shim, the room on it, and its tests: where it is installed.
+let dpdk: [Target] = [
+    .target(
+        name: "CDPDK", path: "CModules/CDPDK",
+        // These are links to folders of /usr/include: SwiftPM can't read Debian's libdpdk.pc, which names them.
+        cSettings: ["x86_64", "aarch64", "common"].map { .headerSearchPath("../DPDKHeaders/\($0)") },
+        linkerSettings: ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_eal"].map { .linkedLibrary($0) }),
+    room("ApusDPDK", on: ["ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux"]),
+    tests("ApusDPDKTests", on: ["ApusDPDK", "ApusPorts", "ApusRings", "ApusWire", "NetworkLab"]),
+]
+
+let onDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "ApusDPDK", condition: withDPDK)] : []
+
 let package = Package(
     name: "Apus",
     products: [
@@ -40,7 +59,11 @@ let package = Package(
         .library(name: "ApusBench", targets: ["ApusBench"]),
         .executable(name: "apus", targets: ["ApusCLI"]),
     ],
-    targets: [
+    traits: [
+        .trait(name: "DPDK", description: "Ports over DPDK's poll-mode drivers; needs libdpdk-dev"),
+        .default(enabledTraits: hasDPDK ? ["DPDK"] : []),
+    ],
+    targets: (hasDPDK ? dpdk : []) + [
         shim("CLinux"),
         shim("CNUMA", linking: "numa"),
         .target(
@@ -66,13 +89,13 @@ let package = Package(
             on: [
                 "ApusPorts", "ApusHost", "ApusPacketSocket", "ApusXDP", "ApusRTP", "ApusConfig", "CLinux",
                 "CMicrohttpd", "CSystemd",
-            ]),
+            ] + onDPDK),
         room(
             "Apus",
             on: [
                 "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost", "ApusRTP",
                 "ApusConfig", "ApusRuntime",
-            ]),
+            ] + onDPDK),
         room("ApusBench", on: ["ApusConfig", "ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
         .executableTarget(
             name: "ApusCLI", dependencies: ["Apus", "ApusBench", "CLinux"], swiftSettings: rules),

@@ -4,6 +4,8 @@ public enum Backend: String, Sendable, CaseIterable {
     case xdp
     /// AF_PACKET sockets.
     case packet
+    /// A poll-mode driver of DPDK.
+    case dpdk
     /// Two ports joined in memory.
     case memory
     /// A capture file.

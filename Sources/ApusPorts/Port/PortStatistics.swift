@@ -36,6 +36,8 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case fillRingEmpty
     /// The kernel dropped it for a reason of its own.
     case kernel
+    /// The device found it damaged, or dropped it for a reason of its own.
+    case device
     /// The kernel refused a descriptor of ours.
     case invalidDescriptor
     /// A descriptor of the kernel's is not that of a frame it was given to receive into, or of no packet there can be.
@@ -62,6 +64,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
         case .receiveRingFull: "receive_ring_full"
         case .fillRingEmpty: "fill_ring_empty"
         case .kernel: "kernel"
+        case .device: "device"
         case .invalidDescriptor: "invalid_descriptor"
         case .badDescriptor: "bad_descriptor"
         case .tooLong: "too_long"
@@ -78,7 +81,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
 /// A counter for each ``PortDrop``, in place.
 @frozen
 public struct PortDrops: Sendable, Equatable {
-    @usableFromInline var counts = InlineArray<13, UInt64>(repeating: 0)
+    @usableFromInline var counts = InlineArray<14, UInt64>(repeating: 0)
 
     /// No drops yet.
     @inlinable

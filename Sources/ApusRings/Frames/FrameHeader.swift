@@ -25,6 +25,13 @@ public struct FrameHeader: BitwiseCopyable {
     /// What the driver knows of the packet.
     public var flags: FrameFlags
 
+    /// The header of an empty frame whose slot has that size, this header included.
+    package init(pool: UnsafeMutablePointer<FramePoolCore>, slotSize: Int) {
+        unsafe (self.pool, next, timestamp) = unsafe (pool, nil, 0)
+        unsafe (offset, length, self.slotSize) = (UInt32(FramePool.dataOffset), 0, UInt32(slotSize))
+        unsafe (port, queue, flags) = (0, 0, [])
+    }
+
     /// The header at an address that a frame's handle was stored as.
     @inlinable @inline(__always)
     static func at(_ address: UInt) -> UnsafeMutablePointer<FrameHeader> {

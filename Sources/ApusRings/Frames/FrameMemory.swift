@@ -19,6 +19,8 @@ public final class FrameMemory: Sendable {
     /// The length of the mapping, in bytes.
     public let byteCount: Int
     private let slotsTaken = Atomic<Int>(0)
+    /// Who mapped it and unmaps it, if not this object.
+    package let keeper: (any AnyObject & Sendable)?
 
     /// Maps memory for `frames` frames.
     ///
@@ -45,14 +47,31 @@ public final class FrameMemory: Sendable {
         slotCount = frames
         unsafe base = mapping.base
         byteCount = mapping.byteCount
+        keeper = nil
         grant = MemoryGrant(
             requested: hugePages, pages: mapping.pages, reason: mapping.reason, requestedNode: node,
             // Sound: asks for the page of an address that was touched.
             node: unsafe apus_node_of(mapping.base), refusal: refusal)
     }
 
+    /// Memory that somebody else mapped and cut into `frames` frames, and unmaps when `keeper` goes: that of a library with
+    /// buffers of its own. No pool can be made of it but by ``FramePool/init(foreign:capacity:)``.
+    @unsafe
+    package init(
+        foreign base: UnsafeMutableRawPointer, frames: Int, frameSize: FrameSize, grant: MemoryGrant,
+        keeper: any AnyObject & Sendable
+    ) {
+        self.frameSize = frameSize
+        slotCount = frames
+        unsafe self.base = unsafe base
+        byteCount = 0
+        self.grant = grant
+        self.keeper = keeper
+        slotsTaken.store(frames, ordering: .relaxed)
+    }
+
     deinit {
-        unsafe _ = munmap(base, byteCount)
+        if keeper == nil { unsafe _ = munmap(base, byteCount) }
     }
 
     /// The most frames one memory can have: 4 GiB of the larger ones.
@@ -110,7 +129,7 @@ public struct MemoryGrant: Sendable {
     /// - Parameters:
     ///   - node: below 0 an error number, negated.
     ///   - refusal: the error number of the request for a node, or 0.
-    init(
+    package init(
         requested: HugePages, pages: Pages, reason: String?, requestedNode: Int?, node: Int32, refusal: Int32
     ) {
         (self.requested, self.pages, self.reason) = (requested, pages, reason)

@@ -50,13 +50,47 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
         for slot in stride(from: firstSlot + count - 1, through: firstSlot, by: -1) {
             // Sound: FrameMemory handed out [firstSlot, firstSlot + count) of its slots once only.
             let header = unsafe (memory.base + slot * slotSize).bindMemory(to: FrameHeader.self, capacity: 1)
-            unsafe header.initialize(
-                to: FrameHeader(
-                    pool: core, next: nil, timestamp: 0, offset: UInt32(Self.dataOffset), length: 0,
-                    slotSize: UInt32(slotSize), port: 0, queue: 0, flags: []))
+            unsafe header.initialize(to: FrameHeader(pool: core, slotSize: slotSize))
             unsafe core.pointee.push(Frame(header: header))
         }
     }
+
+    /// A pool of frames of a foreign memory, with none of them in it: they come in when they are released, which whoever has
+    /// them answers for. Each of their headers has to name ``home`` as its pool.
+    package init(foreign memory: FrameMemory, capacity: Int) {
+        let stack = UnsafeMutablePointer<Frame>.allocate(capacity: capacity)
+        let raw = unsafe UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<FramePoolCore>.stride, alignment: 128)
+        unsafe core = raw.bindMemory(to: FramePoolCore.self, capacity: 1)
+        unsafe core.initialize(to: FramePoolCore(stack: stack, capacity: capacity, memory: memory))
+        self.memory = memory
+        firstSlot = 0
+    }
+
+    /// Where its frames go back to.
+    @unsafe
+    package var home: UnsafeMutablePointer<FramePoolCore> { unsafe core }
+
+    /// Counts on `count` frames less to come home: they stay with whoever made the memory. Before the pool is dropped, on the
+    /// thread that owns it.
+    package borrowing func forget(_ count: Int) {
+        checkOwner()
+        unsafe core.pointee.forget(count)
+    }
+
+    /// Puts what other threads have given back where this one takes from. For the owning thread.
+    package mutating func collect() { unsafe core.pointee.collect() }
+
+    /// The memory that a frame lies in.
+    @unsafe
+    package static func memory(of header: UnsafeMutablePointer<FrameHeader>) -> FrameMemory {
+        unsafe header.pointee.pool.pointee.ownMemory
+    }
+
+    /// The free frames that are at hand, without those that other threads have given back since it ran dry. For the owning
+    /// thread: one load.
+    @inlinable @inline(__always)
+    public var atHand: Int { unsafe core.pointee.free }
 
     deinit {
         // Where another thread still puts frames on the stack nobody can count them: that memory stays for

@@ -30,7 +30,7 @@ public struct FramePoolCore: ~Copyable {
     @usableFromInline let firstGap = InlineArray<12, UInt64>(repeating: 0)
     @usableFromInline var free: Int
     @usableFromInline let stack: UnsafeMutablePointer<Frame>
-    @usableFromInline let capacity: Int
+    @usableFromInline var capacity: Int
     /// The first ticket that the owner has not taken out of the queue.
     private var head: UInt = 0
     @usableFromInline let secondGap = InlineArray<12, UInt64>(repeating: 0)
@@ -40,6 +40,9 @@ public struct FramePoolCore: ~Copyable {
     /// how many those are; so zero is reached once, by the pool or by the last frame.
     private let outstanding = Atomic<Int>(0)
     @usableFromInline let tail = InlineArray<14, UInt64>(repeating: 0)
+
+    /// Where its frames lie.
+    var ownMemory: FrameMemory { unsafe memory.takeUnretainedValue() }
 
     /// The mark that says that the pool was dropped.
     private static var abandoned: UInt { 1 << 63 }
@@ -150,6 +153,11 @@ public struct FramePoolCore: ~Copyable {
     /// Adds to the number of frames that are out of a pool that was dropped. True when none is any more.
     private func count(_ change: Int) -> Bool {
         unsafe outstanding.add(change, ordering: .acquiringAndReleasing).newValue == 0
+    }
+
+    mutating func forget(_ count: Int) {
+        require(unsafe count <= capacity &- free, "a frame pool can't forget frames that are in it")
+        unsafe capacity &-= count
     }
 
     /// Frees the core, now if all frames are home and else when the last one comes.

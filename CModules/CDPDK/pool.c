@@ -1,0 +1,38 @@
+#include "headers.h"
+
+struct rte_mempool *apus_pool_make(const char *name, unsigned count, unsigned header, unsigned room, int socket) {
+    // As large as DPDK lets it be, but not so large that the caches of some threads hold all.
+    unsigned cache = count / 8 < RTE_MEMPOOL_CACHE_MAX_SIZE ? count / 8 : RTE_MEMPOOL_CACHE_MAX_SIZE;
+    struct rte_mempool *pool = rte_pktmbuf_pool_create(name, count, cache, (uint16_t)header, (uint16_t)room, socket);
+    if (pool == NULL) errno = rte_errno;
+    return pool;
+}
+
+void apus_pool_free(struct rte_mempool *pool) { rte_mempool_free(pool); }
+
+struct visit {
+    void (*body)(void *, struct apus_mbuf *);
+    void *context;
+};
+
+static void visit(struct rte_mempool *pool, void *visit, void *mbuf, unsigned index) {
+    (void)pool, (void)index;
+    const struct visit *v = visit;
+    v->body(v->context, mbuf);
+}
+
+void apus_pool_each(struct rte_mempool *pool, void (*body)(void *, struct apus_mbuf *), void *context) {
+    rte_mempool_obj_iter(pool, visit, &(struct visit){body, context});
+}
+
+int apus_pool_take(struct rte_mempool *pool, struct apus_mbuf **mbufs, unsigned count) {
+    return rte_mempool_get_bulk(pool, (void **)mbufs, count);
+}
+
+void apus_pool_give(struct rte_mempool *pool, struct apus_mbuf **mbufs, unsigned count) {
+    rte_mempool_put_bulk(pool, (void *const *)mbufs, count);
+}
+
+unsigned apus_pool_available(const struct rte_mempool *pool) { return rte_mempool_avail_count(pool); }
+
+DPDK_END

@@ -1,0 +1,140 @@
+public import ApusPorts
+import ApusRings
+import CDPDK
+import CLinux
+
+extension DPDKDriver {
+    /// Hands packets to the device, from the front of `burst`; those it has no room for stay in it.
+    public mutating func transmit(_ burst: inout Burst) -> Int {
+        if _slowPath(joined != UInt(apus_thread_pointer())) { join() }
+        let wanted = burst.count
+        let (mbufs, home) = unsafe (mbufs, pool.home)
+        let limit = UInt32(truncatingIfNeeded: limit)
+        var (ready, octets) = (0, 0)
+        while ready < wanted {
+            let header = unsafe burst.rawFrame(at: ready).header
+            let length = unsafe header.pointee.length
+            if _slowPath(
+                unsafe header.pointee.next != nil
+                    || header.pointee.pool != home && header.pointee.pool != friend
+                    || length > limit || length == 0)
+            {
+                break
+            }
+            // Sound: a frame of a pool of DPDK's has an mbuf in front of it.
+            let mbuf = unsafe Mbuf.of(header)
+            unsafe mbuf.pointee.data_off = UInt16(truncatingIfNeeded: header.pointee.offset &- 64)
+            unsafe mbuf.pointee.data_len = UInt16(truncatingIfNeeded: length)
+            unsafe mbuf.pointee.pkt_len = length
+            unsafe mbuf.pointee.ol_flags = 0
+            unsafe mbufs[ready] = unsafe mbuf
+            octets &+= Int(length)
+            ready &+= 1
+        }
+        if ready == 0 { return wanted == 0 ? 0 : transmitOther(&burst) }
+        let taken = Int(unsafe apus_port_transmit(port, queue, mbufs, UInt16(truncatingIfNeeded: ready)))
+        if taken < ready {
+            var left = taken
+            while left < ready {
+                unsafe octets &-= Int(mbufs[left].unsafelyUnwrapped.pointee.data_len)
+                left &+= 1
+            }
+        }
+        unsafe burst.forgetFirst(taken)
+        outside &-= taken
+        counters.sent &+= UInt64(truncatingIfNeeded: taken)
+        counters.sentBytes &+= UInt64(truncatingIfNeeded: octets)
+        // Behind those was one that is not as most are.
+        return taken == ready && ready < wanted ? taken &+ transmit(&burst) : taken
+    }
+
+    /// The first packet of a burst, which is in several frames, of another pool, or can't be sent: 1 if it was taken, which it
+    /// is too when it is dropped, and what comes of those behind it.
+    @inline(never)
+    private mutating func transmitOther(_ burst: inout Burst) -> Int {
+        let frame = unsafe burst.rawFrame(at: 0)
+        let total = unsafe Packet.count(of: frame.header)
+        var next: UnsafeMutablePointer<FrameHeader>? = unsafe frame.header
+        var (segments, isForeign) = (0, false)
+        while let header = unsafe next {
+            if unsafe header.pointee.pool != pool.home {
+                if unsafe isOfDPDK(header) { unsafe friend = header.pointee.pool } else { isForeign = true }
+            }
+            segments += 1
+            unsafe next = header.pointee.next
+        }
+        let reason: PortDrop? =
+            if isForeign {
+                .foreignMemory
+            } else if total > limit || segments > 1 && !interface.takesSegments || segments > 32 {
+                .tooLong
+            } else if total == 0 {
+                .invalidDescriptor
+            } else {
+                nil
+            }
+        if let reason {
+            counters.drops[reason] &+= 1
+            unsafe frame.release()
+            unsafe burst.forgetFirst(1)
+            return 1 + transmit(&burst)
+        }
+        if segments > 1 {
+            guard unsafe sendChain(frame, segments, total) else { return 0 }
+            unsafe burst.forgetFirst(1)
+            return 1 + transmit(&burst)
+        }
+        // Of a pool that is a friend now.
+        return transmit(&burst)
+    }
+
+    /// Hands the device a packet in several frames. `false`, and it stays ours, when there is no room for it.
+    private mutating func sendChain(_ frame: Frame, _ segments: Int, _ total: Int) -> Bool {
+        let first = unsafe Mbuf.of(frame.header)
+        var next: UnsafeMutablePointer<FrameHeader>? = unsafe frame.header
+        while let header = unsafe next {
+            let mbuf = unsafe Mbuf.of(header)
+            unsafe mbuf.pointee.data_off = UInt16(truncatingIfNeeded: header.pointee.offset &- 64)
+            unsafe mbuf.pointee.data_len = UInt16(truncatingIfNeeded: header.pointee.length)
+            unsafe next = header.pointee.next
+            unsafe mbuf.pointee.next = unsafe next.map { unsafe Mbuf.of($0) }
+        }
+        unsafe first.pointee.pkt_len = UInt32(truncatingIfNeeded: total)
+        unsafe first.pointee.nb_segs = UInt16(truncatingIfNeeded: segments)
+        unsafe first.pointee.ol_flags = 0
+        unsafe mbufs[0] = unsafe first
+        // DPDK's frames have no successor of ours when they come home.
+        unsafe link(first, isOurs: false)
+        if unsafe apus_port_transmit(port, queue, mbufs, 1) == 1 {
+            outside &-= segments
+            counters.sent &+= 1
+            counters.sentBytes &+= UInt64(truncatingIfNeeded: total)
+            return true
+        }
+        unsafe link(first, isOurs: true)
+        return false
+    }
+
+    /// Has the headers of a packet's frames lead from one to the next, and no longer those of DPDK, or the other way round.
+    private func link(_ first: UnsafeMutablePointer<apus_mbuf>, isOurs: Bool) {
+        var next: UnsafeMutablePointer<apus_mbuf>? = unsafe first
+        while let mbuf = unsafe next {
+            unsafe next = mbuf.pointee.next
+            unsafe Mbuf.header(of: mbuf).pointee.next =
+                unsafe isOurs ? next.map { unsafe Mbuf.header(of: $0) } : nil
+            if isOurs { unsafe (mbuf.pointee.next, mbuf.pointee.nb_segs) = (nil, 1) }
+        }
+    }
+}
+
+extension Packet {
+    /// The bytes in all segments of the packet that begins with this frame.
+    static func count(of first: UnsafeMutablePointer<FrameHeader>) -> Int {
+        var (total, next): (Int, UnsafeMutablePointer<FrameHeader>?) = unsafe (0, first)
+        while let header = unsafe next {
+            unsafe total += Int(header.pointee.length)
+            unsafe next = header.pointee.next
+        }
+        return total
+    }
+}

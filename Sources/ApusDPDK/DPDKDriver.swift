@@ -1,0 +1,161 @@
+public import ApusPorts
+public import ApusRings
+import CDPDK
+import CLinux
+import Glibc
+
+/// One queue of a device of DPDK's as a port. ``DPDKInterface`` makes it.
+///
+/// Nothing is copied: a received packet lies where the device put it, and is sent from there by any port of DPDK's. Its frame
+/// goes home to DPDK's pool when it was sent or dropped.
+///
+/// Cost: a call of the driver's for each burst; for each packet the line of the frame's header is written, and each way some
+/// ten instructions between the two headers.
+@safe
+public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
+    // Sendable: the pointers are to memory that `interface` and `memory` keep, and what follows them needs exclusive access.
+    /// Frames that were dropped here, for the next to be made; the others are in DPDK's own pool.
+    public var pool: FramePool
+    let interface: DPDKInterface
+    let memory: MbufMemory
+    let port: UInt16
+    let queue: UInt16
+    let portNumber: UInt16
+    /// A burst on its way from or to DPDK.
+    @unsafe let mbufs: UnsafeMutablePointer<UnsafeMutablePointer<apus_mbuf>?>
+    /// The thread that DPDK knows; 0 at first.
+    var joined: UInt = 0
+    /// Frames that are not DPDK's at the moment: what came from it, less what it got. That may be frames of other queues too, so
+    /// only the sum over all queues is a number of frames.
+    var outside = 0
+    var limit: Int
+    var counters = PortStatistics()
+    let before: apus_port_counters
+    /// A pool of another queue of which a packet was seen that could be sent.
+    @unsafe var friend: UnsafeMutablePointer<FramePoolCore>?
+    var isArmed = false
+
+    init(interface: DPDKInterface, queue: Int, memory: MbufMemory, pool: consuming FramePool) {
+        self.pool = pool
+        self.interface = interface
+        self.memory = memory
+        (port, self.queue, portNumber) = (interface.port, UInt16(queue), interface.portNumber)
+        unsafe mbufs = .allocate(capacity: Burst.capacity)
+        unsafe mbufs.initialize(repeating: nil, count: Burst.capacity)
+        limit = interface.longestPacket
+        var first = apus_port_counters()
+        unsafe _ = apus_port_counters(interface.port, &first)
+        before = first
+    }
+
+    deinit {
+        if isArmed { apus_port_disarm(port, queue) }
+        unsafe mbufs.deallocate()
+        // What is not outside stays with DPDK. A pool that another thread has stays for good: nobody can count its frames.
+        if !pool.isOwnedElsewhere { pool.forget(pool.capacity - max(0, min(outside, pool.capacity))) }
+        interface.closed(Int(queue))
+    }
+
+    /// How many dropped frames may be at hand before they go back to DPDK, and how many do then. The pool is a cache of DPDK's
+    /// pool, as DPDK's threads have one: what is dropped here is what a copy is made of next.
+    static var enough: Int { 256 }
+
+    /// Frames that are DPDK's: free in its pool, on their way, or waiting to be received. It is the sum over all queues that is
+    /// exact: a frame that is sent by another queue's port counts there.
+    public var framesInside: Int { pool.capacity - outside }
+
+    /// Readable when packets were received while the queue was idle; -1 where the device does not tell.
+    public var readyDescriptor: Int32 {
+        interface.hasInterrupts ? apus_port_interrupt_descriptor(port, queue) : -1
+    }
+
+    /// The MTU, the Ethernet header and two VLAN tags.
+    public var maximumPacketSize: Int { limit }
+
+    /// What was asked for and granted.
+    public var grant: PortGrant {
+        PortGrant(
+            backend: .dpdk, interface: interface.name, queue: Int(queue),
+            features: interface.features + [
+                PortGrant.Feature(
+                    "pages", requested: pool.memory.grant.requested == .never ? "normal" : "2 MiB",
+                    granted: pool.memory.grant.pages.rawValue, reason: pool.memory.grant.reason)
+            ])
+    }
+
+    /// Whether all its frames are buffers of DPDK's.
+    public func canSend(_ packet: borrowing Packet) -> Bool {
+        var next: UnsafeMutablePointer<FrameHeader>? = unsafe packet.rawFrame.header
+        while let header = unsafe next {
+            guard unsafe header.pointee.pool == pool.home || isOfDPDK(header) else { return false }
+            unsafe next = header.pointee.next
+        }
+        return true
+    }
+
+    func isOfDPDK(_ header: UnsafeMutablePointer<FrameHeader>) -> Bool {
+        unsafe FramePool.memory(of: header).keeper is MbufMemory
+    }
+
+    /// A free frame of ``pool``, of which some come from DPDK when it has none.
+    @inline(__always)
+    public mutating func takeFrame() -> Frame? {
+        if let frame = unsafe pool.take() { return unsafe frame }
+        return unsafe refill() ? pool.take() : nil
+    }
+
+    /// Takes frames from DPDK's pool. `false` when it has none either.
+    @inline(never)
+    private mutating func refill() -> Bool {
+        join()
+        var count: UInt32 = 32
+        while unsafe apus_pool_take(memory.pool, mbufs, count) != 0 {
+            count /= 2
+            if count == 0 { return false }
+        }
+        for i in 0..<Int(count) {
+            // Sound: they were just taken, and their headers are as `MbufMemory.makePool` made them.
+            unsafe Frame(header: Mbuf.header(of: mbufs[i]!)).release()
+        }
+        outside &+= Int(count)
+        return true
+    }
+
+    /// Gives DPDK frames that were dropped here, so that its device has some to receive into.
+    @inline(never)
+    mutating func giveBack() {
+        while pool.atHand > Self.enough / 2 {
+            var count = 0
+            let mbufs = unsafe mbufs
+            _ = unsafe pool.takeRaw(Burst.capacity) { frame in
+                unsafe mbufs[count] = Mbuf.of(frame.header)
+                count &+= 1
+            }
+            unsafe apus_pool_give(memory.pool, mbufs, UInt32(count))
+            outside &-= count
+        }
+    }
+
+    /// Makes this thread one that DPDK knows, with caches of its own in its pools.
+    @inline(never)
+    mutating func join() {
+        // Where all numbers are taken it works without caches.
+        _ = apus_eal_join()
+        joined = UInt(apus_thread_pointer())
+    }
+
+    /// Nothing: what the device has taken leaves by itself.
+    public mutating func flush() {}
+
+    /// Counters since the port was opened; those of the device are for all its queues, and are shown by the first.
+    public mutating func statistics() -> PortStatistics {
+        guard queue == 0 else { return counters }
+        var now = apus_port_counters()
+        guard unsafe apus_port_counters(port, &now) == 0 else { return counters }
+        var result = counters
+        result.drops[.receiveRingFull] &+= now.missed &- before.missed
+        result.drops[.device] &+= now.rx_errors &- before.rx_errors
+        result.drops[.poolEmpty] &+= now.no_mbuf &- before.no_mbuf
+        return result
+    }
+}

@@ -1,0 +1,148 @@
+public import ApusPorts
+import ApusRings
+import CDPDK
+import Glibc
+import Synchronization
+
+/// A network device that DPDK has: by PCI address, or a virtual one.
+///
+/// The kernel does not know it, so nobody answers for its addresses but the program. Each of its queues is opened as a port of
+/// its own; the device is let go of when the last port and this object are gone.
+///
+/// ```swift
+/// let interface = try DPDKInterface("net_tap0,iface=tap0")
+/// var port = try interface.open(queue: 0)
+/// ```
+public final class DPDKInterface: @unchecked Sendable {
+    // Sendable: all but `queues` is set when it is made, and those are behind a lock.
+    /// The name that it was opened by.
+    public let name: String
+    /// DPDK's driver of it: `net_ixgbe`.
+    public let driver: String
+    /// Its link-layer address.
+    public let mac: [UInt8]
+    /// The longest packet it takes, without the Ethernet header, in octets.
+    public let mtu: Int
+    /// How many queues it has in each direction.
+    public let queueCount: Int
+    let port: UInt16
+    let portNumber: UInt16
+    let takesSegments: Bool
+    let checksChecksums: Bool
+    let hasInterrupts: Bool
+    let features: [PortGrant.Feature]
+    let pages: EAL.Pages
+    let node: Int
+    private let memories: [MbufMemory]
+    private let opened: Mutex<Set<Int>>
+
+    /// Opens a device and starts it; starts DPDK if that does not run yet.
+    public init(_ name: String, _ options: DPDKOptions = DPDKOptions()) throws(DPDKError) {
+        guard let device = DeviceName(name) else { throw DPDKError(name, .badName) }
+        try Self.check(options, name)
+        try device.check(name)
+        try EAL.ensureStarted()
+        let port = try Self.probe(device, name)
+        do throws(DPDKError) {
+            var info = apus_port_info()
+            guard unsafe apus_port_info(port, &info) == 0 else {
+                throw DPDKError(name, .notSetUp(step: "asking what it can do", code: EIO, log: []))
+            }
+            let most = Int(min(info.max_rx_queues, info.max_tx_queues))
+            guard options.queues <= most else {
+                throw DPDKError(name, .tooManyQueues(wanted: options.queues, most: most))
+            }
+            var memories: [MbufMemory] = []
+            for _ in 0..<options.queues {
+                memories.append(
+                    try MbufMemory(
+                        frames: options.framesPerQueue, room: options.room, node: info.socket, for: name))
+            }
+            let got = try Self.setUp(port, info, options, memories, name)
+            (self.name, self.port, self.memories) = (name, port, memories)
+            driver = unsafe withUnsafeBytes(of: info.driver) { unsafe Self.text($0) }
+            (queueCount, portNumber, node) = (options.queues, options.portNumber, Int(max(0, info.socket)))
+            (mac, mtu) = (Self.mac(of: port), Self.mtu(of: port))
+            (takesSegments, checksChecksums, hasInterrupts) = (
+                got.takesSegments, got.checksChecksums, got.hasInterrupts
+            )
+            features = got.features
+            pages = EAL.pages ?? EAL.Pages(isHuge: false, reason: nil)
+            opened = Mutex([])
+        } catch {
+            _ = apus_port_close(port)
+            throw error
+        }
+    }
+
+    deinit {
+        apus_port_stop(port)
+        _ = apus_port_close(port)
+    }
+
+    /// Opens one of its queues as a port.
+    public func open(queue: Int = 0) throws(DPDKError) -> Port<DPDKDriver> {
+        guard (0..<queueCount).contains(queue) else {
+            throw DPDKError(name, .noSuchQueue(queue, queues: queueCount))
+        }
+        guard opened.withLock({ $0.insert(queue).inserted }) else { throw DPDKError(name, .queueBusy(queue)) }
+        let memory = memories[queue]
+        let pool = try memory.makePool(isHuge: pages.isHuge, reason: pages.reason, node: node)
+        return Port(DPDKDriver(interface: self, queue: queue, memory: memory, pool: pool))
+    }
+
+    /// The longest packet it sends: the MTU, the Ethernet header and two VLAN tags.
+    var longestPacket: Int { mtu + 14 + 8 }
+
+    func closed(_ queue: Int) { opened.withLock { _ = $0.remove(queue) } }
+
+    private static func check(_ options: DPDKOptions, _ name: String) throws(DPDKError) {
+        func check(_ what: String, _ value: Int, _ range: ClosedRange<Int>) throws(DPDKError) {
+            guard range.contains(value) else {
+                throw DPDKError(
+                    name, .badSize("\(what) is \(range.lowerBound) to \(range.upperBound), not \(value)"))
+            }
+        }
+        try check("the number of queues", options.queues, 1...1024)
+        try check("the number of receive descriptors", options.receiveDescriptors, 32...32768)
+        try check("the number of transmit descriptors", options.transmitDescriptors, 32...32768)
+        try check(
+            "the number of frames of a queue", options.framesPerQueue,
+            options.receiveDescriptors + 256...1 << 20)
+        try check("the room of a frame", options.room, 1024...16384)
+        if let mtu = options.mtu { try check("the MTU", mtu, 68...65535) }
+    }
+
+    private static func probe(_ device: DeviceName, _ name: String) throws(DPDKError) -> UInt16 {
+        guard unsafe !apus_port_exists(device.portName) else { throw DPDKError(name, .alreadyOpen) }
+        var port: UInt16 = 0
+        let probed = EALLog.collecting { unsafe apus_port_probe(device.arguments, device.portName, &port) }
+        guard probed.result == 0 else {
+            throw DPDKError(name, .notTaken(code: -probed.result, log: probed.log))
+        }
+        return port
+    }
+
+    static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    private static func mac(of port: UInt16) -> [UInt8] {
+        var address: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0, 0, 0)
+        // Sound: it writes six octets.
+        unsafe withUnsafeMutableBytes(of: &address) {
+            unsafe _ = apus_port_mac(port, $0.baseAddress!.assumingMemoryBound(to: UInt8.self))
+        }
+        return [address.0, address.1, address.2, address.3, address.4, address.5]
+    }
+
+    private static func mtu(of port: UInt16) -> Int {
+        var mtu: UInt16 = 0
+        return unsafe apus_port_mtu(port, &mtu) == 0 ? Int(mtu) : 1500
+    }
+}
+
+extension DPDKInterface: CustomStringConvertible {
+    /// Its name, and DPDK's driver of it.
+    public var description: String { "\(name) (\(driver))" }
+}

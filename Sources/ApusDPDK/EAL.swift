@@ -1,0 +1,159 @@
+import ApusRings
+import CDPDK
+import CLinux
+import Glibc
+import Synchronization
+
+/// DPDK's environment abstraction layer, once a process: its memory, its devices, its threads.
+///
+/// Opening the first ``DPDKInterface`` starts it, or ``start(_:)`` before that; a program that does neither never starts it.
+/// Signals, locale and the standard streams stay as they are; what it logs goes to ``EALLog``.
+public enum EAL {
+    private enum State {
+        case idle
+        case running(EALOptions, Pages)
+        case failed(DPDKError)
+        case stopped
+    }
+
+    /// Which pages it got, and why not others.
+    struct Pages {
+        var isHuge: Bool
+        var reason: String?
+    }
+
+    private static let state = Mutex(State.idle)
+
+    /// The version of DPDK that runs: `DPDK 22.11.11`.
+    public static var version: String { unsafe String(cString: apus_dpdk_version()) }
+
+    /// The folder of the poll-mode drivers, which are libraries of their own.
+    public static var driverFolder: String { unsafe String(cString: apus_dpdk_drivers()) }
+
+    /// Starts it; nothing when it runs with these options.
+    public static func start(_ options: EALOptions = EALOptions()) throws(DPDKError) {
+        let failure: DPDKError? = state.withLock { state in
+            switch state {
+            case .idle: break
+            case .running(let running, _):
+                return running == options ? nil : DPDKError("DPDK", .startedOtherwise)
+            case .failed(let error): return error
+            case .stopped: return DPDKError("DPDK", .stopped)
+            }
+            do throws(DPDKError) {
+                state = .running(options, try begin(options))
+                return nil
+            } catch {
+                // What was found out before DPDK was called can be mended and tried again.
+                if error.isFinal { state = .failed(error) }
+                return error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Whether it was started and runs.
+    public static var isRunning: Bool {
+        state.withLock { if case .running = $0 { true } else { false } }
+    }
+
+    /// Stops it. All ports must be closed, and it can't be started again.
+    public static func stop() {
+        state.withLock { state in
+            guard case .running = state else { return }
+            apus_eal_stop()
+            state = .stopped
+        }
+    }
+
+    /// The pages it got; `nil` while it does not run.
+    static var pages: Pages? {
+        state.withLock { if case .running(_, let pages) = $0 { pages } else { nil } }
+    }
+
+    /// Starts it if it does not run yet.
+    static func ensureStarted() throws(DPDKError) {
+        if !isRunning { try start() }
+    }
+
+    private static func begin(_ options: EALOptions) throws(DPDKError) -> Pages {
+        let core = try core(options)
+        let pages = try pages(options)
+        var arguments = ["apus", "--no-telemetry", "--file-prefix", options.filePrefix, "-l", "\(core)"]
+        // Nothing is left behind in the file system: no files of hugepages, no socket for further processes.
+        if !pages.isHuge {
+            arguments += ["--no-huge", "--no-shconf", "-m", "\(options.memory ?? 256)"]
+        } else if let folder = options.hugePageDirectory {
+            arguments += ["--huge-dir", folder, "--huge-unlink=always", "--no-shconf"]
+        } else {
+            arguments.append("--in-memory")
+        }
+        if pages.isHuge, let memory = options.memory { arguments += ["-m", "\(memory)"] }
+        // No device but those that are asked for is taken up: the list of those allowed has one that there isn't.
+        arguments += ["-a", "ffff:ff:1f.7"]
+        arguments += options.extra
+        let lines = EALLog.collecting { start(arguments) }
+        guard lines.result == 0 else {
+            throw DPDKError("DPDK", .notStarted(code: -lines.result, log: lines.log))
+        }
+        return Pages(isHuge: apus_eal_has_hugepages() && pages.isHuge, reason: pages.reason)
+    }
+
+    private static func start(_ arguments: [String]) -> Int32 {
+        // They stay for good: DPDK keeps pointers to some.
+        let strings = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(
+            capacity: arguments.count + 1)
+        for (position, argument) in arguments.enumerated() { unsafe strings[position] = strdup(argument) }
+        unsafe strings[arguments.count] = nil
+        return unsafe apus_eal_start(Int32(arguments.count), strings) { level, line in
+            guard let line = unsafe line else { return }
+            EALLog.take(level: level, unsafe String(cString: line))
+        }
+    }
+
+    /// The core of its thread, which must be one of those that this process may use.
+    private static func core(_ options: EALOptions) throws(DPDKError) -> Int {
+        let allowed = (0..<1024).filter { apus_may_run_on(Int32($0)) }
+        guard let first = allowed.first else { return options.core ?? 0 }
+        guard let core = options.core else { return first }
+        guard allowed.contains(core) else { throw DPDKError("DPDK", .noSuchCore(core, allowed: allowed)) }
+        return core
+    }
+
+    /// Whether it gets hugepages.
+    private static func pages(_ options: EALOptions) throws(DPDKError) -> Pages {
+        if options.hugePages == .never { return Pages(isHuge: false, reason: nil) }
+        let wanted = options.memory ?? 64
+        let free = HugePageCount.freeMegabytes
+        if free >= wanted { return Pages(isHuge: true, reason: nil) }
+        if options.hugePages == .required {
+            throw DPDKError("DPDK", .noHugePages(wanted: wanted, free: free))
+        }
+        return Pages(
+            isHuge: false,
+            reason: "\(free) MiB of hugepages are free, \(wanted) are wanted; vm.nr_hugepages reserves them")
+    }
+}
+
+/// The hugepages of the host.
+enum HugePageCount {
+    /// The memory in hugepages of all sizes that nobody uses or has reserved, in MiB.
+    static var freeMegabytes: Int {
+        [(2, "2048kB"), (1024, "1048576kB"), (512, "524288kB"), (32, "32768kB")].reduce(0) { sum, size in
+            let folder = "/sys/kernel/mm/hugepages/hugepages-\(size.1)"
+            return sum + size.0
+                * max(0, number("\(folder)/free_hugepages") - number("\(folder)/resv_hugepages"))
+        }
+    }
+
+    private static func number(_ path: String) -> Int {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return 0 }
+        defer { close(file) }
+        // The kernel writes at most as many bytes as there is room for, and says how many.
+        let digits = unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            count = unsafe max(0, read(file, buffer.baseAddress, 32))
+        }
+        return Int(String(decoding: digits.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
+    }
+}
