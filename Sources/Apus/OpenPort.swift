@@ -58,14 +58,15 @@ public func openPort(
 ) throws(OpenPortError) -> KernelPort {
     let held = try hold(ports, for: interface)
     var refusal = OpenPortError(interface: interface)
-    if backend != .packet {
+    if backend == .dpdk { refusal.reasons.append("what the kernel has is not opened over DPDK") }
+    if backend.mayBeXDP {
         do throws(OpenPortError) {
             return try openXDPPort(interface, ports, held, queue: queue, frames: frames, requested: backend)
         } catch {
             refusal.reasons += error.reasons
         }
     }
-    if backend != .xdp {
+    if backend.mayBePacket {
         do throws(OpenPortError) {
             return try openPacketPort(
                 interface, ports, held, frames: frames, requested: backend,

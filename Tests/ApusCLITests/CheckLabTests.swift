@@ -95,6 +95,55 @@ struct CheckLabTests {
         #expect(group.code == .exited(69) && group.errors.contains("there is no group"), "\(group)")
     }
 
+    @Test func `interfaces over DPDK are checked beside the kernel's, and nothing of DPDK is started`() throws
+    {
+        let net = try Pair("checkdpdk")
+        defer { net.close() }
+        func check(_ interface: String, _ stream: String) throws -> (Bool, String) {
+            let file = try ScratchFile(
+                "{ interfaces: [{ name: 'vb' }, { name: '0000:ff:1f.7', \(interface) }],\nstreams: [{ \(stream) }] }",
+                suffix: "json5")
+            let run = try runApus(
+                in: net.b, ["forward", "--config", file.path, "--check"], prefix: unprivileged)
+            return (run.code == .exited(0), run.output + run.errors)
+        }
+        let addresses = "addresses: ['203.0.113.1/24'], gateway: '203.0.113.254'"
+        // From the kernel's link to DPDK's, by its gateway and back: no route of the kernel leads to the first two.
+        for stream in [
+            "listen: '192.0.2.2:5004', to: ['203.0.113.9:1']",
+            "listen: '203.0.113.1:5004', to: ['10.9.9.9:1']",
+            "listen: '203.0.113.1:5004', to: ['192.0.2.1:1']",
+            "listen: '0.0.0.0:5004', to: ['203.0.113.9:1']",
+            "listen: '239.1.1.1:5004', to: ['203.0.113.9:1'], interface: 'ff:1f.7'",
+        ] {
+            let (isFine, text) = try check(addresses, stream)
+            #expect(isFine && text.hasSuffix(": fine: 1 stream to 1 destination\n"), "\(text)")
+        }
+        for (interface, stream, sentence) in [
+            (
+                addresses, "listen: '192.0.2.2:5004', to: ['10.9.9.9:1']",
+                "2:44: there is no route to 10.9.9.9"
+            ),
+            (
+                addresses, "listen: '203.0.113.2:5004', to: ['203.0.113.9:1']",
+                "2:21: 203.0.113.2 is not an address of this host; it has: 203.0.113.1, 192.0.2.2"
+            ),
+            (
+                addresses, "listen: '192.0.2.2:1', to: ['203.0.113.9:1'], interface: 'ff:1f.7'",
+                "2:21: 192.0.2.2 is not an address of 0000:ff:1f.7; it has: 203.0.113.1"
+            ),
+            (
+                "addresses: ['192.0.2.2/24']", "listen: '192.0.2.2:1', to: ['192.0.2.1:1']",
+                "1:68: 192.0.2.2 is an address of vb, which the kernel has; take it from there with "
+                    + "`ip address del 192.0.2.2/24 dev vb`, or give 0000:ff:1f.7 another"
+            ),
+        ] {
+            let (isFine, text) = try check(interface, stream)
+            #expect(!isFine)
+            #expect(text.contains(sentence), "\(text)")
+        }
+    }
+
     @Test func `what may not be meant is told`() throws {
         let net = try Pair("checkwarning")
         defer { net.close() }

@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func `no option is without effect`() throws {
-        let apart: Set = ["config", "check", "stats", "json", "listen", "to"]
+        let apart: Set = ["config", "check", "stats", "json", "listen", "to", "address", "gateway"]
         let plain = try configuration(least)
         let values = [
             "ttl": "9", "interface": "eth0", "backend": "xdp", "mode": "native", "zero-copy": "never",
@@ -71,6 +71,15 @@ import Testing
             if option.value != nil { words.append(try #require(values[option.long], "\(option.name)")) }
             #expect(try configuration(words) != plain, "\(option.name)")
         }
+        let device =
+            least + ["--interface", "03:00.0", "--address", "192.0.2.1/24", "--address", "2001:db8::1/64"]
+        let ports = try [[], ["--gateway", "192.0.2.9", "--gateway", "fe80::1", "--ring-size", "512"]].map {
+            try configuration(device + $0).interfaces.first
+        }
+        #expect(ports[0]?.name == "0000:03:00.0" && ports[0]?.port.backend == .dpdk)
+        #expect(ports[0]?.port.dpdk?.addresses.map(\.description) == ["192.0.2.1/24", "2001:db8::1/64"])
+        #expect(ports[1]?.port.dpdk?.gateways.map(\.description) == ["192.0.2.9", "fe80::1"])
+        #expect(ports[0]?.port.ringSize == 2048 && ports[1]?.port.ringSize == 512)
         #expect(
             try configuration(least + ["--busy-poll", "1", "--busy-poll-budget", "7"]).defaults.busyPoll?
                 .budget == 7)
@@ -83,7 +92,8 @@ import Testing
             "defaults: { }": "{ defaults: { ? } }", "busyPoll: { }": "{ defaults: { busyPoll: { ? } } }",
             "control: { }": "{ control: { ? } }", "metrics: { }": "{ metrics: { ? } }",
             "workers: { }": "{ workers: { ? } }",
-            "limits: { }": "{ limits: { ? } }",
+            "limits: { }": "{ limits: { ? } }", "dpdk: { }": "{ dpdk: { ? } }",
+            "routes: [{ }]": "{ interfaces: [{ name: 'net_null0', routes: [{ ? }] }] }",
         ]
         #expect(ConfigurationReference.all.count == places.count)
         for section in ConfigurationReference.all {
@@ -94,7 +104,7 @@ import Testing
         #expect(
             sections
                 == Set(ConfigurationReference.all.map { String($0.section.prefix { $0 != ":" }) })
-                .subtracting(["busyPoll"]))
+                .subtracting(["busyPoll", "routes"]))
     }
 
     @Test func `the manual's example is a right configuration`() throws {

@@ -18,10 +18,10 @@ import Testing
         #expect(try bashOffers("apus", "fo") == ["forward"])
         #expect(
             try bashOffers("apus", "forward", "--b") == ["--backend", "--busy-poll", "--busy-poll-budget"])
-        #expect(try bashOffers("apus", "forward", "--backend", "") == ["auto", "xdp", "packet"])
+        #expect(try bashOffers("apus", "forward", "--backend", "") == ["auto", "xdp", "packet", "dpdk"])
         #expect(try bashOffers("apus", "forward", "-b", "x") == ["xdp"])
         #expect(try bashOffers("apus", "forward", "--backend", "=", "p") == ["packet"])
-        #expect(try bashOffers("apus", "forward", "--backend", "=") == ["auto", "xdp", "packet"])
+        #expect(try bashOffers("apus", "forward", "--backend", "=") == ["auto", "xdp", "packet", "dpdk"])
         #expect(try bashOffers("apus", "forward", "--interface", "").contains("lo"))
         #expect(try bashOffers("apus", "forward", "--config", "/etc/pass").contains("/etc/passwd"))
         #expect(try bashOffers("apus", "forward", "--listen", "").isEmpty)
@@ -68,7 +68,7 @@ import Testing
         }
         #expect(try offers("apus fo") == ["forward"])
         #expect(try offers("apus forward --b") == ["--backend", "--busy-poll", "--busy-poll-budget"])
-        #expect(try offers("apus forward --backend ").sorted() == ["auto", "packet", "xdp"])
+        #expect(try offers("apus forward --backend ").sorted() == ["auto", "dpdk", "packet", "xdp"])
         #expect(try offers("apus forward -i l").contains("lo"))
         #expect(try offers("apus forward --config /etc/pass").contains("/etc/passwd"))
         #expect(try offers("apus completion ").sorted() == ["bash", "fish", "zsh"])
@@ -120,7 +120,7 @@ import Testing
         }
         #expect(try offers("apus fo").contains("forward"))
         let backends = try offers("apus forward --backend ")
-        #expect(["auto", "xdp", "packet"].allSatisfy { backends.contains($0) }, "\(backends)")
+        #expect(["auto", "xdp", "packet", "dpdk"].allSatisfy { backends.contains($0) }, "\(backends)")
         let options = try offers("apus forward --bu")
         #expect(options.contains("--busy-poll-budget"), "\(options)")
         for line in ["apus control /run/a.sock ", "apus control --json /run/a.sock "] {

@@ -53,7 +53,40 @@ import Testing
         ),
         (
             "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -b dpdk",
-            "apus forward: --backend: \"dpdk\" is no backend of this version; write \"auto\", \"xdp\" or \"packet\"\n"
+            "apus forward: --backend dpdk needs --interface, which names the device to open\n"
+        ),
+        (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -i eth0 -b dpdk --address 192.0.2.1/24",
+            "apus forward: --interface: expected a PCI address, such as \"0000:03:00.0\", or a virtual device, such as "
+                + "\"net_tap0,iface=tap0\", found \"eth0\"; `apus doctor` shows the addresses of network cards\n"
+        ),
+        (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -i net_tpa0 --address 192.0.2.1/24",
+            "apus forward: --interface: DPDK has no driver for the virtual device \"net_tpa0\"; did you mean "
+                + "\"net_tap0\"?\n"
+        ),
+        (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -i 0000:03:00.0",
+            "apus forward: --address: the interface has no address; add one, such as --address 192.0.2.1/24\n"
+        ),
+        (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -i 03:00.0 --address 192.0.2.1/24 --gateway 10.0.0.1",
+            "apus forward: --gateway: the router 10.0.0.1 is on none of the interface's networks, which are "
+                + "192.0.2.0/24; it has to be a neighbor\n"
+        ),
+        (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 --address 192.0.2.1/24",
+            "apus forward: --address is for an interface over DPDK; the kernel knows that of its own interfaces\n"
+        ),
+        (
+            "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 -i net_null0 --address 192.0.2.1",
+            "apus forward: --address: expected an address and its prefix, such as \"192.0.2.1/24\", found "
+                + "\"192.0.2.1\"; how long is its prefix? \"192.0.2.1/24\" is usual\n"
+        ),
+        (
+            "generate lo --to 198.51.100.7:1 -b dpdk",
+            "apus generate: --backend: apus generate opens interfaces of the kernel, which DPDK does not; write auto, "
+                + "xdp or packet\n"
         ),
         (
             "forward -l 192.0.2.1:5004 -t 198.51.100.7:1 --queues two",

@@ -5,10 +5,12 @@ import Testing
 /// The rules of interfaces, workers, limits and the services, and those of a file or options as a whole.
 @Suite struct ConfigurationSectionTests {
     @Test(arguments: [
-        ("backend: 'xpd'", #"2:26: expected "auto", "xdp" or "packet", found "xpd"; did you mean "xdp"?"#),
-        ("backend: 'dpdk'", #"2:26: "dpdk" is no backend of this version; write "auto", "xdp" or "packet""#),
-        ("backend: 1", #"2:26: expected "auto", "xdp" or "packet", found 1"#),
-        ("backend: 'warp'", #"2:26: expected "auto", "xdp" or "packet", found "warp""#),
+        (
+            "backend: 'xpd'",
+            #"2:26: expected "auto", "xdp", "packet" or "dpdk", found "xpd"; did you mean "xdp"?"#
+        ),
+        ("backend: 1", #"2:26: expected "auto", "xdp", "packet" or "dpdk", found 1"#),
+        ("backend: 'warp'", #"2:26: expected "auto", "xdp", "packet" or "dpdk", found "warp""#),
         ("mode: 'offload'", #"2:23: expected "auto", "native" or "generic", found "offload""#),
         ("zerocopy: 'never'", #"2:17: unknown key "zerocopy"; did you mean "zeroCopy"?"#),
         (
@@ -157,7 +159,7 @@ import Testing
         ("stream: []", "2:1: unknown key \"stream\"; did you mean \"streams\"?"),
         (
             "hugepages: 'auto'",
-            "2:1: unknown key \"hugepages\"; known here: defaults, interfaces, streams, control, metrics, workers, limits"
+            "2:1: unknown key \"hugepages\"; known here: defaults, interfaces, dpdk, streams, control, metrics, workers, limits"
         ),
     ])
     func `the other sections are checked`(section: String, messages: String) {
@@ -241,7 +243,7 @@ import Testing
                 "4:68: \"name\" is there twice",
                 "4:7: the first \"name\" is here",
                 "6:22: expected \"address:port\", such as \"127.0.0.1:9469\", found 9469; did you mean \"127.0.0.1:9469\"?",
-                "7:3: unknown key \"stats\"; known here: defaults, interfaces, streams, control, metrics, workers, limits",
+                "7:3: unknown key \"stats\"; known here: defaults, interfaces, dpdk, streams, control, metrics, workers, limits",
             ])
     }
 

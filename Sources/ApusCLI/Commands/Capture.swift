@@ -66,7 +66,7 @@ enum Capture {
         defaultText: "\(CaptureWriter.maximumSnapshotLength)")
     static let backend = Option(
         long: "backend", short: "b",
-        value: .init(name: "NAME", completion: .words(BackendChoice.allCases.map(\.rawValue))),
+        value: .init(name: "NAME", completion: .words(BackendChoice.ofKernel.map(\.rawValue))),
         help: "AF_PACKET, or AF_XDP, which takes the packets away from this host; auto is AF_PACKET.",
         defaultText: "auto")
     static let json = Option(long: "json", help: "Write the summary as JSON.")
@@ -138,7 +138,7 @@ extension Capture {
             }
             if !ports.contains(port) { ports.append(port) }
         }
-        let usesXDP = try invocation.value(backend, as: BackendChoice.self) == .xdp
+        let usesXDP = try invocation.kernelBackend(backend) == .xdp
         guard !usesXDP || !ports.isEmpty else {
             throw ExitFailure(
                 .usage,

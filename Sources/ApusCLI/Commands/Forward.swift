@@ -37,7 +37,8 @@ enum Forward {
             "--config FILE [--check] [options]",
         ],
         options: [
-            listen, to, ttl, noRTP, config, check, interface, backend, mode, zeroCopy, hugepages, queues,
+            listen, to, ttl, noRTP, config, check, interface, backend, address, gateway, mode,
+            zeroCopy, hugepages, queues,
             ringSize,
             frameSize, frames, busyPoll, busyPollBudget, workers, cpu, spin, sleep, stats, json, metrics,
             control,

@@ -6,9 +6,12 @@ extension Forward {
     static func configurationFromOptions(_ invocation: Invocation) throws(ExitFailure)
         -> ForwarderConfiguration
     {
-        // No interface is listed: the one to listen on is the stream's, and those it leaves by follow from the routes.
+        // No interface of the kernel is listed: the one to listen on is the stream's, and those it leaves by follow from
+        // the routes.
+        let device = try dpdkInterface(invocation)
         let configuration = ForwarderConfiguration(
-            streams: [try stream(invocation)], defaults: try port(invocation),
+            streams: [try stream(invocation, on: device?.name)], interfaces: device.map { [$0] } ?? [],
+            defaults: device == nil ? try port(invocation) : PortConfiguration(),
             control: invocation.text(control).map {
                 ControlConfiguration(socket: $0, map: options(["socket": control]))
             },
@@ -24,7 +27,44 @@ extension Forward {
         return configuration
     }
 
-    private static func stream(_ invocation: Invocation) throws(ExitFailure) -> StreamConfiguration {
+    /// The interface over DPDK that the options tell of; nil where they tell of one of the kernel's, or none.
+    private static func dpdkInterface(_ invocation: Invocation) throws(ExitFailure) -> InterfaceConfiguration?
+    {
+        let backend = try invocation.value(backend, as: BackendChoice.self) ?? .auto
+        let name = invocation.text(interface)
+        guard backend == .dpdk || backend == .auto && name.map(DPDKDevice.isMeant) ?? false else {
+            if let option = [address, gateway].first(where: { invocation.has($0) }) {
+                throw ExitFailure(
+                    .usage,
+                    "\(option.name) is for an interface over DPDK; the kernel knows that of its own interfaces"
+                )
+            }
+            return nil
+        }
+        guard let name else {
+            throw ExitFailure(.usage, "--backend dpdk needs --interface, which names the device to open")
+        }
+        var map = options(["name": interface, "addresses": address, "gateway": gateway])
+        let (addresses, gateways) = (
+            try invocation.values(address, as: AddressPrefix.self),
+            try invocation.values(gateway, as: IPAddress.self)
+        )
+        map.setElements(of: "addresses", addresses.map { _ in .option(address.name) })
+        map.setElements(of: "gateway", gateways.map { _ in .option(gateway.name) })
+        let device: DPDKDevice
+        do throws(ValueRefusal) {
+            device = try DPDKDevice(name)
+        } catch {
+            throw ExitFailure(.usage, "\(interface.name): \(error.message)")
+        }
+        return InterfaceConfiguration(
+            DPDKPortConfiguration(device: device, addresses: addresses, gateways: gateways, map: map),
+            port: try port(invocation))
+    }
+
+    private static func stream(
+        _ invocation: Invocation, on device: String?
+    ) throws(ExitFailure) -> StreamConfiguration {
         guard let listens = try invocation.value(listen, as: Endpoint.self) else {
             throw ExitFailure(
                 .usage, "--listen is missing: say where the stream arrives, or name a file with --config")
@@ -36,7 +76,7 @@ extension Forward {
         var map = options(["listen": listen, "name": listen, "interface": interface, "ttl": ttl, "to": to])
         map.setElements(of: "to", destinations.map { _ in .option(to.name) })
         return StreamConfiguration(
-            listen: listens, to: destinations, interface: invocation.text(interface),
+            listen: listens, to: destinations, interface: device ?? invocation.text(interface),
             ttl: try invocation.value(ttl, as: Int.self), rtp: !invocation.has(noRTP), map: map)
     }
 

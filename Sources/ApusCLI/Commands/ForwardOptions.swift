@@ -44,14 +44,23 @@ extension Forward {
         long: "interface", short: "i", value: .init(name: "IF", completion: .interface),
         help:
             "The interface to listen on; a group is joined there. The routes say by which the stream leaves, and all else "
-            + "in this section is for both.",
+            + "in this section is for both. A device for DPDK is named by its PCI address or as a virtual device.",
         defaultText: "the one that has the listening address, each one for any",
         section: "Interface")
     static let backend = Option(
         long: "backend", short: "b",
         value: .init(name: "NAME", completion: .words(BackendChoice.allCases.map(\.rawValue))),
-        help: "How packets get in and out: AF_XDP, AF_PACKET, or the best that is to be had.",
-        defaultText: "auto", section: "Interface")
+        help: "How packets get in and out: AF_XDP, AF_PACKET, DPDK, or the best that is to be had.",
+        defaultText: "auto, which is DPDK for its devices", section: "Interface")
+    static let address = Option(
+        long: "address", value: .init(name: "ADDR/BITS"),
+        help:
+            "An address of the interface over DPDK, which the kernel does not have, and the prefix of its network.",
+        repeats: true, section: "Interface")
+    static let gateway = Option(
+        long: "gateway", value: .init(name: "ADDR"),
+        help: "The router for what is not on the networks of --address; one of each IP version.",
+        repeats: true, section: "Interface")
     static let mode = Option(
         long: "mode", value: .init(name: "NAME", completion: .words(ModeChoice.allCases.map(\.rawValue))),
         help: "Where the kernel runs the XDP program: in the driver or in the generic hook.",

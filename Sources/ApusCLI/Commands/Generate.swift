@@ -76,7 +76,7 @@ enum Generate {
 
     static let backend = Option(
         long: "backend", short: "b",
-        value: .init(name: "NAME", completion: .words(BackendChoice.allCases.map(\.rawValue))),
+        value: .init(name: "NAME", completion: .words(BackendChoice.ofKernel.map(\.rawValue))),
         help: "How packets get out: AF_XDP, AF_PACKET, or the best that is to be had.", defaultText: "auto")
     static let json = Option(long: "json", help: "Write the summary as JSON.")
 
@@ -125,7 +125,7 @@ extension Generate {
         if traffic.count == nil, traffic.duration == nil { traffic.duration = 10_000_000_000 }
         return GenerateOptions(
             interface: invocation.arguments[0], destination: destination, source: source, traffic: traffic,
-            backend: try invocation.value(backend, as: BackendChoice.self) ?? .auto)
+            backend: try invocation.kernelBackend(backend))
     }
 
     private static func content(_ invocation: Invocation) throws(ExitFailure) -> GeneratedTraffic {

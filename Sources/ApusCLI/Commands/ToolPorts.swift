@@ -6,13 +6,27 @@ enum SendingPort: ~Copyable {
     case packet(Port<PacketSocketDriver>)
 }
 
+extension Invocation {
+    /// The backend that an option names for an interface of the kernel; `auto` without it.
+    func kernelBackend(_ option: Option) throws(ExitFailure) -> BackendChoice {
+        let backend = try value(option, as: BackendChoice.self) ?? .auto
+        guard backend != .dpdk else {
+            throw ExitFailure(
+                .usage,
+                "\(option.name): \(path) opens interfaces of the kernel, which DPDK does not; write "
+                    + alternatives(BackendChoice.ofKernel.map(\.rawValue)))
+        }
+        return backend
+    }
+}
+
 /// Opens an interface to send only; nothing is attached to it and nothing received.
 ///
 /// Where `auto` does not get AF_XDP, the reason is logged.
 func openToSend(
     on interface: String, _ backend: BackendChoice, _ frameSize: FrameSize, log: Output
 ) throws(ExitFailure) -> SendingPort {
-    if backend != .packet {
+    if backend.mayBeXDP {
         var options = XDPOptions()
         (options.frameSize, options.framesPerQueue) = (frameSize, 4096)
         // The least that is granted: nothing is received.

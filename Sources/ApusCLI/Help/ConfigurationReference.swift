@@ -51,8 +51,29 @@ struct ConfigurationReference {
             section: "interfaces: [{ }]",
             meaning:
                 "How ports on certain interfaces are opened. Those that streams need are opened in any case, listed or "
-                + "not; those that are listed are opened even where none does.",
-            keys: [("name", "The kernel's name of the interface.")] + port),
+                + "not; those that are listed are opened even where none does. One over DPDK, which the kernel does not "
+                + "have, is opened only where it is listed, with its addresses.",
+            keys: [
+                (
+                    "name",
+                    "The kernel's name of the interface; for DPDK the device: its PCI address, such as \"0000:03:00.0\", or "
+                        + "a virtual device, such as \"net_tap0,iface=tap0\"."
+                )
+            ] + port + dpdkPort),
+        ConfigurationReference(
+            section: "routes: [{ }]",
+            meaning: "The ways by other routers than the gateway, within an interface over DPDK.",
+            keys: [
+                ("to", "The network, such as \"198.51.100.0/24\"."),
+                (
+                    "via",
+                    "The router: an address on a network of the interface, or an IPv6 link-local address."
+                ),
+            ]),
+        ConfigurationReference(
+            section: "dpdk: { }",
+            meaning: "How DPDK is started, once, where an interface is over it.",
+            keys: dpdk),
         ConfigurationReference(
             section: "defaults: { }",
             meaning:
@@ -105,8 +126,81 @@ struct ConfigurationReference {
             ]),
     ]
 
+    private static let dpdkPort: [(name: String, meaning: String)] = [
+        (
+            "addresses",
+            "Over DPDK, an array of its 1 to 16 addresses, each with the prefix of its network, such as \"192.0.2.1/24\" or "
+                + "\"2001:db8::1/64\"."
+        ),
+        (
+            "gateway",
+            "Over DPDK, the router for all that is on no network of its own and has no route; or an array of two, one of each IP "
+                + "version. Default: none."
+        ),
+        ("routes", "Over DPDK, an array of at most 256 routes, see below. Default: none."),
+        (
+            "mtu",
+            "Over DPDK, the longest IP packet in bytes, 68 to 65535, from 1280 on with IPv6, and what the device can. Default: 1500."
+        ),
+        (
+            "mac",
+            "Over DPDK, the link-layer address it gets, such as \"02:00:00:00:00:01\". Default: the device's own."
+        ),
+        (
+            "promiscuous",
+            "Over DPDK, whether the device receives what is for others too, true or false; it is dropped and counted. Default: false."
+        ),
+    ]
+
+    private static let dpdk: [(name: String, meaning: String)] = [
+        (
+            "hugepages",
+            "Whether its memory is in huge pages, true or false. Without, which is for trying, cards on PCI can't be used. "
+                + "Default: true."
+        ),
+        (
+            "memory",
+            "The memory taken at the start in MiB, 16 to 1048576. Default: as it is needed; 64 without huge pages."
+        ),
+        (
+            "hugepageDirectory",
+            "Where the file system of huge pages is mounted, such as \"/dev/hugepages\". Default: any that is."
+        ),
+        (
+            "filePrefix",
+            "What its files are called by, 1 to 32 letters, digits, \"-\" and \"_\"; no other process of DPDK may have "
+                + "the same. Default: \"apus\"."
+        ),
+        (
+            "mainCore",
+            "The core of DPDK's main thread, 0 to 1023, on which no packet is moved. Default: the first that may be used."
+        ),
+        (
+            "allow",
+            "An array of PCI addresses that drivers may take besides those of the interfaces. Default: none."
+        ),
+        (
+            "block",
+            "An array of PCI addresses that no driver may take, while any other may. Default: all but those of the "
+                + "interfaces."
+        ),
+        (
+            "vdevs",
+            "An array of virtual devices to make besides those of the interfaces. Default: none."
+        ),
+        (
+            "extra",
+            "An array of further arguments of DPDK, such as \"--iova-mode=va\"; not those that keys here or Apus itself "
+                + "give. Default: none."
+        ),
+    ]
+
     private static let port: [(name: String, meaning: String)] = [
-        ("backend", "\"auto\", \"xdp\" for AF_XDP or \"packet\" for AF_PACKET. Default: \"auto\"."),
+        (
+            "backend",
+            "\"auto\", \"xdp\" for AF_XDP, \"packet\" for AF_PACKET or, in \"interfaces\" alone, \"dpdk\" for DPDK, "
+                + "which \"auto\" is where the name is that of a device for it. Default: \"auto\"."
+        ),
         ("mode", "Where the XDP program runs: \"auto\", \"native\" or \"generic\". Default: \"auto\"."),
         (
             "zeroCopy",
@@ -120,11 +214,13 @@ struct ConfigurationReference {
         ),
         (
             "queues",
-            "How many receive queues the device must have, 1 to 256; all are used. Default: any number."
+            "How many receive queues the device must have, 1 to 256; all are used. Default: any number. Over DPDK so many "
+                + "are set up. Default: one for each worker."
         ),
         (
             "ringSize",
-            "Descriptors in each ring, a power of two from 64 to 65536 with backend \"xdp\", else to 32768. Default: 2048."
+            "Descriptors in each ring, a power of two from 64 to 65536 with backend \"xdp\", else to 32768. A device for "
+                + "DPDK may have fewer. Default: 2048."
         ),
         (
             "frameSize",

@@ -32,6 +32,7 @@ extension ForwarderConfiguration {
         let defaults = result.defaults
         result.interfaces =
             reader.objects("interfaces") { InterfaceConfiguration.read(&$0, defaults: defaults) } ?? []
+        if let dpdk = reader.object("dpdk", DPDKConfiguration.read) { result.dpdk = dpdk }
         result.readStreams(&reader)
         result.control = reader.object("control", ControlConfiguration.read) ?? nil
         result.metrics = reader.object("metrics", MetricsConfiguration.read)
@@ -64,7 +65,7 @@ extension StreamConfiguration {
         let name = reader.optional("name", as: String.self)
         let listen = reader.required("listen", as: Endpoint.self)
         let to = reader.array("to", of: Endpoint.self)
-        let interface = reader.optional("interface", as: String.self)
+        let interface = reader.optional("interface", as: String.self).map(DPDKDevice.interfaceName)
         let ttl = reader.optional("ttl", as: Int.self)
         var rtp = true
         reader.read("rtp", into: &rtp)
@@ -88,8 +89,25 @@ extension InterfaceConfiguration {
         _ reader: inout ObjectReader, defaults: PortConfiguration
     ) -> InterfaceConfiguration? {
         let name = reader.required("name", as: String.self)
-        let port = PortConfiguration.read(&reader, defaults: defaults)
-        return name.map { InterfaceConfiguration(name: $0, port: port, map: reader.map) }
+        var port = PortConfiguration.read(&reader, defaults: defaults)
+        guard let name else {
+            DPDKPortConfiguration.pass(&reader)
+            return nil
+        }
+        if reader.value("backend") == nil || port.backend == .auto {
+            // The defaults are for interfaces of the kernel, and refused where they say otherwise.
+            let inherited = port.backend == .dpdk ? .auto : port.backend
+            port.backend = DPDKDevice.isMeant(by: name) ? .dpdk : inherited
+        }
+        guard port.backend == .dpdk else {
+            DPDKPortConfiguration.refuse(&reader, name: name)
+            port.map = reader.map
+            return InterfaceConfiguration(name: name, port: port, map: reader.map)
+        }
+        port.dpdk = DPDKPortConfiguration.read(&reader, name: name)
+        port.map = reader.map
+        let device = port.dpdk?.device.name
+        return InterfaceConfiguration(name: device ?? name, port: port, map: reader.map)
     }
 }
 

@@ -17,6 +17,11 @@ extension ForwarderConfiguration {
     func validate(_ report: ConfigurationReport) {
         limits.validate(report)
         defaults.validate(report, inheriting: nil)
+        if defaults.backend == .dpdk {
+            report.add(
+                "the backend \"dpdk\" is for interfaces with addresses of their own; list each in \"interfaces\"",
+                at: defaults.map["backend"])
+        }
         validateInterfaces(report)
         validatePools(of: interfaces.isEmpty ? [defaults] : interfaces.map(\.port), report)
         validateStreams(report)
@@ -41,7 +46,7 @@ extension ForwarderConfiguration {
         var first: [String: ConfigurationLocation] = [:]
         for interface in interfaces {
             let place = interface.map["name"]
-            validateInterfaceName(interface.name, at: place, report)
+            validateName(of: interface, report)
             if let earlier = first[interface.name] {
                 report.add(
                     "the interface \(interface.name.quoted) is listed twice", at: place,
@@ -50,6 +55,41 @@ extension ForwarderConfiguration {
                 first[interface.name] = place
             }
             interface.port.validate(report, inheriting: defaults)
+        }
+        validateAddresses(report)
+        dpdk.validate(report, interfaces: interfaces)
+    }
+
+    private func validateName(of interface: InterfaceConfiguration, _ report: ConfigurationReport) {
+        let (name, place) = (interface.name, interface.map["name"])
+        if interface.port.backend == .dpdk {
+            // Of one from a file its reader has said what is wrong.
+            if interface.port.dpdk == nil, interface.map.whole.position == nil {
+                report.add("the interface \(name.quoted) over DPDK has no device and no address", at: place)
+            }
+        } else if name.contains(":"), (try? DPDKDevice(name)) != nil {
+            report.add(
+                "\(name.quoted) is a device on PCI, which only DPDK opens; write "
+                    + "\(interface.port.map.setting("backend", "dpdk")), or the kernel's name of the interface",
+                at: place, notes: [.init("the backend is chosen here", at: interface.port.map["backend"])])
+        } else {
+            validateInterfaceName(name, at: place, report)
+        }
+    }
+
+    /// An address is of one interface, or nobody knows who answers for it.
+    private func validateAddresses(_ report: ConfigurationReport) {
+        var first: [IPAddress: (name: String, place: ConfigurationLocation)] = [:]
+        for (name, port) in dpdkInterfaces {
+            for (index, prefix) in port.addresses.enumerated() {
+                let place = port.map["addresses", index]
+                if let earlier = first[prefix.address], earlier.name != name {
+                    report.add(
+                        "\(prefix.address) is an address of \(earlier.name) already; give \(name) another",
+                        at: place, notes: [.init("it is given here first", at: earlier.place)])
+                }
+                if first[prefix.address] == nil { first[prefix.address] = (name, place) }
+            }
         }
     }
 
@@ -65,14 +105,39 @@ extension ForwarderConfiguration {
         validateEndpoints(of: interfaces.isEmpty ? [defaults] : interfaces.map(\.port), report)
         for stream in streams { stream.validate(report, limits: limits, interfaces: interfaces) }
         validateStreamNames(report)
-        let listeners = ListenerTable(streams, report)
+        let own = Set(dpdkInterfaces.flatMap { $0.port.addresses.map(\.address) })
+        let listeners = ListenerTable(streams, own: own, report)
         reportLoops(among: streams, listeners, report)
+        // What leads to a stream is a loop, or refused for the same reason as what leads nowhere.
+        if report.isEmpty { reportOwnDestinations(report) }
+    }
+
+    /// Notes what can't be sent to, as far as the interfaces that the kernel does not have are concerned.
+    private func reportOwnDestinations(_ report: ConfigurationReport) {
+        let ports = dpdkInterfaces
+        guard !ports.isEmpty else { return }
+        let own = Set(ports.flatMap { $0.port.addresses.map(\.address) })
+        let broadcasts = Set(ports.flatMap { $0.port.addresses.compactMap(\.broadcast) })
+        for stream in streams {
+            for (index, destination) in stream.to.enumerated() {
+                let (address, place) = (destination.address, stream.map["to", index])
+                if own.contains(address) {
+                    report.add(
+                        "\(address) is an address of \(dpdkInterface(having: address) ?? "DPDK") and so of this host "
+                            + "itself; packets to it would come back: name another host", at: place)
+                } else if broadcasts.contains(address) {
+                    report.add(
+                        "\(address) is a broadcast address, to which nothing is sent; name one host, or a multicast "
+                            + "group", at: place)
+                }
+            }
+        }
     }
 
     /// More endpoints than AF_XDP's steering program can be told are AF_PACKET's alone.
     private func validateEndpoints(of ports: [PortConfiguration], _ report: ConfigurationReport) {
         let most = IntegerRule.steeredEndpoints
-        guard streams.count > most, ports.contains(where: { $0.backend != .packet }) else { return }
+        guard streams.count > most, ports.contains(where: \.backend.mayBeXDP) else { return }
         var seen: Set<Endpoint> = []
         guard let first = streams.first(where: { seen.insert($0.listen).inserted && seen.count > most })
         else {

@@ -19,6 +19,8 @@ public struct ForwarderConfiguration: Hashable, Sendable {
     /// The interfaces that are opened in a way of their own, whether streams need them or not. Where there are some, a
     /// stream that listens at any address listens on these and those that streams leave by.
     public var interfaces: [InterfaceConfiguration]
+    /// How DPDK is started, if an interface is over it.
+    public var dpdk: DPDKConfiguration
     /// The streams.
     public var streams: [StreamConfiguration]
     /// The control socket, or nil for none.
@@ -35,13 +37,15 @@ public struct ForwarderConfiguration: Hashable, Sendable {
     /// A configuration of `streams` with the defaults for all the rest.
     public init(
         streams: [StreamConfiguration], interfaces: [InterfaceConfiguration] = [],
-        defaults: PortConfiguration = PortConfiguration(), control: ControlConfiguration? = nil,
+        defaults: PortConfiguration = PortConfiguration(), dpdk: DPDKConfiguration = DPDKConfiguration(),
+        control: ControlConfiguration? = nil,
         metrics: MetricsConfiguration? = nil, workers: WorkerConfiguration = WorkerConfiguration(),
         limits: LimitConfiguration = LimitConfiguration(), source: ConfigurationSource = .none
     ) {
         self.streams = streams
         self.interfaces = interfaces
         self.defaults = defaults
+        self.dpdk = dpdk
         self.control = control
         self.metrics = metrics
         self.workers = workers

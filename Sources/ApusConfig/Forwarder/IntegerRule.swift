@@ -18,6 +18,11 @@ struct IntegerRule {
     static let packetRingSize = IntegerRule(
         range: 64...32_768, unit: "a power of two, the slots of a ring of AF_PACKET,", powerOfTwo: true)
     /// One memory has room for no more, were it for a single queue.
+    /// What DPDK's interfaces can name.
+    static let dpdkRingSize = IntegerRule(
+        range: 64...32_768, unit: "a power of two, the descriptors of a ring of DPDK,", powerOfTwo: true)
+    static let mtu = IntegerRule(range: 68...65_535, unit: "an MTU")
+    static let eal = IntegerRule(range: 16...1_048_576, unit: "MiB")
     static let frames = IntegerRule(range: 256...(1 << 20), unit: "a number of frames for each queue")
     static let busyPollTime = IntegerRule(range: 1...10_000, unit: "microseconds")
     static let busyPollBudget = IntegerRule(range: 1...65_535, unit: "a number of packets")

@@ -20,9 +20,14 @@ struct ListenerTable {
     }
 
     private var first: [Claim: Int] = [:]
+    /// Addresses of this host that the configuration knows of.
+    private let own: Set<IPAddress>
 
     /// Enters the streams in turn, and reports those that claim what an earlier one has.
-    init(_ streams: [StreamConfiguration], _ report: ConfigurationReport) {
+    ///
+    /// - Parameter own: the addresses that the configuration gives this host.
+    init(_ streams: [StreamConfiguration], own: Set<IPAddress>, _ report: ConfigurationReport) {
+        self.own = own
         first.reserveCapacity(4 * streams.count)
         for (index, stream) in streams.enumerated() {
             if let earlier = rival(of: stream) {
@@ -44,7 +49,7 @@ struct ListenerTable {
     /// The stream whose listening address is `destination`, if the configuration alone can tell.
     func listener(at destination: Endpoint) -> Int? {
         if let exact = first[Claim(place: .exactly(destination), scope: .every)] { return exact }
-        guard destination.isLoopback else { return nil }
+        guard destination.isLoopback || own.contains(destination.address) else { return nil }
         return first[Claim(place: .exactly(destination.wildcard), scope: .every)]
     }
 

@@ -13,9 +13,44 @@ extension PortConfiguration {
             report.check(busyPoll.microseconds, .busyPollTime, at: busyPoll.map["microseconds"])
             report.check(busyPoll.budget, .busyPollBudget, at: busyPoll.map["budget"])
         }
-        if self != inherited {
+        dpdk?.validate(report)
+        if backend == .dpdk {
+            validateDPDK(report, inheriting: inherited)
+        } else if self != inherited {
             validatePool(report)
             validateBackend(report)
+        }
+    }
+
+    /// What is inherited and none of DPDK's is passed over.
+    private func validateDPDK(_ report: ConfigurationReport, inheriting inherited: PortConfiguration?) {
+        // The defaults can't be DPDK's, which has been said.
+        guard let inherited else { return }
+        validatePool(report)
+        let note = ConfigurationError.Note("the backend is chosen here", at: map["backend"])
+        let notes = map["backend"] == map.whole ? [] : [note]
+        func refuse(_ key: String, _ text: String) {
+            report.add("\(text); leave it out", at: map[key], notes: notes)
+        }
+        if mode != .auto, mode != inherited.mode {
+            refuse("mode", "\(map.setting("mode", mode.rawValue)) is a matter of AF_XDP, and not of DPDK")
+        }
+        if zeroCopy != .auto, zeroCopy != inherited.zeroCopy {
+            refuse("zeroCopy", "zero-copy is a matter of AF_XDP; whether a driver of DPDK has it is its own")
+        }
+        if hugepages != .auto, hugepages != inherited.hugepages {
+            refuse(
+                "hugepages",
+                "all interfaces over DPDK have one memory, and \"dpdk.hugepages\" says whether it is in huge pages"
+            )
+        }
+        if let busyPoll, busyPoll != inherited.busyPoll {
+            refuse("busyPoll", "busy polling is a matter of AF_XDP, and a driver of DPDK always polls")
+        }
+        if ringSize != inherited.ringSize, IntegerRule.ringSize.refusal(of: ringSize) == nil,
+            let refusal = IntegerRule.dpdkRingSize.refusal(of: ringSize)
+        {
+            report.add(refusal, at: map["ringSize"], notes: notes)
         }
     }
 
@@ -87,7 +122,7 @@ extension PortConfiguration {
 
     /// What only AF_XDP can have is refused where AF_PACKET is asked for, and where the host may come to it.
     private func validateRingOfPacketSocket(_ report: ConfigurationReport) {
-        guard backend != .xdp, IntegerRule.ringSize.refusal(of: ringSize) == nil,
+        guard backend.mayBePacket, IntegerRule.ringSize.refusal(of: ringSize) == nil,
             let refusal = IntegerRule.packetRingSize.refusal(of: ringSize)
         else { return }
         let reason = backend == .auto ? ", which \(map.setting("backend", "auto")) may come to" : ""

@@ -6,11 +6,15 @@ public enum BackendChoice: String, ConfigurationWord {
     case xdp
     /// AF_PACKET, or an error.
     case packet
+    /// A driver of DPDK, which takes the device from the kernel; for interfaces of their own with addresses.
+    case dpdk
 
-    /// Explains what became of the name of a backend that is not here.
-    public static func refusal(of word: String) -> String? {
-        word == "dpdk" ? "\"dpdk\" is no backend of this version; write \(expectation)" : nil
-    }
+    /// Whether it is AF_XDP or may come to it.
+    public var mayBeXDP: Bool { self == .auto || self == .xdp }
+    /// Whether it is AF_PACKET or may come to it.
+    public var mayBePacket: Bool { self == .auto || self == .packet }
+    /// Those that open an interface of the kernel.
+    public static let ofKernel: [BackendChoice] = [.auto, .xdp, .packet]
 }
 
 /// Where the kernel runs the XDP program of AF_XDP.
@@ -59,10 +63,10 @@ public struct PortConfiguration: Hashable, Sendable {
     /// Whether the frames are in huge pages.
     public var hugepages: Requirement
     /// How many receive queues the device must have, 1 to 256; nil means any number. All are used, since what
-    /// comes by one without a socket would be lost.
+    /// comes by one without a socket would be lost. Over DPDK so many are set up; nil means one for each worker.
     public var queues: Int?
     /// Descriptors in each ring of a queue: a power of two from 64 to 65,536 with AF_XDP, and to 32,768 with
-    /// AF_PACKET or where the backend is yet to be found.
+    /// AF_PACKET, DPDK, or where the backend is yet to be found.
     public var ringSize: Int
     /// The size of a frame with its headroom, in bytes: 2048 or 4096.
     public var frameSize: Int
@@ -72,6 +76,9 @@ public struct PortConfiguration: Hashable, Sendable {
     public var frames: Int?
     /// Busy polling, or nil for none.
     public var busyPoll: BusyPollConfiguration?
+    /// The device and all that is said of an interface over DPDK, which has no mode, zero-copy, huge pages and busy
+    /// polling to be chosen; nil for those of the kernel.
+    public var dpdk: DPDKPortConfiguration?
     /// Where the settings were written.
     public var map: SourceMap
 
@@ -79,7 +86,8 @@ public struct PortConfiguration: Hashable, Sendable {
     public init(
         backend: BackendChoice = .auto, mode: ModeChoice = .auto, zeroCopy: Requirement = .auto,
         hugepages: Requirement = .auto, queues: Int? = nil, ringSize: Int = 2048, frameSize: Int = 2048,
-        frames: Int? = nil, busyPoll: BusyPollConfiguration? = nil, map: SourceMap = SourceMap()
+        frames: Int? = nil, busyPoll: BusyPollConfiguration? = nil, dpdk: DPDKPortConfiguration? = nil,
+        map: SourceMap = SourceMap()
     ) {
         self.backend = backend
         self.mode = mode
@@ -90,6 +98,7 @@ public struct PortConfiguration: Hashable, Sendable {
         self.frameSize = frameSize
         self.frames = frames
         self.busyPoll = busyPoll
+        self.dpdk = dpdk
         self.map = map
     }
 
@@ -104,7 +113,7 @@ public struct PortConfiguration: Hashable, Sendable {
 
 /// One interface and how its port is opened.
 public struct InterfaceConfiguration: Hashable, Sendable {
-    /// The kernel's name of the interface, such as `eth0`.
+    /// The kernel's name of the interface, such as `eth0`; over DPDK the name of its device.
     public var name: String
     /// How its port is opened.
     public var port: PortConfiguration
@@ -114,5 +123,12 @@ public struct InterfaceConfiguration: Hashable, Sendable {
     /// Joins a name and the way its port is opened.
     public init(name: String, port: PortConfiguration = PortConfiguration(), map: SourceMap = SourceMap()) {
         (self.name, self.port, self.map) = (name, port, map)
+    }
+
+    /// An interface over DPDK, called as its device is.
+    public init(_ dpdk: DPDKPortConfiguration, port: PortConfiguration = PortConfiguration()) {
+        var port = port
+        (port.backend, port.dpdk) = (.dpdk, dpdk)
+        self.init(name: dpdk.device.name, port: port, map: dpdk.map)
     }
 }

@@ -7,9 +7,22 @@ extension StreamConfiguration {
     ) {
         validateName(report)
         report.check(ttl, .ttl, at: map["ttl"])
-        if let interface { validateInterfaceName(interface, at: map["interface"], report) }
+        validateInterface(interfaces, report)
         if let refusal = listeningRefusal { report.add(refusal, at: map["listen"]) }
         validateDestinations(report, limits: limits, interfaces: interfaces)
+    }
+
+    private func validateInterface(_ interfaces: [InterfaceConfiguration], _ report: ConfigurationReport) {
+        guard let interface, !interfaces.contains(where: { $0.name == interface }) else { return }
+        let listed = interfaces.filter { $0.port.dpdk != nil }.map(\.name)
+        let near = DPDKDevice.isMeant(by: interface) ? nearestName(to: interface, among: listed) : nil
+        guard near != nil || interface.contains(where: { $0 == ":" || $0 == "," }) else {
+            return validateInterfaceName(interface, at: map["interface"], report)
+        }
+        report.add(
+            "the interface \(interface.quoted) is none of those that \"interfaces\" lists, as one over DPDK has to be"
+                + (near.map { "; did you mean \"\($0)\"?" } ?? ", with its addresses; add it there"),
+            at: map["interface"])
     }
 
     private func validateName(_ report: ConfigurationReport) {

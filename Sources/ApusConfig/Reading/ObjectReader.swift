@@ -98,6 +98,12 @@ struct ObjectReader {
         return result.isEmpty && !elements.isEmpty ? nil : result
     }
 
+    /// Reads the value under `key`, or the array of them; nil if it is missing or can't be read.
+    mutating func oneOrMore<Value: ConfigurationValue>(_ key: String, of type: Value.Type) -> [Value]? {
+        if case .array? = value(key)?.kind { return array(key, of: type) }
+        return optional(key, as: type).map { [$0] }
+    }
+
     /// Reads each object of the array under `key` with `body`; nil if it is missing or no array. What `body` or
     /// the reading refused is left out.
     mutating func objects<Result>(

@@ -26,7 +26,7 @@ extension OpenInterfaces {
     private func workerGrant(_ configuration: ForwarderConfiguration) -> PortGrant.Feature? {
         var least: (name: String, queues: Int)?
         var most = 0
-        for name in names where configuration.port(on: name).backend != .packet {
+        for name in names where configuration.port(on: name).backend.mayBeXDP {
             let queues = Self.receiveQueues(of: name)
             most = max(most, queues)
             if queues < least?.queues ?? .max { least = (name, queues) }

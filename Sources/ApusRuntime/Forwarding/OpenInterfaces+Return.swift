@@ -106,7 +106,7 @@ extension OpenInterfaces {
         if link.vlan != nil { return "it is a VLAN interface now, and was none; restart" }
         // AF_XDP would take it, and receive nothing.
         if !link.isEthernet { return "it carries no Ethernet frames now; make one that does" }
-        guard options.backend != .packet else { return nil }
+        guard options.backend.mayBeXDP else { return nil }
         let queues = Self.receiveQueues(of: link.name)
         let wanted = options.queues ?? (former[number] == nil ? nil : queuesAtStart[number])
         if let wanted, queues != wanted {

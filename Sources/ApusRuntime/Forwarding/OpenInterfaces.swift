@@ -65,7 +65,7 @@ final class OpenInterfaces {
         _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
     ) -> Int {
         var queues = configuration.workers.count ?? configuration.workers.cpus?.count ?? .max
-        for name in names where configuration.port(on: name).backend != .packet {
+        for name in names where configuration.port(on: name).backend.mayBeXDP {
             queues = min(queues, receiveQueues(of: name))
         }
         return queues == .max ? 1 : max(1, queues)
@@ -80,7 +80,7 @@ final class OpenInterfaces {
     private static func sharedMemory(
         _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
     ) throws(ForwarderError) -> XDPMemory? {
-        let candidates = names.map { ($0, configuration.port(on: $0)) }.filter { $0.1.backend != .packet }
+        let candidates = names.map { ($0, configuration.port(on: $0)) }.filter { $0.1.backend.mayBeXDP }
         guard candidates.count > 1, let options = candidates.first?.1 else { return nil }
         var (frames, fillRing, completionRing) = (0, 0, 0)
         for (name, options) in candidates {
@@ -105,6 +105,7 @@ final class OpenInterfaces {
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let requested = options.backend.rawValue
         var reason: String?
+        if options.backend == .dpdk { throw .required("\(name): this version opens no interface over DPDK") }
         if options.backend != .packet {
             do throws(XDPError) {
                 let interface =
@@ -236,6 +237,9 @@ final class OpenInterfaces {
                 "the settings of the interface \(name) changed; that needs a restart",
                 new.port(on: name).map.whole
             )
+        }
+        if old.dpdk != new.dpdk {
+            return ("the settings of DPDK changed; that needs a restart", new.dpdk.map.whole)
         }
         if old.workers != new.workers {
             return ("the settings of the workers changed; that needs a restart", new.workers.map.whole)

@@ -7,6 +7,8 @@ extension HostCheck {
     enum Listening {
         /// On one interface.
         case on(Link)
+        /// On one that the kernel does not have.
+        case onDevice(String)
         /// On each interface that has an address of the family, or those that the configuration lists and streams
         /// leave by.
         case onAny
@@ -14,6 +16,9 @@ extension HostCheck {
 
     /// Where it listens; nil when it can't, which is noted then.
     func listening(_ stream: StreamConfiguration) -> Listening? {
+        if let name = configuration.dpdkInterface(listening: stream) {
+            return listening(stream, onDevice: name)
+        }
         var named: Link?
         if let name = stream.interface {
             do throws(HostError) {
@@ -45,8 +50,37 @@ extension HostCheck {
         return .on(named ?? own)
     }
 
+    private func listening(_ stream: StreamConfiguration, onDevice name: String) -> Listening? {
+        let address = stream.listen.address
+        guard !address.isAny, !address.isMulticast,
+            let own = configuration.port(on: name).dpdk?.addresses.map(\.address), !own.contains(address)
+        else { return .onDevice(name) }
+        let list = own.map(\.description).joined(separator: ", ")
+        report.add(
+            "\(address) is not an address of \(name); it has: \(list)", at: stream.map["listen"],
+            notes: [.init("the interface is named here", at: stream.map["interface"])])
+        return nil
+    }
+
+    /// Notes the addresses that the kernel has as well: it would answer for them on other links.
+    func checkOwnAddresses(of interface: InterfaceConfiguration) {
+        guard let port = interface.port.dpdk else { return }
+        for (index, prefix) in port.addresses.enumerated() {
+            guard let theirs = host.addresses.first(where: { $0.address == prefix.address }),
+                let link = host.links[theirs.interface]
+            else { continue }
+            report.add(
+                "\(prefix.address) is an address of \(link.name), which the kernel has; take it from there with "
+                    + "`ip address del \(prefix.address)/\(theirs.prefixLength) dev \(link.name)`, or give \(interface.name) another",
+                at: port.map["addresses", index])
+        }
+    }
+
     private func reportForeign(_ address: IPAddress, at place: ConfigurationLocation) {
-        let own = host.addresses.map(\.address).filter { $0.isOfFamily(of: address) && !$0.isLoopback }
+        let others = configuration.dpdkInterfaces.flatMap { $0.port.addresses.map(\.address) }
+        let own = (others + host.addresses.map(\.address)).filter {
+            $0.isOfFamily(of: address) && !$0.isLoopback
+        }
         let list = own.prefix(8).map(\.description).joined(separator: ", ")
         report.add(
             "\(address) is not an address of this host"

@@ -29,7 +29,8 @@ extension HostCheck {
     }
 
     private func checkQueues(_ names: [String]) {
-        for name in names {
+        // Those of a device that DPDK has are told when it is opened.
+        for name in names where configuration.port(on: name).backend != .dpdk {
             let port = configuration.port(on: name)
             let queues = OpenInterfaces.receiveQueues(of: name)
             guard let wanted = port.queues, wanted != queues else { continue }
@@ -43,7 +44,7 @@ extension HostCheck {
     /// How many frames a memory can have, and how many the ports on it need.
     private func checkFrames(_ names: [String]) {
         var shared = 0
-        for name in names {
+        for name in names where configuration.port(on: name).backend != .dpdk {
             let port = configuration.port(on: name)
             // Those of AF_XDP may share a memory; each of AF_PACKET has its own.
             let queues =
@@ -67,7 +68,7 @@ extension HostCheck {
     /// Notes what interfaces would have to share that asks for different values: those that may get AF_XDP have one
     /// memory together, and the kernel gives all sockets over it the copy mode of the first.
     private func checkSharedFrames(_ names: [String]) {
-        let sharing = names.filter { configuration.port(on: $0).backend != .packet }
+        let sharing = names.filter { configuration.port(on: $0).backend.mayBeXDP }
         guard let first = sharing.first else { return }
         let one = configuration.port(on: first)
         for name in sharing.dropFirst() {

@@ -34,6 +34,12 @@ struct HostCheck {
     private func interfaces() -> NeededInterfaces {
         var needed = NeededInterfaces()
         for interface in configuration.interfaces {
+            // The kernel has none of the rest, and whether its device is there only DPDK knows.
+            guard interface.port.backend != .dpdk else {
+                needed.add(interface.name, for: .init(interface))
+                checkOwnAddresses(of: interface)
+                continue
+            }
             do throws(HostError) {
                 if let lowest = lowest(try host.link(named: interface.name)) {
                     needed.add(lowest.name, for: .init(interface))
@@ -53,6 +59,7 @@ struct HostCheck {
             guard let listening = listening(stream) else { continue }
             switch listening {
             case .onAny: needed.listen(on: listed)
+            case .onDevice(let name): needed.listen(on: [name])
             case .on(let link):
                 add(link, stream.map["listen"], stream)
                 if let lowest = lowest(link) {
@@ -69,6 +76,8 @@ struct HostCheck {
             }
             for (number, destination) in stream.to.enumerated() {
                 let place = stream.map["to", number]
+                // The interface is listed, so it is added already.
+                if configuration.dpdkWay(of: stream, to: destination.address) != nil { continue }
                 if let link = leavingLink(stream, destination, at: place) { add(link, place, stream) }
             }
         }

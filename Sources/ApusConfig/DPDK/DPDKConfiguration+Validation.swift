@@ -1,0 +1,93 @@
+extension DPDKConfiguration {
+    /// Checks each setting, and how they go with the interfaces.
+    func validate(_ report: ConfigurationReport, interfaces: [InterfaceConfiguration]) {
+        report.check(memory, .eal, at: map["memory"])
+        report.check(mainCore, .cpu, at: map["mainCore"])
+        validateFiles(report)
+        let own = interfaces.compactMap(\.port.dpdk)
+        if !allow.isEmpty, !block.isEmpty {
+            report.add(
+                "\"allow\" names the only devices, and \"block\" those that are none; leave one of them out",
+                at: map["block"], notes: [.init("devices are allowed here", at: map["allow"])])
+        }
+        validateDevices("allow", allow, own, report)
+        validateDevices("block", block, own, report)
+        validateVirtual(own, report)
+        for (index, argument) in extra.enumerated() {
+            if let refusal = EALOption.refusal(of: argument) {
+                report.add(refusal, at: map["extra", index])
+            } else if argument.isEmpty || argument.utf8.contains(0) {
+                report.add(
+                    "expected an argument of DPDK's EAL, found \(argument.quoted)", at: map["extra", index])
+            }
+        }
+    }
+
+    private func validateFiles(_ report: ConfigurationReport) {
+        let isFit: (Unicode.Scalar) -> Bool = {
+            $0.isASCII
+                && ($0.properties.isAlphabetic || (48...57).contains($0.value) || $0 == "-" || $0 == "_")
+        }
+        if filePrefix.isEmpty || filePrefix.utf8.count > 32 || !filePrefix.unicodeScalars.allSatisfy(isFit) {
+            report.add(
+                "expected the beginning of a file's name, 1 to 32 letters, digits, \"-\" or \"_\", found "
+                    + filePrefix.quoted, at: map["filePrefix"])
+        }
+        guard let hugepageDirectory else { return }
+        if hugepageDirectory.utf8.first != UInt8(ascii: "/") || hugepageDirectory.utf8.contains(0) {
+            report.add(
+                "expected an absolute path, such as \"/dev/hugepages\", found \(hugepageDirectory.quoted)",
+                at: map["hugepageDirectory"])
+        }
+        if !hugepages {
+            report.add(
+                "without huge pages there is no folder of them; leave \"hugepageDirectory\" out, or write "
+                    + "hugepages: true",
+                at: map["hugepageDirectory"], notes: [.init("they are refused here", at: map["hugepages"])])
+        }
+    }
+
+    private func validateDevices(
+        _ key: String, _ texts: [String], _ own: [DPDKPortConfiguration], _ report: ConfigurationReport
+    ) {
+        for (index, text) in texts.enumerated() {
+            do throws(ValueRefusal) {
+                let device = try DPDKDevice(text)
+                if case .virtual = device {
+                    throw ValueRefusal(
+                        "\(device.name) is no device on PCI, and \"\(key)\" is about those; "
+                            + (key == "allow" ? "write it in \"vdevs\"" : "leave it out"))
+                }
+                if own.contains(where: { $0.device.name == device.name }) {
+                    throw ValueRefusal(
+                        "\(device.name) is one of the interfaces, which are "
+                            + (key == "allow"
+                                ? "allowed anyway; leave it out" : "opened; leave one of them out"))
+                }
+            } catch {
+                report.add(error.message, at: map[key, index])
+            }
+        }
+    }
+
+    private func validateVirtual(_ own: [DPDKPortConfiguration], _ report: ConfigurationReport) {
+        var names = Set(own.map(\.device.name))
+        for (index, text) in vdevs.enumerated() {
+            // Other kinds than net_ there are too, of which nothing is known here.
+            let name = String(text.prefix { $0 != "," })
+            if text.hasPrefix("net_") {
+                do throws(ValueRefusal) { _ = try VirtualDevice(text) } catch {
+                    report.add(error.message, at: map["vdevs", index])
+                }
+            } else if name.isEmpty || PCIAddress(name) != nil {
+                report.add(
+                    "expected a virtual device, such as \"net_null0\", found \(text.quoted)"
+                        + (name.isEmpty ? "" : "; a device on PCI stands in \"allow\""),
+                    at: map["vdevs", index])
+            }
+            if !names.insert(name).inserted {
+                report.add("the virtual device \(name.quoted) is there twice", at: map["vdevs", index])
+            }
+        }
+    }
+}
