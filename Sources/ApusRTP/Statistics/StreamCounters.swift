@@ -1,3 +1,4 @@
+public import ApusRings
 import Synchronization
 
 /// The figures of one stream that its worker writes and everyone may read.
