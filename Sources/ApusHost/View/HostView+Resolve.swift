@@ -171,16 +171,5 @@ extension IPv6Address {
     fileprivate var multicastScope: UInt64 { high >> 48 & 0xf }
 }
 
-extension MACAddress {
-    /// The group address of an IP multicast address: for IPv4 01:00:5e and the low 23 bits (RFC 1112 section 6.4),
-    /// for IPv6 33:33 and the low 32 bits (RFC 2464 section 7).
-    public init(multicast address: IPAddress) {
-        switch address {
-        case .v4(let group): self.init(bits: 0x0100_5e00_0000 | UInt64(group.bits & 0x7f_ffff))
-        case .v6(let group): self.init(bits: 0x3333_0000_0000 | group.low & 0xffff_ffff)
-        }
-    }
-}
-
 // `Result` asks for an error; as such it is only a reason, never thrown.
 extension UnreachableReason: Error {}

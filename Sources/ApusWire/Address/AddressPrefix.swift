@@ -1,7 +1,6 @@
-public import ApusWire
-
 /// An address and how many of its bits the network has: `192.0.2.1/24`.
-public struct AddressPrefix: Hashable, Sendable, CustomStringConvertible {
+@frozen
+public struct AddressPrefix: Hashable, Sendable, BitwiseCopyable, LosslessStringConvertible {
     /// The address as it was written, with the bits behind the prefix.
     public var address: IPAddress
     /// How many bits the network has: 0 to 32, or to 128.
@@ -31,6 +30,9 @@ public struct AddressPrefix: Hashable, Sendable, CustomStringConvertible {
     /// The network: the same without the bits behind the prefix.
     public var network: AddressPrefix { AddressPrefix(address.masked(to: length), length: length) }
 
+    /// Whether the address is the network's and no host's.
+    public var isNetwork: Bool { network.address == address }
+
     /// Whether an address is in the network.
     public func contains(_ other: IPAddress) -> Bool {
         other.bitCount == address.bitCount && other.masked(to: length) == address.masked(to: length)
@@ -44,7 +46,9 @@ public struct AddressPrefix: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension IPAddress {
-    var bitCount: Int {
+    /// The bits of an address: 32 or 128.
+    @inlinable
+    public var bitCount: Int {
         switch self {
         case .v4: 32
         case .v6: 128
@@ -64,50 +68,15 @@ extension IPAddress {
     }
 }
 
-extension AddressPrefix: ConfigurationValue {
-    /// See ``ConfigurationValue/expectation``.
-    public static var expectation: String { "an address and its prefix, such as \"192.0.2.1/24\"" }
-
-    /// Reads `"192.0.2.1/24"` or `"2001:db8::1/64"`.
-    public static func read(_ value: JSON5Value) throws(ValueRefusal) -> AddressPrefix {
-        guard case .string(let text) = value.kind else {
-            throw ValueRefusal(expected: expectation, found: value)
+extension IPAddress {
+    /// How many of the first bits are the same in both; 0 for addresses of different families.
+    public func commonBits(with other: IPAddress) -> Int {
+        switch (self, other) {
+        case (.v4(let a), .v4(let b)): (a.bits ^ b.bits).leadingZeroBitCount
+        case (.v6(let a), .v6(let b)):
+            a.high == b.high
+                ? 64 + (a.low ^ b.low).leadingZeroBitCount : (a.high ^ b.high).leadingZeroBitCount
+        default: 0
         }
-        if let prefix = AddressPrefix(text) { return prefix }
-        var hint: String?
-        if let address = IPAddress(text) {
-            hint = "how long is its prefix? \"\(address)/\(address.bitCount == 32 ? 24 : 64)\" is usual"
-        } else if let slash = text.lastIndex(of: "/"), let address = IPAddress(String(text[..<slash])) {
-            hint = "a prefix of it has 0 to \(address.bitCount) bits"
-        }
-        throw ValueRefusal(expected: expectation, found: value, hint: hint)
-    }
-}
-
-extension IPAddress: ConfigurationValue {
-    /// See ``ConfigurationValue/expectation``.
-    public static var expectation: String { "an address, such as \"192.0.2.254\"" }
-
-    /// Reads `"192.0.2.254"` or `"2001:db8::fe"`.
-    public static func read(_ value: JSON5Value) throws(ValueRefusal) -> IPAddress {
-        guard case .string(let text) = value.kind else {
-            throw ValueRefusal(expected: expectation, found: value)
-        }
-        if let address = IPAddress(text) { return address }
-        let prefix = AddressPrefix(text).map { "without a prefix it is \"\($0.address)\"" }
-        throw ValueRefusal(expected: expectation, found: value, hint: prefix)
-    }
-}
-
-extension MACAddress: ConfigurationValue {
-    /// See ``ConfigurationValue/expectation``.
-    public static var expectation: String { "a link-layer address, such as \"02:00:00:00:00:01\"" }
-
-    /// Reads six hexadecimal octets with colons between them.
-    public static func read(_ value: JSON5Value) throws(ValueRefusal) -> MACAddress {
-        guard case .string(let text) = value.kind, let address = MACAddress(text) else {
-            throw ValueRefusal(expected: expectation, found: value)
-        }
-        return address
     }
 }
