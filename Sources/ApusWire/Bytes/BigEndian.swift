@@ -106,3 +106,29 @@ extension MutableRawSpan {
         unsafe put64(address.low, offset &+ 8)
     }
 }
+
+extension MutableRawSpan {
+    /// Copies octets to `offset`; their number must be there from `offset` on, and they must not be this span's own.
+    @unsafe
+    mutating func put(_ octets: RawSpan, _ offset: Int) {
+        unsafe withUnsafeMutableBytes { target in
+            unsafe octets.withUnsafeBytes { source in
+                guard let from = source.baseAddress, let to = target.baseAddress else { return }
+                unsafe (to + offset).copyMemory(from: from, byteCount: source.count)
+            }
+        }
+    }
+}
+
+extension MutableRawSpan {
+    /// The octets from `offset` on, to be written, as what follows a header that has been; traps beyond the end.
+    @_lifetime(&self)
+    package mutating func from(_ offset: Int) -> MutableRawSpan {
+        let length = byteCount &- offset
+        precondition(offset >= 0 && length >= 0)
+        let base = unsafe withUnsafeMutableBytes { unsafe $0.baseAddress.unsafelyUnwrapped }
+        let span = unsafe MutableRawSpan(_unsafeStart: base + offset, byteCount: length)
+        // Sound: so many octets are there, and the span can't outlive the exclusive access to this one.
+        return unsafe _overrideLifetime(span, mutating: &self)
+    }
+}

@@ -79,8 +79,15 @@ public struct NeighborMessage: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline let flags: UInt8
     /// The address asked for, or told of.
     public let target: IPv6Address
-    /// The link-layer address given along.
-    public let linkLayerAddress: MACAddress
+    /// The link-layer address given along; nil in a probe for duplicates.
+    public let linkLayerAddress: MACAddress?
+
+    /// Asks whether anybody has `target`, which the sender is about to use (RFC 4862 section 5.4.2). Its source is `::`
+    /// and its destination the solicited-node group.
+    @inlinable
+    public init(probing target: IPv6Address) {
+        (type, flags, self.target, linkLayerAddress) = (135, 0, target, nil)
+    }
 
     /// Asks for the link-layer address of `target`, and gives the sender's own.
     @inlinable
@@ -98,22 +105,25 @@ public struct NeighborMessage: Hashable, Sendable, BitwiseCopyable {
         flags = (isRouter ? 0x80 : 0) | (isSolicited ? 0x40 : 0) | (isOverride ? 0x20 : 0)
     }
 
-    /// The octets that `encode` writes.
-    @inlinable public static var byteCount: Int { 32 }
+    /// The octets that `encode` writes: 24, and 8 for a link-layer address.
+    @inlinable public var byteCount: Int { linkLayerAddress == nil ? 24 : 32 }
 
-    /// Writes 32 octets at the start of `bytes`, the checksum for a packet between these addresses included.
+    /// Writes ``byteCount`` octets at the start of `bytes`, the checksum for a packet between these addresses included.
     /// Its hop limit must be 255.
     @inlinable
     public func encode(
         into bytes: inout MutableRawSpan, source: IPv6Address, destination: IPv6Address
     ) throws(EncodeFailure) {
-        guard bytes.byteCount >= 32 else { throw .noRoom }
-        // 32 octets are there. Option 1 is the source's address, option 2 the target's; each is 8 octets.
+        let count = byteCount
+        guard bytes.byteCount >= count else { throw .noRoom }
+        // `count` octets are there. Option 1 is the source's address, option 2 the target's; each is 8 octets.
         unsafe bytes.put64(UInt64(type) << 56 | UInt64(flags) << 24, 0)
         unsafe bytes.putIPv6(target, 8)
-        unsafe bytes.put64((type == 135 ? 0x0101 : 0x0201) << 48 | linkLayerAddress.bits, 24)
-        var checksum = InternetChecksum(pseudoHeader: source, destination, .icmpv6, length: 32)
-        unsafe checksum.add(bytes.bytes.slice(0, 32))
+        if let linkLayerAddress {
+            unsafe bytes.put64((type == 135 ? 0x0101 : 0x0201) << 48 | linkLayerAddress.bits, 24)
+        }
+        var checksum = InternetChecksum(pseudoHeader: source, destination, .icmpv6, length: count)
+        unsafe checksum.add(bytes.bytes.slice(0, count))
         unsafe bytes.put16(checksum.value, 2)
     }
 }
