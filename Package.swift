@@ -82,6 +82,7 @@ let package = Package(
         room("ApusHost", on: ["ApusWire", "CLinux", "CMNL", "CCapNG"]),
         room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "ApusWire", "CLinux"]),
         room("ApusXDP", on: ["ApusPorts", "ApusHost", "ApusWire", "CXDP", "CLinux"], plugins: ["EmbedBPF"]),
+        room("ApusEndHost", on: ["ApusWire", "ApusRings"]),
         room("ApusRTP", on: ["ApusWire", "ApusRings"]),
         room("ApusConfig", on: ["ApusWire"]),
         room(
@@ -93,8 +94,9 @@ let package = Package(
         room(
             "Apus",
             on: [
-                "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost", "ApusRTP",
-                "ApusConfig", "ApusRuntime",
+                "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost",
+                "ApusEndHost",
+                "ApusRTP", "ApusConfig", "ApusRuntime",
             ] + onDPDK),
         room("ApusBench", on: ["ApusConfig", "ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
         .executableTarget(
@@ -125,6 +127,12 @@ let package = Package(
                 "XDPHolder",
             ],
             plugins: ["EmbedBPF"]),
+        tests(
+            "ApusEndHostTests",
+            on: [
+                "ApusEndHost", "ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "NetworkLab",
+                "Seeds",
+            ]),
         tests("ApusRTPTests", on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Seeds"]),
         tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),
         tests(

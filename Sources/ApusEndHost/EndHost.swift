@@ -1,0 +1,151 @@
+import ApusRings
+public import ApusWire
+
+/// What an end host answers on a link that no kernel serves, as with a DPDK port, and how it finds its next hops: ARP (RFC
+/// 826, RFC 5227), neighbor discovery (RFC 4861, RFC 4862), echo and errors of ICMP and ICMPv6 (RFC 1122, RFC 4443).
+///
+/// An engine without I/O, threads or a clock. It is given the bytes of frames and a time, and writes frames into the caller's
+/// buffer. All times are nanoseconds of one clock that doesn't go back; earlier ones are taken for the latest.
+///
+///     var host = try EndHost(configuration, at: now)
+///     let counters = EndHostCounters()
+///     // For each frame that nobody else takes:
+///     if HostMessage(in: frame) != nil {
+///         switch host.receive(frame, at: now, answer: &buffer, counters: counters) {
+///         case .answer(let count): send(buffer, count)
+///         case .path(let report): learn(report)
+///         case .taken, .notMine: break
+///         }
+///     }
+///     // When `host.deadline` has come, and after `resolve`:
+///     while let count = host.advance(to: now, frame: &buffer, counters: counters) { send(buffer, count) }
+///     while let event = host.nextEvent() { plan(event) }
+///
+/// Packets that wait for a neighbor are the caller's to keep. Routes come from the configuration alone: router
+/// advertisements and redirects are ignored. IPv6 addresses are used at once, while others are still asked whether they have
+/// them (as RFC 4429 allows, but for its restrictions on solicitations in that second); IPv4 addresses are announced and not
+/// asked for first. Fragments are not put together, and no multicast listener report is sent: a switch that snoops them has
+/// to forward what it has no listener for.
+///
+/// All that a peer can make grow is bounded by ``EndHostConfiguration``. Receiving allocates nothing.
+public struct EndHost: ~Copyable {
+    /// The link-layer address of the interface.
+    public let mac: MACAddress
+    /// The largest IP packet of the link.
+    public let mtu: Int
+    let tags: VLANTags
+    let routes: Routes
+    var own: OwnAddresses
+    var neighbors: NeighborCache
+    var errorLimit: TokenBucket
+    var echoLimit: TokenBucket
+    private var latest: UInt64
+    private let jitter: UInt64
+
+    /// Octets that any frame of ``advance(to:frame:counters:)`` fits.
+    public static var longestOwnFrame: Int { 14 + 8 + IPv6View.headerByteCount + 32 }
+
+    /// A host that begins to make itself known with the next ``advance(to:frame:counters:)``.
+    ///
+    /// - Throws: ``EndHostError`` if the configuration can't be.
+    public init(_ configuration: EndHostConfiguration, at now: UInt64) throws(EndHostError) {
+        let prefixes = try configuration.checkedAddresses()
+        guard (16...65536).contains(configuration.neighborLimit) else {
+            throw .neighborLimitOutOfRange(configuration.neighborLimit)
+        }
+        routes = try Routes(configuration, own: prefixes)
+        (mac, mtu, tags) = (configuration.mac, configuration.mtu, configuration.tags)
+        // Both factors from one seed: its halves, spread.
+        let random = configuration.seed.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+        jitter = random.low % 1_000_000_000
+        own = OwnAddresses(prefixes, at: now, jitter: jitter)
+        // MIN_RANDOM_FACTOR 0.5 to MAX_RANDOM_FACTOR 1.5 (RFC 4861 section 6.3.2).
+        let reachable =
+            NeighborTime.baseReachable / 2 + (random.high ^ random.low) % NeighborTime.baseReachable
+        neighbors = NeighborCache(
+            capacity: configuration.neighborLimit, reachableTime: reachable, seed: configuration.seed)
+        errorLimit = TokenBucket(configuration.errorLimit, at: now)
+        echoLimit = TokenBucket(configuration.echoLimit, at: now)
+        latest = now
+    }
+
+    /// Looks at a frame, and answers it where a host has to.
+    ///
+    /// - Parameters:
+    ///   - frame: the whole frame, without its check sequence, whose sums nobody needs to have verified.
+    ///   - now: nanoseconds.
+    ///   - answer: where an answer is written; as long as the frame, and at least 94 octets, is enough for any. What is in
+    ///     it after another verdict than ``EndHostVerdict/answer(_:)`` means nothing.
+    @inline(never)
+    public mutating func receive(
+        _ frame: RawSpan, at now: UInt64, answer: inout MutableRawSpan, counters: borrowing EndHostCounters
+    ) -> EndHostVerdict {
+        guard let message = HostMessage(in: frame), let ethernet = try? EthernetView(checking: frame),
+            isForUs(ethernet)
+        else { return .notMine }
+        counters.received.add()
+        let now = advanceClock(to: now)
+        do throws(Refused) {
+            guard ethernet.source != mac else { throw .drop(.ownFrame) }
+            guard !ethernet.source.isGroup, ethernet.source != .zero else { throw .drop(.badSource) }
+            switch message {
+            case .arp: return try receiveARP(ethernet, now, &answer, counters)
+            case .icmpv4: return try receiveICMPv4(ethernet, now, &answer, counters)
+            case .icmpv6: return try receiveICMPv6(ethernet, now, &answer, counters)
+            }
+        } catch {
+            switch error {
+            case .parse(let failure): counters.count(failure)
+            case .drop(let drop): counters.count(drop)
+            }
+            return .taken
+        }
+    }
+
+    /// Whether a frame goes to this interface or to a group that a host listens to.
+    private func isForUs(_ ethernet: EthernetView) -> Bool {
+        let destination = ethernet.destination
+        return destination == mac || destination.isGroup
+    }
+
+    /// The time, which never goes back.
+    mutating func advanceClock(to now: UInt64) -> UInt64 {
+        latest = max(latest, now)
+        return latest
+    }
+
+    /// Makes all addresses known anew, as when the link comes back.
+    public mutating func announce(at now: UInt64) {
+        own.begin(at: advanceClock(to: now), jitter: jitter)
+    }
+
+    /// The tags of an answer.
+    func envelope(answering ethernet: EthernetView) -> Envelope {
+        Envelope(destination: ethernet.source, source: mac, tags: ethernet.tags)
+    }
+
+    /// Whether a frame is of the VLAN in which the host itself sends. VLAN 0 is none (802.1Q section 9.6).
+    func isOwnVLAN(_ other: VLANTags) -> Bool {
+        (tags.outer?.identifier ?? 0, tags.inner?.identifier ?? 0)
+            == (other.outer?.identifier ?? 0, other.inner?.identifier ?? 0)
+    }
+}
+
+/// What became of a frame.
+@frozen
+public enum EndHostVerdict: Hashable, Sendable {
+    /// It is nothing that a host answers by itself: somebody else's, or data.
+    case notMine
+    /// It is dealt with.
+    case taken
+    /// So many octets of the buffer are to be sent by the interface that the frame came in by.
+    case answer(Int)
+    /// A router tells of the way of a packet that may have been sent from here.
+    case path(PathReport)
+}
+
+/// Why a frame is answered no further.
+enum Refused: Error {
+    case parse(ParseFailure)
+    case drop(EndHostDrop)
+}

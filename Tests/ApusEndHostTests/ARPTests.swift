@@ -1,0 +1,132 @@
+import ApusEndHost
+import ApusWire
+import Testing
+
+@Suite struct ARPTests {
+    private let other = MACAddress("02:00:00:00:00:09")!
+
+    @Test func `the address is announced twice`() throws {
+        var rig = try Rig(isNew: true) {
+            $0.mtu = 1000; $0.addresses = [AddressPrefix("192.0.2.2/24")!]
+        }
+        let announcement = Frame.arp(1, Rig.mac, "192.0.2.2", "192.0.2.2")
+        let padding = [UInt8](repeating: 0, count: 18)
+        #expect(rig.due() == [Frame(announcement.octets + padding)])
+        #expect(rig.host.deadline == rig.now + 2 * second)
+        #expect(rig.pass(60) == [Frame(announcement.octets + padding)])
+        #expect(rig.host.deadline == nil)
+        rig.host.announce(at: rig.now)
+        #expect(rig.pass(60).count == 2)
+    }
+
+    @Test func `a request for an own address is answered, with its tags, and who asks is known`() throws {
+        var rig = try Rig()
+        let answer = rig.give(.arp(1, "192.0.2.1", "192.0.2.2", tags: [0x2005])).answer
+        let expected = Frame.arp(
+            2, Rig.mac, "192.0.2.2", Frame.peer, "192.0.2.1", to: Frame.peer, tags: [0x2005])
+        #expect(answer?.octets == expected.octets + [UInt8](repeating: 0, count: 14))
+        // Of another VLAN nothing is learned.
+        #expect(rig.state("192.0.2.1") == nil)
+        #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer != nil)
+        #expect(rig.state("192.0.2.1") == .stale)
+        #expect(rig.resolve("192.0.2.1") == .ready(Frame.peer))
+        rig.expectConserved()
+    }
+
+    @Test func `requests for others, and by those that can't be, are not answered`() throws {
+        var rig = try Rig()
+        #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.3")) == .taken)
+        #expect(rig.count(.otherARP) == 1)
+        #expect(rig.give(.arp(1, "127.0.0.1", "192.0.2.2")) == .taken)
+        #expect(rig.give(.arp(1, "192.0.2.255", "192.0.2.2")) == .taken)
+        #expect(rig.give(.arp(1, .broadcast, "192.0.2.1", "192.0.2.2")) == .taken)
+        #expect(rig.count(.badSource) == 3)
+        #expect(rig.give(.arp(1, Rig.mac, "192.0.2.1", "192.0.2.2")) == .taken)
+        #expect(rig.count(.ownFrame) == 1)
+        #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2", to: other)) == .notMine)
+        var short = Frame.arp(1, "192.0.2.1", "192.0.2.2")
+        short.octets.removeLast()
+        #expect(rig.give(short) == .taken)
+        #expect(rig.counters.parseFailures[Int(ParseFailure.truncatedARP.rawValue)].value == 1)
+        rig.expectConserved()
+    }
+
+    @Test func `who probes for duplicates is answered, and not learned`() throws {
+        var rig = try Rig()
+        let answer = rig.give(.arp(1, "0.0.0.0", "192.0.2.2")).answer
+        #expect(answer?.destination == Frame.peer)
+        var known = 0
+        rig.host.forEachNeighbor { _ in known += 1 }
+        #expect(known == 0)
+    }
+
+    @Test func `a neighbor is asked for three times, and then unreachable`() throws {
+        var rig = try Rig()
+        #expect(rig.resolve("192.0.2.1") == .pending)
+        #expect(rig.host.deadline == 0)
+        let question =
+            Frame.arp(1, Rig.mac, "192.0.2.2", "192.0.2.1").octets + [UInt8](repeating: 0, count: 18)
+        #expect(rig.due() == [Frame(question)])
+        #expect(rig.pass(2.9).count == 2)
+        #expect(rig.resolve("192.0.2.1") == .pending)
+        #expect(rig.events() == [])
+        #expect(rig.pass(0.2) == [])
+        #expect(rig.events() == [.neighbor(IPAddress("192.0.2.1")!, .unreachable(.noAnswer))])
+        #expect(rig.resolve("192.0.2.1") == .unreachable(.noAnswer))
+        #expect(rig.pass(60) == [])
+        #expect(rig.resolve("192.0.2.1") == .pending)
+        #expect(rig.pass(0) == [Frame(question)])
+        #expect(rig.counters.neighborsFailed.value == 1)
+    }
+
+    @Test func `a reply is taken from whom was asked only`() throws {
+        var rig = try Rig()
+        let reply = Frame.arp(2, "192.0.2.1", Rig.mac, "192.0.2.2", to: Rig.mac)
+        #expect(rig.give(reply) == .taken)
+        #expect(rig.count(.unsolicited) == 1 && rig.state("192.0.2.1") == nil)
+        _ = rig.resolve("192.0.2.1")
+        rig.due()
+        #expect(rig.give(.arp(2, other, "192.0.2.7", Rig.mac, "192.0.2.2", to: Rig.mac)) == .taken)
+        #expect(rig.state("192.0.2.7") == nil)
+        #expect(rig.give(reply) == .taken)
+        #expect(rig.state("192.0.2.1") == .reachable)
+        #expect(rig.resolve("192.0.2.1") == .ready(Frame.peer))
+        #expect(rig.events() == [.neighbor(IPAddress("192.0.2.1")!, .ready(Frame.peer))])
+        rig.expectConserved()
+    }
+
+    @Test func `an announcement changes whom we know already, who then is asked, and nobody else`() throws {
+        var rig = try Rig()
+        let announcement = Frame.arp(2, other, "192.0.2.1", "192.0.2.1")
+        #expect(rig.give(announcement) == .taken)
+        #expect(rig.give(.arp(1, other, "192.0.2.1", "192.0.2.1")) == .taken)
+        #expect(rig.state("192.0.2.1") == nil && rig.count(.unsolicited) == 1 && rig.count(.otherARP) == 1)
+        _ = rig.resolve("192.0.2.1")
+        rig.due()
+        rig.give(.arp(2, "192.0.2.1", Rig.mac, "192.0.2.2", to: Rig.mac))
+        _ = rig.events()
+        #expect(rig.give(announcement) == .taken)
+        #expect(rig.state("192.0.2.1") == .stale)
+        #expect(rig.events() == [.neighbor(IPAddress("192.0.2.1")!, .ready(other))])
+        #expect(rig.counters.neighborsMoved.value == 1)
+        #expect(rig.resolve("192.0.2.1") == .ready(other))
+        let questions = rig.pass(5.1)
+        #expect(questions.count == 1 && questions[0].destination == other)
+        rig.expectConserved()
+    }
+
+    @Test func `who has our address is told of, and answered once in ten seconds`() throws {
+        var rig = try Rig()
+        let claim = Frame.arp(2, other, "192.0.2.2", "192.0.2.2")
+        let defense = rig.give(claim).answer
+        #expect(defense?.destination == .broadcast)
+        #expect(defense?.octets.starts(with: Frame.arp(1, Rig.mac, "192.0.2.2", "192.0.2.2").octets) == true)
+        #expect(rig.events() == [.duplicate(.v4(Rig.v4), other, isGivenUp: false)])
+        #expect(rig.give(claim) == .taken)
+        rig.pass(10)
+        #expect(rig.give(claim).answer != nil)
+        #expect(rig.counters.conflicts.value == 3)
+        #expect(rig.host.addresses.count == 3)
+        rig.expectConserved()
+    }
+}
