@@ -39,15 +39,23 @@ let hasDPDK = FileManager.default.fileExists(atPath: "/usr/include/dpdk/rte_ethd
 /// Where DPDK is part of the build: `swift build --disable-default-traits` leaves it out.
 let withDPDK = TargetDependencyCondition.when(traits: ["DPDK"])
 
+/// DPDK's headers, by links to folders of /usr/include: SwiftPM can't read Debian's libdpdk.pc, which names them.
+func headersOfDPDK(_ folder: String) -> [CSetting] {
+    ["x86_64", "aarch64", "common"].map { .headerSearchPath("\(folder)/DPDKHeaders/\($0)") }
+}
+
 /// DPDK's shim, the room on it, and its tests: where it is installed.
 let dpdk: [Target] = [
     .target(
-        name: "CDPDK", path: "CModules/CDPDK",
-        // These are links to folders of /usr/include: SwiftPM can't read Debian's libdpdk.pc, which names them.
-        cSettings: ["x86_64", "aarch64", "common"].map { .headerSearchPath("../DPDKHeaders/\($0)") },
+        name: "CDPDK", path: "CModules/CDPDK", cSettings: headersOfDPDK(".."),
         linkerSettings: ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_eal"].map { .linkedLibrary($0) }),
     room("ApusDPDK", on: ["ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux"]),
-    tests("ApusDPDKTests", on: ["ApusDPDK", "ApusPorts", "ApusRings", "ApusWire", "NetworkLab"]),
+    .target(
+        name: "CRingPair", path: "Tests/RingPair", cSettings: headersOfDPDK("../../CModules"),
+        linkerSettings: ["rte_ring", "rte_eal"].map { .linkedLibrary($0) }),
+    tests(
+        "ApusDPDKTests",
+        on: ["ApusDPDK", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CRingPair", "NetworkLab", "Seeds"]),
 ]
 
 let onDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "ApusDPDK", condition: withDPDK)] : []

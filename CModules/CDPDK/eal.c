@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,7 +65,10 @@ int apus_eal_start(int count, char **arguments, apus_eal_log log) {
     return eal.code;
 }
 
+static atomic_bool is_stopped;
+
 void apus_eal_stop(void) {
+    atomic_store(&is_stopped, true);
     sem_post(&eal.stop);
     pthread_join(eal.thread, NULL);
 }
@@ -84,7 +88,8 @@ static void flush(struct rte_mempool *pool, void *lcore) {
 static void leave(void *joined) {
     (void)joined;
     unsigned lcore = rte_lcore_id();
-    if (lcore == LCORE_ID_ANY) return;
+    // When DPDK was stopped there is nothing left to be emptied.
+    if (lcore == LCORE_ID_ANY || atomic_load(&is_stopped)) return;
     rte_mempool_walk(flush, &lcore);
     rte_thread_unregister();
 }

@@ -53,4 +53,4 @@ _Static_assert(RTE_ETH_RX_OFFLOAD_VLAN_STRIP == 1 << 0 && RTE_ETH_RX_OFFLOAD_IPV
     && RTE_ETH_TX_OFFLOAD_VLAN_INSERT == 1 << 0 && RTE_ETH_TX_OFFLOAD_IPV4_CKSUM == 1 << 1
     && RTE_ETH_TX_OFFLOAD_UDP_CKSUM == 1 << 2 && RTE_ETH_TX_OFFLOAD_MULTI_SEGS == 1 << 15, "offloads have other bits");
 _Static_assert(RTE_MBUF_F_RX_VLAN_STRIPPED == 1 << 6 && RTE_MBUF_F_RX_L4_CKSUM_BAD == 1 << 3
-    && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1 << 8, "flags have other bits");
+    && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1 << 8 && (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT) == 3ull << 61, "flags have other bits");

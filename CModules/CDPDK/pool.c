@@ -1,8 +1,8 @@
 #include "headers.h"
 
 struct rte_mempool *apus_pool_make(const char *name, unsigned count, unsigned header, unsigned room, int socket) {
-    // As large as DPDK lets it be, but not so large that the caches of some threads hold all.
-    unsigned cache = count / 8 < RTE_MEMPOOL_CACHE_MAX_SIZE ? count / 8 : RTE_MEMPOOL_CACHE_MAX_SIZE;
+    // For each thread, which may have half as many more; so that the caches of some threads don't hold all.
+    unsigned cache = count / 16 < 256 ? count / 16 : 256;
     struct rte_mempool *pool = rte_pktmbuf_pool_create(name, count, cache, (uint16_t)header, (uint16_t)room, socket);
     if (pool == NULL) errno = rte_errno;
     return pool;

@@ -1,7 +1,9 @@
 #include "headers.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int apus_port_probe(const char *devargs, const char *name, uint16_t *port) {
     int code = rte_dev_probe(devargs);
@@ -118,7 +120,20 @@ int apus_port_start(uint16_t port, struct apus_port_setup *setup, enum apus_port
     return code;
 }
 
-void apus_port_stop(uint16_t port) { rte_eth_dev_stop(port); }
+void apus_port_stop(uint16_t port) {
+    // There are drivers that lose the packets which nobody has received. Bounded, as packets may come on and on.
+    struct rte_eth_dev_info info;
+    unsigned queues = rte_eth_dev_info_get(port, &info) == 0 ? info.nb_rx_queues : 0;
+    for (uint16_t queue = 0; queue < queues; queue++) {
+        struct rte_mbuf *mbufs[64];
+        for (int round = 0; round < 1024; round++) {
+            uint16_t count = rte_eth_rx_burst(port, queue, mbufs, 64);
+            if (count == 0) break;
+            rte_pktmbuf_free_bulk(mbufs, count);
+        }
+    }
+    rte_eth_dev_stop(port);
+}
 
 int apus_port_close(uint16_t port) {
     struct rte_eth_dev_info info;
@@ -173,8 +188,34 @@ int apus_port_interrupt_descriptor(uint16_t port, uint16_t queue) {
     return descriptor >= 0 ? descriptor : -ENOTSUP;
 }
 
+enum apus_port_event apus_port_event(uint16_t port) {
+    int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, 0);
+    if (descriptor < 0) return APUS_EVENT_NONE;
+    char path[64], target[64] = "";
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    if (readlink(path, target, sizeof target - 1) < 0) return APUS_EVENT_NONE;
+    if (strcmp(target, "anon_inode:[eventfd]") == 0) return APUS_EVENT_COUNTER;
+    // That of net_vhost, over an eventfd that nobody can get at to read it.
+    if (strcmp(target, "anon_inode:[eventpoll]") == 0) return APUS_EVENT_NONE;
+    return APUS_EVENT_LEVEL;
+}
+
+void apus_port_clear_event(uint16_t port, uint16_t queue) {
+    int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, queue);
+    uint64_t count;
+    // Looked at first, in case it is one that blocks.
+    if (descriptor >= 0 && poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) == 1)
+        (void)!read(descriptor, &count, sizeof count);
+}
+
 int apus_port_arm(uint16_t port, uint16_t queue) { return rte_eth_dev_rx_intr_enable(port, queue); }
 int apus_port_disarm(uint16_t port, uint16_t queue) { return rte_eth_dev_rx_intr_disable(port, queue); }
+
+struct apus_mbuf *apus_mbuf_own(struct apus_mbuf *mbuf, struct rte_mempool *pool) {
+    struct rte_mbuf *copy = rte_pktmbuf_copy((struct rte_mbuf *)mbuf, pool, 0, UINT32_MAX);
+    rte_pktmbuf_free((struct rte_mbuf *)mbuf);
+    return (struct apus_mbuf *)copy;
+}
 
 uint16_t apus_port_receive(uint16_t port, uint16_t queue, struct apus_mbuf **mbufs, uint16_t count) {
     return rte_eth_rx_burst(port, queue, (struct rte_mbuf **)mbufs, count);

@@ -6,45 +6,76 @@ import CLinux
 extension DPDKDriver {
     /// Receives what the device has. See ``PortDriver/receive(into:)``.
     public mutating func receive(into burst: inout Burst) -> Int {
-        if _slowPath(joined != UInt(apus_thread_pointer())) { join() }
+        if _slowPath(!pool.isOwnedHere) { join() }
         if _slowPath(pool.atHand > Self.enough) { giveBack() }
         let first = unsafe burst.beginPlacing()
         let room = Burst.capacity &- first
         if room == 0 { return 0 }
         let mbufs = unsafe mbufs
-        let count = Int(unsafe apus_port_receive(port, queue, mbufs, UInt16(truncatingIfNeeded: room)))
+        var count = Int(unsafe apus_port_receive(port, queue, mbufs, UInt16(truncatingIfNeeded: room)))
         if count == 0 {
-            rest()
-            return 0
+            if rest() {
+                count = Int(unsafe apus_port_receive(port, queue, mbufs, UInt16(truncatingIfNeeded: room)))
+            }
+            if count == 0 { return 0 }
         }
         if _slowPath(isArmed) { wake() }
-        var (position, octets, frames) = (0, 0, count)
+        var (octets, frames) = (0, count)
+        var (next, place) = unsafe (mbufs, first)
+        let end = unsafe mbufs + count
         let (portNumber, queue) = (portNumber, queue)
-        while position < count {
+        while unsafe next != end {
             // Sound: DPDK gave so many, each of a pool of ours, and nobody else has them.
-            let mbuf = unsafe mbufs[position].unsafelyUnwrapped
-            let header = unsafe Mbuf.header(of: mbuf)
+            var mbuf = unsafe next.pointee.unsafelyUnwrapped
+            unsafe next += 1
             let flags = unsafe mbuf.pointee.ol_flags
-            if _slowPath(unsafe mbuf.pointee.nb_segs != 1 || flags >> 61 != 0) {
-                unsafe frames &+= chain(mbuf) &- 1
-                unsafe octets &+= Packet.count(of: header)
+            if _slowPath(unsafe mbuf.pointee.nb_segs != 1 || flags & APUS_MBUF_ELSEWHERE != 0) {
+                let (own, count) = unsafe takeUnusual(mbuf)
+                frames &+= count &- 1
+                if count == 0 { continue }
+                unsafe mbuf = own
+                unsafe octets &+= Packet.count(of: Mbuf.header(of: mbuf))
             } else {
                 unsafe octets &+= Int(mbuf.pointee.data_len)
-                unsafe header.pointee.length = UInt32(mbuf.pointee.data_len)
+                unsafe Mbuf.header(of: mbuf).pointee.length = UInt32(mbuf.pointee.data_len)
             }
+            let header = unsafe Mbuf.header(of: mbuf)
             unsafe header.pointee.timestamp = 0
             unsafe header.pointee.offset = UInt32(mbuf.pointee.data_off) &+ UInt32(FramePool.headerSize)
             unsafe header.pointee.port = portNumber
             unsafe header.pointee.queue = queue
             unsafe header.pointee.flags = Self.known(flags)
-            unsafe burst.place(Frame(header: header), at: first &+ position)
-            position &+= 1
+            // There is room for as many as were asked for.
+            unsafe burst.place(Frame(header: header), unchecked: place)
+            place &+= 1
         }
-        unsafe burst.endPlacing(at: first &+ count)
+        unsafe burst.endPlacing(at: place)
+        count = place &- first
         outside &+= frames
         counters.received &+= UInt64(truncatingIfNeeded: count)
         counters.receivedBytes &+= UInt64(truncatingIfNeeded: octets)
         return count
+    }
+
+    /// A packet in several buffers, or one whose data the driver has put elsewhere, which is copied. Gives the number of its
+    /// frames; 0 when it is dropped, for want of a frame to copy it to.
+    @inline(never)
+    private mutating func takeUnusual(
+        _ mbuf: UnsafeMutablePointer<apus_mbuf>
+    ) -> (UnsafeMutablePointer<apus_mbuf>, frames: Int) {
+        var part: UnsafeMutablePointer<apus_mbuf>? = unsafe mbuf
+        while let one = unsafe part {
+            if unsafe one.pointee.ol_flags & APUS_MBUF_ELSEWHERE != 0 {
+                // Sound: the packet is this driver's alone.
+                guard let own = unsafe apus_mbuf_own(mbuf, memory.pool) else {
+                    counters.drops[.poolEmpty] &+= 1
+                    return unsafe (mbuf, 0)
+                }
+                return unsafe (own, chain(own))
+            }
+            unsafe part = one.pointee.next
+        }
+        return unsafe (mbuf, chain(mbuf))
     }
 
     /// What the device says of the UDP or TCP checksum: right; or, as a virtual one does, that the field is not filled in but
@@ -76,17 +107,26 @@ extension DPDKDriver {
     }
 
     /// Nothing came: the frames that other threads gave back go to DPDK, whose device may have run dry, and the device is told
-    /// to say when something comes.
+    /// to say when something comes. `true` when it was told just now: what came meanwhile it does not tell.
     @inline(never)
-    private mutating func rest() {
-        if pool.atHand == 0 { pool.collect() }
-        if interface.hasInterrupts, !isArmed { isArmed = apus_port_arm(port, queue) == 0 }
+    private mutating func rest() -> Bool {
+        pool.collect()
+        guard interface.event == APUS_EVENT_COUNTER else { return false }
+        if isArmed {
+            // It may have told of what was received already. Seldom, as this is a system call.
+            idleRounds &+= 1
+            if idleRounds & 63 == 0 { apus_port_clear_event(port, queue) }
+            return false
+        }
+        isArmed = apus_port_arm(port, queue) == 0
+        return isArmed
     }
 
     /// Packets come: no interrupts until they end.
     @inline(never)
     private mutating func wake() {
-        isArmed = false
+        (isArmed, idleRounds) = (false, 0)
         apus_port_disarm(port, queue)
+        apus_port_clear_event(port, queue)
     }
 }

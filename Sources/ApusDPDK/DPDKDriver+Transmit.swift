@@ -6,30 +6,36 @@ import CLinux
 extension DPDKDriver {
     /// Hands packets to the device, from the front of `burst`; those it has no room for stay in it.
     public mutating func transmit(_ burst: inout Burst) -> Int {
-        if _slowPath(joined != UInt(apus_thread_pointer())) { join() }
+        if _slowPath(!pool.isOwnedHere) { join() }
         let wanted = burst.count
         let (mbufs, home) = unsafe (mbufs, pool.home)
         let limit = UInt32(truncatingIfNeeded: limit)
-        var (ready, octets) = (0, 0)
-        while ready < wanted {
-            let header = unsafe burst.rawFrame(at: ready).header
-            let length = unsafe header.pointee.length
-            if _slowPath(
-                unsafe header.pointee.next != nil
-                    || header.pointee.pool != home && header.pointee.pool != friend
-                    || length > limit || length == 0)
-            {
-                break
+        var octets = 0
+        // Sound: the first `wanted` frames of the burst are, and nothing is taken out meanwhile.
+        let ready = unsafe burst.withRawFrames { frames in
+            var position = 0
+            while position < wanted {
+                let header = unsafe UnsafeMutablePointer<FrameHeader>(bitPattern: frames[position])
+                    .unsafelyUnwrapped
+                let length = unsafe header.pointee.length
+                if _slowPath(
+                    unsafe header.pointee.next != nil
+                        || header.pointee.pool != home && !FramePool.isForeign(header)
+                        || length &- Self.shortest > limit &- Self.shortest)
+                {
+                    break
+                }
+                // Sound: a frame of a pool of DPDK's has an mbuf in front of it.
+                let mbuf = unsafe Mbuf.of(header)
+                unsafe mbuf.pointee.data_off = UInt16(truncatingIfNeeded: header.pointee.offset &- 64)
+                unsafe mbuf.pointee.data_len = UInt16(truncatingIfNeeded: length)
+                unsafe mbuf.pointee.pkt_len = length
+                unsafe mbuf.pointee.ol_flags = 0
+                unsafe mbufs[position] = unsafe mbuf
+                octets &+= Int(length)
+                position &+= 1
             }
-            // Sound: a frame of a pool of DPDK's has an mbuf in front of it.
-            let mbuf = unsafe Mbuf.of(header)
-            unsafe mbuf.pointee.data_off = UInt16(truncatingIfNeeded: header.pointee.offset &- 64)
-            unsafe mbuf.pointee.data_len = UInt16(truncatingIfNeeded: length)
-            unsafe mbuf.pointee.pkt_len = length
-            unsafe mbuf.pointee.ol_flags = 0
-            unsafe mbufs[ready] = unsafe mbuf
-            octets &+= Int(length)
-            ready &+= 1
+            return position
         }
         if ready == 0 { return wanted == 0 ? 0 : transmitOther(&burst) }
         let taken = Int(unsafe apus_port_transmit(port, queue, mbufs, UInt16(truncatingIfNeeded: ready)))
@@ -42,13 +48,18 @@ extension DPDKDriver {
         }
         unsafe burst.forgetFirst(taken)
         outside &-= taken
+        (hasSent, isHolding) = (true, true)
         counters.sent &+= UInt64(truncatingIfNeeded: taken)
         counters.sentBytes &+= UInt64(truncatingIfNeeded: octets)
         // Behind those was one that is not as most are.
         return taken == ready && ready < wanted ? taken &+ transmit(&burst) : taken
     }
 
-    /// The first packet of a burst, which is in several frames, of another pool, or can't be sent: 1 if it was taken, which it
+    /// An Ethernet header: what is shorter is no packet, and there are devices that stop at one.
+    @inline(__always)
+    private static var shortest: UInt32 { 14 }
+
+    /// The first packet of a burst, which is in several frames or can't be sent: 1 if it was taken, which it
     /// is too when it is dropped, and what comes of those behind it.
     @inline(never)
     private mutating func transmitOther(_ burst: inout Burst) -> Int {
@@ -57,9 +68,7 @@ extension DPDKDriver {
         var next: UnsafeMutablePointer<FrameHeader>? = unsafe frame.header
         var (segments, isForeign) = (0, false)
         while let header = unsafe next {
-            if unsafe header.pointee.pool != pool.home {
-                if unsafe isOfDPDK(header) { unsafe friend = header.pointee.pool } else { isForeign = true }
-            }
+            if unsafe !FramePool.isForeign(header) { isForeign = true }
             segments += 1
             unsafe next = header.pointee.next
         }
@@ -68,8 +77,8 @@ extension DPDKDriver {
                 .foreignMemory
             } else if total > limit || segments > 1 && !interface.takesSegments || segments > 32 {
                 .tooLong
-            } else if total == 0 {
-                .invalidDescriptor
+            } else if total < Int(Self.shortest) {
+                .sendRefused
             } else {
                 nil
             }
@@ -79,13 +88,9 @@ extension DPDKDriver {
             unsafe burst.forgetFirst(1)
             return 1 + transmit(&burst)
         }
-        if segments > 1 {
-            guard unsafe sendChain(frame, segments, total) else { return 0 }
-            unsafe burst.forgetFirst(1)
-            return 1 + transmit(&burst)
-        }
-        // Of a pool that is a friend now.
-        return transmit(&burst)
+        guard unsafe sendChain(frame, segments, total) else { return 0 }
+        unsafe burst.forgetFirst(1)
+        return 1 + transmit(&burst)
     }
 
     /// Hands the device a packet in several frames. `false`, and it stays ours, when there is no room for it.
@@ -107,6 +112,7 @@ extension DPDKDriver {
         unsafe link(first, isOurs: false)
         if unsafe apus_port_transmit(port, queue, mbufs, 1) == 1 {
             outside &-= segments
+            (hasSent, isHolding) = (true, true)
             counters.sent &+= 1
             counters.sentBytes &+= UInt64(truncatingIfNeeded: total)
             return true

@@ -23,22 +23,22 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     let portNumber: UInt16
     /// A burst on its way from or to DPDK.
     @unsafe let mbufs: UnsafeMutablePointer<UnsafeMutablePointer<apus_mbuf>?>
-    /// The thread that DPDK knows; 0 at first.
-    var joined: UInt = 0
     /// Frames that are not DPDK's at the moment: what came from it, less what it got. That may be frames of other queues too, so
     /// only the sum over all queues is a number of frames.
-    var outside = 0
+    var outside: Int
     var limit: Int
     var counters = PortStatistics()
     let before: apus_port_counters
-    /// A pool of another queue of which a packet was seen that could be sent.
-    @unsafe var friend: UnsafeMutablePointer<FramePoolCore>?
-    var isArmed = false
+    /// Whether the device may hold frames that it has sent, and whether some were handed to it since the last ``flush()``.
+    var (isHolding, hasSent) = (false, false)
+    /// Whether the device was told to say when packets come, and how many times none came since.
+    var (isArmed, idleRounds) = (false, 0)
 
     init(interface: DPDKInterface, queue: Int, memory: MbufMemory, pool: consuming FramePool) {
         self.pool = pool
         self.interface = interface
         self.memory = memory
+        outside = memory.outside.load(ordering: .relaxed)
         (port, self.queue, portNumber) = (interface.port, UInt16(queue), interface.portNumber)
         unsafe mbufs = .allocate(capacity: Burst.capacity)
         unsafe mbufs.initialize(repeating: nil, count: Burst.capacity)
@@ -51,8 +51,7 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     deinit {
         if isArmed { apus_port_disarm(port, queue) }
         unsafe mbufs.deallocate()
-        // What is not outside stays with DPDK. A pool that another thread has stays for good: nobody can count its frames.
-        if !pool.isOwnedElsewhere { pool.forget(pool.capacity - max(0, min(outside, pool.capacity))) }
+        memory.outside.store(outside, ordering: .relaxed)
         interface.closed(Int(queue))
     }
 
@@ -66,7 +65,7 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
 
     /// Readable when packets were received while the queue was idle; -1 where the device does not tell.
     public var readyDescriptor: Int32 {
-        interface.hasInterrupts ? apus_port_interrupt_descriptor(port, queue) : -1
+        interface.event == APUS_EVENT_NONE ? -1 : apus_port_interrupt_descriptor(port, queue)
     }
 
     /// The MTU, the Ethernet header and two VLAN tags.
@@ -87,14 +86,10 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     public func canSend(_ packet: borrowing Packet) -> Bool {
         var next: UnsafeMutablePointer<FrameHeader>? = unsafe packet.rawFrame.header
         while let header = unsafe next {
-            guard unsafe header.pointee.pool == pool.home || isOfDPDK(header) else { return false }
+            guard unsafe FramePool.isForeign(header) else { return false }
             unsafe next = header.pointee.next
         }
         return true
-    }
-
-    func isOfDPDK(_ header: UnsafeMutablePointer<FrameHeader>) -> Bool {
-        unsafe FramePool.memory(of: header).keeper is MbufMemory
     }
 
     /// A free frame of ``pool``, of which some come from DPDK when it has none.
@@ -107,7 +102,7 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     /// Takes frames from DPDK's pool. `false` when it has none either.
     @inline(never)
     private mutating func refill() -> Bool {
-        join()
+        if !pool.isOwnedHere { join() }
         var count: UInt32 = 32
         while unsafe apus_pool_take(memory.pool, mbufs, count) != 0 {
             count /= 2
@@ -136,16 +131,24 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Makes this thread one that DPDK knows, with caches of its own in its pools.
+    /// Makes this thread the one that uses the port: what is dropped on it is at hand at once, and DPDK knows it and gives it
+    /// caches of its own in its pools. Where all numbers of DPDK's are taken it works without those.
     @inline(never)
     mutating func join() {
-        // Where all numbers are taken it works without caches.
+        pool.adopt()
         _ = apus_eal_join()
-        joined = UInt(apus_thread_pointer())
     }
 
-    /// Nothing: what the device has taken leaves by itself.
-    public mutating func flush() {}
+    /// What the device has taken leaves by itself; when nothing was sent since the last call, it gives back the frames that it
+    /// still holds of those before, as else it would with the next packet only.
+    public mutating func flush() {
+        if hasSent {
+            hasSent = false
+        } else if isHolding {
+            isHolding = false
+            apus_port_clean_up(port, queue)
+        }
+    }
 
     /// Counters since the port was opened; those of the device are for all its queues, and are shown by the first.
     public mutating func statistics() -> PortStatistics {

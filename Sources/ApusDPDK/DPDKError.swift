@@ -8,6 +8,8 @@ public struct DPDKError: Error, Hashable, Sendable {
         case badName
         /// DPDK has no driver of that name for virtual devices; the nearest of those it has.
         case noSuchDriver(String, nearest: String?)
+        /// The driver takes no argument of that name; the nearest of those it takes, and all.
+        case noSuchArgument(String, driver: String, nearest: String?, known: [String])
         /// No PCI device with that address; the network devices that there are.
         case noSuchDevice(existing: [String])
         /// A driver of the kernel has the device.
@@ -63,7 +65,10 @@ extension DPDKError: CustomStringConvertible {
         case .noSuchDriver(let name, let nearest):
             "DPDK has no driver \(name) for a virtual device"
                 + (nearest.map { "; is \($0) meant?" }
-                    ?? "; dpdk-devbind.py knows none of them, its documentation does")
+                    ?? "; it has \(VirtualDriver.arguments.keys.sorted().joined(separator: ", "))")
+        case .noSuchArgument(let name, let driver, let nearest, let known):
+            "\(driver) takes no argument \(name); \(nearest.map { "is \($0) meant? " } ?? "")it takes "
+                + known.joined(separator: ", ")
         case .noSuchDevice(let existing):
             "there is no such PCI device; "
                 + (existing.isEmpty

@@ -7,7 +7,7 @@ extension DPDKInterface {
     struct Granted {
         var takesSegments = false
         var checksChecksums = false
-        var hasInterrupts = false
+        var event = APUS_EVENT_NONE
         var features: [PortGrant.Feature] = []
     }
 
@@ -49,7 +49,7 @@ extension DPDKInterface {
         var granted = Granted()
         granted.takesSegments = segments
         granted.checksChecksums = checks
-        granted.hasInterrupts = unsafe setup.rx_interrupts && apus_port_interrupt_descriptor(port, 0) >= 0
+        granted.event = unsafe setup.rx_interrupts ? apus_port_event(port) : APUS_EVENT_NONE
         granted.features = unsafe features(info, options, setup, granted, scatters: scatters)
         return granted
     }
@@ -80,7 +80,7 @@ extension DPDKInterface {
                 granted: granted.checksChecksums ? "device" : "software",
                 reason: options.checksumOffload && !granted.checksChecksums ? missing : nil),
             feature("several frames a packet", true, granted.takesSegments),
-            feature("interrupts", options.interrupts, granted.hasInterrupts),
+            feature("interrupts", options.interrupts, granted.event != APUS_EVENT_NONE),
         ]
         if options.queues > 1 {
             features.append(feature("symmetric RSS", true, info.rss_types != 0 && info.rss_key_size > 0))

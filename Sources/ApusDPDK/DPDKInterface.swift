@@ -29,10 +29,9 @@ public final class DPDKInterface: @unchecked Sendable {
     let portNumber: UInt16
     let takesSegments: Bool
     let checksChecksums: Bool
-    let hasInterrupts: Bool
+    let event: apus_port_event
     let features: [PortGrant.Feature]
     let pages: EAL.Pages
-    let node: Int
     private let memories: [MbufMemory]
     private let opened: Mutex<Set<Int>>
 
@@ -52,22 +51,23 @@ public final class DPDKInterface: @unchecked Sendable {
             guard options.queues <= most else {
                 throw DPDKError(name, .tooManyQueues(wanted: options.queues, most: most))
             }
+            pages = EAL.pages ?? EAL.Pages()
             var memories: [MbufMemory] = []
             for _ in 0..<options.queues {
                 memories.append(
                     try MbufMemory(
-                        frames: options.framesPerQueue, room: options.room, node: info.socket, for: name))
+                        frames: options.framesPerQueue, room: options.room, node: info.socket, pages: pages,
+                        for: name))
             }
             let got = try Self.setUp(port, info, options, memories, name)
             (self.name, self.port, self.memories) = (name, port, memories)
             driver = unsafe withUnsafeBytes(of: info.driver) { unsafe Self.text($0) }
-            (queueCount, portNumber, node) = (options.queues, options.portNumber, Int(max(0, info.socket)))
+            (queueCount, portNumber) = (options.queues, options.portNumber)
             (mac, mtu) = (Self.mac(of: port), Self.mtu(of: port))
-            (takesSegments, checksChecksums, hasInterrupts) = (
-                got.takesSegments, got.checksChecksums, got.hasInterrupts
+            (takesSegments, checksChecksums, event) = (
+                got.takesSegments, got.checksChecksums, got.event
             )
             features = got.features
-            pages = EAL.pages ?? EAL.Pages(isHuge: false, reason: nil)
             opened = Mutex([])
         } catch {
             _ = apus_port_close(port)
@@ -86,9 +86,9 @@ public final class DPDKInterface: @unchecked Sendable {
             throw DPDKError(name, .noSuchQueue(queue, queues: queueCount))
         }
         guard opened.withLock({ $0.insert(queue).inserted }) else { throw DPDKError(name, .queueBusy(queue)) }
-        let memory = memories[queue]
-        let pool = try memory.makePool(isHuge: pages.isHuge, reason: pages.reason, node: node)
-        return Port(DPDKDriver(interface: self, queue: queue, memory: memory, pool: pool))
+        // There is a pool still where a port was dropped on another thread than its own.
+        guard let pool = memories[queue].lend() else { throw DPDKError(name, .queueBusy(queue)) }
+        return Port(DPDKDriver(interface: self, queue: queue, memory: memories[queue], pool: pool))
     }
 
     /// The longest packet it sends: the MTU, the Ethernet header and two VLAN tags.
@@ -108,7 +108,7 @@ public final class DPDKInterface: @unchecked Sendable {
         try check("the number of transmit descriptors", options.transmitDescriptors, 32...32768)
         try check(
             "the number of frames of a queue", options.framesPerQueue,
-            options.receiveDescriptors + 256...1 << 20)
+            options.receiveDescriptors + options.transmitDescriptors + 512...1 << 20)
         try check("the room of a frame", options.room, 1024...16384)
         if let mtu = options.mtu { try check("the MTU", mtu, 68...65535) }
     }

@@ -6,7 +6,8 @@ public struct DPDKOptions: Sendable, Hashable {
     public var receiveDescriptors = 1024
     /// Descriptors of each transmit queue; likewise.
     public var transmitDescriptors = 1024
-    /// Frames of each queue's pool, at least 256 more than its receive descriptors.
+    /// Frames of each queue's pool, at least 512 more than its descriptors: so neither what waits to be sent nor what is kept
+    /// at hand for copies leaves the device without frames to receive into. DPDK keeps up to 384 for each thread that sends some.
     public var framesPerQueue = 8192
     /// The longest packet without its Ethernet header, in octets; `nil` leaves it to the device, most of which begin with 1500.
     public var mtu: Int?

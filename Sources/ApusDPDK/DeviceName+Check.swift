@@ -1,25 +1,32 @@
 import Glibc
 
 extension DeviceName {
-    /// The drivers for virtual network devices of DPDK 22.11 as Debian has it.
-    static let virtualDrivers = [
-        "net_af_packet", "net_af_xdp", "net_bonding", "net_failsafe", "net_memif", "net_null", "net_pcap",
-        "net_ring",
-        "net_softnic", "net_tap", "net_tun", "net_vdev_netvsc", "net_vhost", "net_virtio_user",
-    ]
-
     /// Looks at what can be found out about a device without DPDK, which would say less of it.
-    func check(_ text: String) throws(DPDKError) {
+    ///
+    /// - Parameter folder: where the kernel shows the devices on PCI.
+    func check(_ text: String, devices folder: String = "/sys/bus/pci/devices") throws(DPDKError) {
         switch self {
-        case .virtual(let name, _):
-            let driver = name.prefix { !($0.isASCII && $0.isNumber) }
-            // Names of other prefixes are old ones of the same drivers.
-            guard name.hasPrefix("net_"), !Self.virtualDrivers.contains(where: { driver == $0 }) else {
-                return
+        case .virtual(let name, let arguments):
+            guard let driver = VirtualDriver.driver(of: name) else {
+                // Names of other prefixes are old ones of the same drivers.
+                guard name.hasPrefix("net_") else { return }
+                let meant = name.prefix { !($0.isASCII && $0.isNumber) }
+                throw DPDKError(
+                    text,
+                    .noSuchDriver(
+                        String(meant),
+                        nearest: VirtualDriver.nearest(
+                            to: String(meant), of: VirtualDriver.arguments.keys)))
             }
-            throw DPDKError(text, .noSuchDriver(String(driver), nearest: Self.nearest(to: String(driver))))
+            guard let arguments, let known = VirtualDriver.arguments[driver].flatMap({ $0 }) else { return }
+            for argument in VirtualDriver.names(in: arguments) where !known.contains(argument) {
+                throw DPDKError(
+                    text,
+                    .noSuchArgument(
+                        argument, driver: driver, nearest: VirtualDriver.nearest(to: argument, of: known),
+                        known: known))
+            }
         case .pci(let address):
-            let folder = "/sys/bus/pci/devices"
             guard unsafe access("\(folder)/\(address)", F_OK) == 0 else {
                 throw DPDKError(text, .noSuchDevice(existing: Self.networkDevices(in: folder)))
             }
@@ -30,26 +37,6 @@ extension DeviceName {
             let forPrograms = ["vfio-pci", "uio_pci_generic", "igb_uio", "mlx4_core", "mlx5_core"]
             guard forPrograms.contains(driver) else { throw DPDKError(text, .heldByKernel(driver: driver)) }
         }
-    }
-
-    /// The driver's name that is at most three letters away.
-    private static func nearest(to name: String) -> String? {
-        let near = virtualDrivers.map { ($0, distance(Array(name.utf8), Array($0.utf8))) }.min { $0.1 < $1.1 }
-        return near.flatMap { $0.1 <= 3 ? $0.0 : nil }
-    }
-
-    /// How many letters have to be put in, taken out or replaced.
-    private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
-        var row = Array(0...other.count)
-        for (i, letter) in one.enumerated() {
-            var (before, next) = (row[0], [i + 1])
-            for j in other.indices {
-                next.append(min(row[j + 1] + 1, next[j] + 1, before + (other[j] == letter ? 0 : 1)))
-                before = row[j + 1]
-            }
-            row = next
-        }
-        return row[other.count]
     }
 
     /// The PCI addresses of devices of class 2: network controllers.

@@ -16,9 +16,10 @@ public enum EAL {
         case stopped
     }
 
-    /// Which pages it got, and why not others.
+    /// Which pages were asked for, which it got, and why not others.
     struct Pages {
-        var isHuge: Bool
+        var requested = HugePages.preferred
+        var isHuge = false
         var reason: String?
     }
 
@@ -96,7 +97,7 @@ public enum EAL {
         guard lines.result == 0 else {
             throw DPDKError("DPDK", .notStarted(code: -lines.result, log: lines.log))
         }
-        return Pages(isHuge: apus_eal_has_hugepages() && pages.isHuge, reason: pages.reason)
+        return pages
     }
 
     private static func start(_ arguments: [String]) -> Int32 {
@@ -122,10 +123,10 @@ public enum EAL {
 
     /// Whether it gets hugepages.
     private static func pages(_ options: EALOptions) throws(DPDKError) -> Pages {
-        if options.hugePages == .never { return Pages(isHuge: false, reason: nil) }
+        if options.hugePages == .never { return Pages(requested: .never) }
         let wanted = options.memory ?? 64
         let free = HugePageCount.freeMegabytes
-        if free >= wanted { return Pages(isHuge: true, reason: nil) }
+        if free >= wanted { return Pages(requested: options.hugePages, isHuge: true) }
         if options.hugePages == .required {
             throw DPDKError("DPDK", .noHugePages(wanted: wanted, free: free))
         }

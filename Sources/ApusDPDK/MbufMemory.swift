@@ -10,77 +10,49 @@ final class MbufMemory: @unchecked Sendable {
     // Sendable: all is set when it is made, and DPDK's pool may be used by any thread.
     @unsafe let pool: OpaquePointer
     let frames: Int
-    /// All devices that may hold buffers of any pool are closed when a pool goes; see ``retire()``.
-    private static let retired = Mutex<[Retired]>([])
+    private let dropped: ForeignFrames
+    /// Frames that were not DPDK's when the last port was closed; see ``DPDKDriver/outside``.
+    let outside = Atomic<Int>(0)
 
+    /// What remains of memories that went while frames of theirs were held, or queued by another device.
     @safe
     private struct Retired: @unchecked Sendable {
         @unsafe let pool: OpaquePointer
         let frames: Int
+        let dropped: ForeignFrames
     }
 
+    private static let retired = Mutex<[Retired]>([])
+    private static let numbers = Atomic<Int>(0)
+
+    /// RTE_PKTMBUF_HEADROOM: what a device leaves in front of a received packet.
+    static let headroom = 128
+
     /// As many frames on that NUMA node, each with `room` octets and 128 in front of them.
-    init(frames: Int, room: Int, node: Int32, for device: String) throws(DPDKError) {
+    init(
+        frames: Int, room: Int, node: Int32, pages: EAL.Pages, for device: String
+    ) throws(DPDKError) {
         Self.freeRetired()
         let number = Self.numbers.add(1, ordering: .relaxed).newValue
-        let size = UInt32(room + Self.headroom)
+        let size = room + Self.headroom
         guard
             let pool = unsafe apus_pool_make(
-                "apus\(number)", UInt32(frames), UInt32(FramePool.headerSize), size, node)
+                "apus\(number)", UInt32(frames), UInt32(FramePool.headerSize), UInt32(size), node)
         else {
-            let bytes = frames * (room + Self.headroom + 256)
+            let bytes = frames * (size + Int(APUS_MBUF_SIZE) + FramePool.headerSize)
             throw DPDKError(
                 device, .noMemory(frames: frames, megabytes: (bytes + 1 << 20 - 1) >> 20, code: errno))
         }
         unsafe self.pool = unsafe pool
         self.frames = frames
-    }
-
-    /// RTE_PKTMBUF_HEADROOM: what a device leaves in front of a received packet.
-    static let headroom = 128
-    private static let numbers = Atomic<Int>(0)
-
-    deinit {
-        // Another device may still hold buffers that were sent by it.
-        Self.retired.withLock { unsafe $0.append(Retired(pool: pool, frames: frames)) }
-        Self.freeRetired()
-    }
-
-    /// Frees the pools of which all buffers have come home.
-    static func freeRetired() {
-        retired.withLock { list in
-            list.removeAll { entry in
-                guard unsafe apus_pool_available(entry.pool) == UInt32(entry.frames) else { return false }
-                unsafe apus_pool_free(entry.pool)
-                return true
-            }
-        }
-    }
-
-    /// How many pools wait for buffers of theirs that a device still holds.
-    static var retiredCount: Int { retired.withLock { $0.count } }
-
-    /// A pool of frames over it, with none in it: they are DPDK's until they are received or taken.
-    func makePool(isHuge: Bool, reason: String?, node: Int) throws(DPDKError) -> FramePool {
-        var first: UnsafeMutableRawPointer?
-        // Sound: the context is used during the call only.
-        unsafe withUnsafeMutablePointer(to: &first) { first in
-            unsafe apus_pool_each(
-                pool,
-                { first, mbuf in
-                    unsafe first!.assumingMemoryBound(to: UnsafeMutableRawPointer?.self).pointee =
-                        UnsafeMutableRawPointer(mbuf)
-                },
-                first)
-        }
         let grant = MemoryGrant(
-            requested: reason == nil && !isHuge ? .never : .preferred, pages: isHuge ? .huge2MiB : .normal,
-            reason: reason,
-            requestedNode: nil, node: Int32(node), refusal: 0)
-        // Sound: the memory is DPDK's for as long as this object lives, which it keeps.
+            requested: pages.requested, pages: pages.isHuge ? .huge2MiB : .normal, reason: pages.reason,
+            requestedNode: nil, node: max(0, node), refusal: 0)
+        // Sound: there are as many frames, which are DPDK's for as long as `Retired` says. Where they begin is not looked at.
         let memory = unsafe FrameMemory(
-            foreign: first!, frames: frames, frameSize: .bytes2048, grant: grant, keeper: self)
-        let made = FramePool(foreign: memory, capacity: frames)
+            foreign: UnsafeMutableRawPointer(pool), frames: frames,
+            frameCapacity: FramePool.headerSize + size - FramePool.dataOffset, grant: grant)
+        dropped = ForeignFrames(memory)
         unsafe apus_pool_each(
             pool,
             { home, mbuf in
@@ -89,8 +61,38 @@ final class MbufMemory: @unchecked Sendable {
                 let header = unsafe Mbuf.header(of: mbuf!)
                 unsafe header.initialize(
                     to: FrameHeader(pool: home, slotSize: FramePool.headerSize + Int(mbuf!.pointee.buf_len)))
-            }, made.home)
-        return made
+            }, dropped.home)
+    }
+
+    deinit {
+        Self.retired.withLock { unsafe $0.append(Retired(pool: pool, frames: frames, dropped: dropped)) }
+        Self.freeRetired()
+    }
+
+    /// Where frames are dropped to; `nil` while a port has it.
+    func lend() -> FramePool? { dropped.lend() }
+
+    /// Frees the pools of which all frames have come home.
+    static func freeRetired() {
+        retired.withLock { list in
+            list.removeAll { entry in
+                unsafe entry.dropped.takeAll { frame in
+                    // Sound: the frame is of that pool, and nobody else has it.
+                    var mbuf: UnsafeMutablePointer<apus_mbuf>? = unsafe Mbuf.of(frame.header)
+                    unsafe apus_pool_give(entry.pool, &mbuf, 1)
+                }
+                guard !entry.dropped.isLent, unsafe apus_pool_available(entry.pool) == UInt32(entry.frames)
+                else { return false }
+                unsafe apus_pool_free(entry.pool)
+                return true
+            }
+        }
+    }
+
+    /// How many pools wait for frames of theirs that somebody still has.
+    static var retiredCount: Int {
+        freeRetired()
+        return retired.withLock { $0.count }
     }
 }
 

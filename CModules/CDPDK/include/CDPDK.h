@@ -112,6 +112,7 @@ bool apus_port_exists(const char *name);
 int apus_port_info(uint16_t port, struct apus_port_info *info);
 /// Sets up and starts it; the numbers of descriptors become those that it got. 0, or a negative errno and the step.
 int apus_port_start(uint16_t port, struct apus_port_setup *setup, enum apus_port_step *step);
+/// Stops it; what waits to be received is dropped.
 void apus_port_stop(uint16_t port);
 /// Closes it and lets go of its device.
 int apus_port_close(uint16_t port);
@@ -132,8 +133,18 @@ int apus_port_xstats(uint16_t port, uint64_t *values, unsigned count);
 
 /// The descriptor that is readable when a queue's interrupt came, or a negative errno.
 int apus_port_interrupt_descriptor(uint16_t port, uint16_t queue);
+/// What that is: none, or one that stays readable once it was; one that is readable for as long as packets wait; an eventfd,
+/// to be armed and read.
+enum apus_port_event { APUS_EVENT_NONE, APUS_EVENT_LEVEL, APUS_EVENT_COUNTER };
+enum apus_port_event apus_port_event(uint16_t port);
+/// Reads the eventfd.
+void apus_port_clear_event(uint16_t port, uint16_t queue);
 int apus_port_arm(uint16_t port, uint16_t queue);
 int apus_port_disarm(uint16_t port, uint16_t queue);
+
+/// A copy of a packet that does not lie in the buffers of its mbufs, in those of a pool; the packet is let go of. NULL when the
+/// pool has too few.
+struct apus_mbuf *apus_mbuf_own(struct apus_mbuf *mbuf, struct rte_mempool *pool);
 
 /// rte_eth_rx_burst and rte_eth_tx_burst.
 uint16_t apus_port_receive(uint16_t port, uint16_t queue, struct apus_mbuf **mbufs, uint16_t count);
@@ -151,5 +162,7 @@ static const uint64_t APUS_TX_VLAN_INSERT = 1ull << 0, APUS_TX_IPV4_CKSUM = 1ull
 
 // The flags of a packet (rte_mbuf_core.h).
 static const uint64_t APUS_MBUF_RX_VLAN_STRIPPED = 1ull << 6;
+// Either: the data lies elsewhere than in the buffer of the mbuf.
+static const uint64_t APUS_MBUF_ELSEWHERE = 3ull << 61;
 // Both: the field is not filled in, but the packet is whole.
 static const uint64_t APUS_MBUF_RX_L4_CKSUM_BAD = 1ull << 3, APUS_MBUF_RX_L4_CKSUM_GOOD = 1ull << 8;

@@ -175,6 +175,18 @@ extension Burst {
         return unsafe frame(atSlot: start &+ position)
     }
 
+    /// The addresses of the headers of all frames, which stay in the burst, during `body`. They may be followed while nothing is
+    /// taken out.
+    @unsafe
+    @inlinable @inline(__always)
+    package mutating func withRawFrames<Result>(_ body: (UnsafePointer<UInt>) -> Result) -> Result {
+        let start = start
+        // Sound: the slots from `start` on hold what `append` stored.
+        return unsafe withUnsafePointer(to: &frames) { frames in
+            unsafe body(UnsafeRawPointer(frames).assumingMemoryBound(to: UInt.self) + start)
+        }
+    }
+
     /// Takes out the first frame of a burst that is not empty, which the caller knows: ``popFirst()`` without the look.
     @unsafe
     @inlinable @inline(__always)
@@ -209,6 +221,13 @@ extension Burst {
     @inlinable @inline(__always)
     public mutating func place(_ frame: Frame, at position: Int) {
         guard position >= 0 && position < Self.capacity else { Self.stopForPosition() }
+        unsafe frames[unchecked: position] = UInt(bitPattern: frame.header)
+    }
+
+    /// The same at a position that the caller has made sure of, by taking no more than there is ``room`` for.
+    @unsafe
+    @inlinable @inline(__always)
+    package mutating func place(_ frame: Frame, unchecked position: Int) {
         unsafe frames[unchecked: position] = UInt(bitPattern: frame.header)
     }
 

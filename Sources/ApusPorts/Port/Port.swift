@@ -104,7 +104,7 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// Whether a copy of the packet fits the frames of the pool when all of them are free.
     @usableFromInline @inline(never)
     mutating func canEverCopy(_ packet: borrowing Packet) -> Bool {
-        let longest = driver.pool.memory.frameSize.capacity
+        let longest = driver.pool.memory.frameCapacity
         var fits = packet.segmentCount <= driver.pool.capacity
         packet.forEachSegment { fits = fits && $0.byteCount <= longest }
         return fits

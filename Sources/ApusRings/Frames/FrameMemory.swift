@@ -19,8 +19,12 @@ public final class FrameMemory: Sendable {
     /// The length of the mapping, in bytes.
     public let byteCount: Int
     private let slotsTaken = Atomic<Int>(0)
-    /// Who mapped it and unmaps it, if not this object.
-    package let keeper: (any AnyObject & Sendable)?
+    /// The longest packet that one of its frames holds with the default headroom, in bytes.
+    package let frameCapacity: Int
+    /// Whether it is a library's, with frames of the library's own.
+    package let isForeign: Bool
+    /// Whether there is a pool of a foreign memory's frames.
+    let isLent = Atomic<Bool>(false)
 
     /// Maps memory for `frames` frames.
     ///
@@ -47,31 +51,27 @@ public final class FrameMemory: Sendable {
         slotCount = frames
         unsafe base = mapping.base
         byteCount = mapping.byteCount
-        keeper = nil
+        (frameCapacity, isForeign) = (frameSize.capacity, false)
         grant = MemoryGrant(
             requested: hugePages, pages: mapping.pages, reason: mapping.reason, requestedNode: node,
             // Sound: asks for the page of an address that was touched.
             node: unsafe apus_node_of(mapping.base), refusal: refusal)
     }
 
-    /// Memory that somebody else mapped and cut into `frames` frames, and unmaps when `keeper` goes: that of a library with
-    /// buffers of its own. No pool can be made of it but by ``FramePool/init(foreign:capacity:)``.
+    /// Memory that a library mapped and cut into `frames` frames of its own, and unmaps. Its pool is that of a
+    /// ``ForeignFrames``.
     @unsafe
     package init(
-        foreign base: UnsafeMutableRawPointer, frames: Int, frameSize: FrameSize, grant: MemoryGrant,
-        keeper: any AnyObject & Sendable
+        foreign base: UnsafeMutableRawPointer, frames: Int, frameCapacity: Int, grant: MemoryGrant
     ) {
-        self.frameSize = frameSize
-        slotCount = frames
+        (frameSize, slotCount, byteCount) = (.bytes2048, frames, 0)
         unsafe self.base = unsafe base
-        byteCount = 0
-        self.grant = grant
-        self.keeper = keeper
+        (self.frameCapacity, isForeign, self.grant) = (frameCapacity, true, grant)
         slotsTaken.store(frames, ordering: .relaxed)
     }
 
     deinit {
-        if keeper == nil { unsafe _ = munmap(base, byteCount) }
+        if !isForeign { unsafe _ = munmap(base, byteCount) }
     }
 
     /// The most frames one memory can have: 4 GiB of the larger ones.

@@ -55,37 +55,27 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// A pool of frames of a foreign memory, with none of them in it: they come in when they are released, which whoever has
-    /// them answers for. Each of their headers has to name ``home`` as its pool.
-    package init(foreign memory: FrameMemory, capacity: Int) {
-        let stack = UnsafeMutablePointer<Frame>.allocate(capacity: capacity)
-        let raw = unsafe UnsafeMutableRawPointer.allocate(
-            byteCount: MemoryLayout<FramePoolCore>.stride, alignment: 128)
-        unsafe core = raw.bindMemory(to: FramePoolCore.self, capacity: 1)
-        unsafe core.initialize(to: FramePoolCore(stack: stack, capacity: capacity, memory: memory))
+    /// A pool over what a ``ForeignFrames`` keeps.
+    init(core: UnsafeMutablePointer<FramePoolCore>, memory: FrameMemory) {
+        unsafe self.core = unsafe core
         self.memory = memory
         firstSlot = 0
     }
 
     /// Where its frames go back to.
     @unsafe
+    @inlinable @inline(__always)
     package var home: UnsafeMutablePointer<FramePoolCore> { unsafe core }
 
-    /// Counts on `count` frames less to come home: they stay with whoever made the memory. Before the pool is dropped, on the
-    /// thread that owns it.
-    package borrowing func forget(_ count: Int) {
-        checkOwner()
-        unsafe core.pointee.forget(count)
+    /// Whether a frame is a library's, of a ``ForeignFrames``.
+    @unsafe
+    @inlinable @inline(__always)
+    package static func isForeign(_ header: UnsafeMutablePointer<FrameHeader>) -> Bool {
+        unsafe header.pointee.pool.pointee.isForeign
     }
 
     /// Puts what other threads have given back where this one takes from. For the owning thread.
     package mutating func collect() { unsafe core.pointee.collect() }
-
-    /// The memory that a frame lies in.
-    @unsafe
-    package static func memory(of header: UnsafeMutablePointer<FrameHeader>) -> FrameMemory {
-        unsafe header.pointee.pool.pointee.ownMemory
-    }
 
     /// The free frames that are at hand, without those that other threads have given back since it ran dry. For the owning
     /// thread: one load.
@@ -95,7 +85,10 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     deinit {
         // Where another thread still puts frames on the stack nobody can count them: that memory stays for
         // good. Going on would corrupt it, and stopping the program in a destructor hides the cause.
-        if !isOwnedElsewhere { unsafe FramePoolCore.abandon(core) }
+        if isOwnedElsewhere { return }
+        guard memory.isForeign else { return unsafe FramePoolCore.abandon(core) }
+        unsafe core.pointee.owner.store(0, ordering: .releasing)
+        memory.isLent.store(false, ordering: .releasing)
     }
 
     /// The number of frames, free or not.
@@ -183,11 +176,18 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
         return taken
     }
 
+    /// Whether the calling thread owns it.
+    @inlinable @inline(__always)
+    package var isOwnedHere: Bool {
+        unsafe core.pointee.owner.load(ordering: .relaxed) == UInt(apus_thread_pointer())
+    }
+
+    /// Makes the calling thread its owner, if it has none; called while another thread owns it it stops the program.
     @usableFromInline
     @inline(never)
-    mutating func adopt() {
+    package mutating func adopt() {
         let owner = unsafe core.pointee.owner.load(ordering: .acquiring)
-        if owner != 0 {
+        if owner != 0, owner != UInt(apus_thread_pointer()) {
             fatalError(
                 "a frame pool was used on a second thread; call handOver() on the first one before moving it")
         }

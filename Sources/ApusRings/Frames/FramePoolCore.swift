@@ -27,7 +27,9 @@ public struct FramePoolCore: ~Copyable {
     private let mask: UInt
     /// The memory that frames which are out need.
     private let memory: Unmanaged<FrameMemory>
-    @usableFromInline let firstGap = InlineArray<12, UInt64>(repeating: 0)
+    /// Whether its frames are a library's.
+    @usableFromInline let isForeign: Bool
+    @usableFromInline let firstGap = InlineArray<11, UInt64>(repeating: 0)
     @usableFromInline var free: Int
     @usableFromInline let stack: UnsafeMutablePointer<Frame>
     @usableFromInline var capacity: Int
@@ -41,9 +43,6 @@ public struct FramePoolCore: ~Copyable {
     private let outstanding = Atomic<Int>(0)
     @usableFromInline let tail = InlineArray<14, UInt64>(repeating: 0)
 
-    /// Where its frames lie.
-    var ownMemory: FrameMemory { unsafe memory.takeUnretainedValue() }
-
     /// The mark that says that the pool was dropped.
     private static var abandoned: UInt { 1 << 63 }
 
@@ -55,6 +54,7 @@ public struct FramePoolCore: ~Copyable {
         unsafe mask = UInt(slots - 1)
         unsafe self.stack = stack
         unsafe self.memory = Unmanaged.passRetained(memory)
+        unsafe isForeign = memory.isForeign
         unsafe self.capacity = capacity
         unsafe free = 0
     }
@@ -155,11 +155,6 @@ public struct FramePoolCore: ~Copyable {
         unsafe outstanding.add(change, ordering: .acquiringAndReleasing).newValue == 0
     }
 
-    mutating func forget(_ count: Int) {
-        require(unsafe count <= capacity &- free, "a frame pool can't forget frames that are in it")
-        unsafe capacity &-= count
-    }
-
     /// Frees the core, now if all frames are home and else when the last one comes.
     ///
     /// For the owning thread, or any when there is none. Waits for threads that are just giving a frame back.
@@ -180,7 +175,7 @@ public struct FramePoolCore: ~Copyable {
 
     // Apart, since it frees, which nothing on the way of a packet may.
     @inline(never)
-    private static func destroy(_ core: UnsafeMutablePointer<FramePoolCore>) {
+    static func destroy(_ core: UnsafeMutablePointer<FramePoolCore>) {
         let memory = unsafe core.pointee.memory
         unsafe core.pointee.stack.deallocate()
         unsafe core.pointee.queue.deallocate()
