@@ -201,7 +201,9 @@ import Testing
         #expect(verdicts(report) == "uuuo" && remedies(report, "xdp-native").isEmpty)
         #expect(report.backends[1].reasons.count == 1)
         let text = DoctorText(
-            DoctorReport(host: HostDiagnosis(host), interfaces: [report], leftovers: []), width: 100,
+            DoctorReport(
+                host: HostDiagnosis(host), interfaces: [report], dpdk: DPDKDiagnosis(.none, on: host.host),
+                devices: [], leftovers: []), width: 100,
             style: Style(isOn: false)
         ).lines
         #expect(
@@ -268,6 +270,7 @@ import Testing
         let report = DoctorReport(
             host: HostDiagnosis(host),
             interfaces: [InterfaceDiagnosis(try interface(programs: [program("filter")]), on: host)],
+            dpdk: DPDKDiagnosis(.none, on: host.host), devices: [],
             leftovers: [
                 LeftoverDiagnosis(
                     interface: "eth7", pid: 5, mode: "native", text: "a leftover", isRemoved: false),
@@ -307,7 +310,7 @@ import Testing
         #expect(json.code == text.code)
         let report = try #require(
             JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
-        #expect(report.keys.sorted() == ["host", "interfaces", "leftovers"])
+        #expect(report.keys.sorted() == ["devices", "dpdk", "host", "interfaces", "leftovers"])
         let interfaces = try #require(report["interfaces"] as? [[String: Any]])
         #expect(interfaces.map { $0["name"] as? String } == ["lo"])
         let backends = try #require(interfaces[0]["backends"] as? [[String: Any]])

@@ -12,20 +12,29 @@ enum Doctor {
                 + "what the kernel does not tell is unknown (?). It only reads: no packet is sent and nothing attached. "
                 + "Where each way is impossible, on the interface named or on all, it ends with code "
                 + "\(ExitCode.unavailable.rawValue).",
+            "What DPDK needs is shown too: each network card on PCI with the driver that has it, its IOMMU group and NUMA "
+                + "node, and whether binding it away would cut off the default route or an SSH connection; IOMMU, "
+                + "modules, huge pages and isolated cores; and the exact commands, of which none is run. Commands that "
+                + "change the kernel's command line are Debian's, and count from the next boot. A card is looked at "
+                + "alone by its PCI address; where DPDK can't have it by any command, it ends with code "
+                + "\(ExitCode.unavailable.rawValue).",
             "A process of Apus that was killed leaves its XDP program on the interface, where it lets all traffic "
                 + "through. These leftovers are listed, and --clean removes them; the next start on the interface "
                 + "does so too. To see and remove them takes CAP_SYS_ADMIN and CAP_NET_ADMIN.",
         ],
-        usage: ["[INTERFACE] [--json] [--clean]"],
+        usage: ["[INTERFACE | PCI-ADDRESS] [--json] [--clean]"],
         options: [clean, json],
         arguments: [
             Argument(
-                name: "INTERFACE", help: "The interface to look at; all of them without it.",
+                name: "INTERFACE",
+                help:
+                    "The interface, or the network card by its PCI address, to look at; all of them without it.",
                 isRequired: false,
                 completion: .interface)
         ],
         examples: [
             Example(purpose: "See what eth0 can do", line: "apus doctor eth0"),
+            Example(purpose: "See what a card needs for DPDK", line: "apus doctor 0000:03:00.0"),
             Example(purpose: "Remove what killed processes have left", line: "sudo apus doctor --clean"),
         ],
         run: run)
@@ -36,7 +45,7 @@ enum Doctor {
 
     @Sendable private static func run(_ invocation: Invocation) throws(ExitFailure) {
         let facts = DoctorFacts.current()
-        let links = try links(named: invocation.arguments.first)
+        let (links, dpdk) = try subjects(named: invocation.arguments.first)
         if invocation.has(clean) {
             do throws(HostError) {
                 try Capabilities.require(cleaning, for: "removing leftovers")
@@ -55,7 +64,10 @@ enum Doctor {
                 InterfaceDiagnosis(
                     DoctorInterfaceFacts(link: link, driver: driver, programs: programs), on: facts))
         }
-        let report = DoctorReport(host: HostDiagnosis(facts), interfaces: interfaces, leftovers: leftovers)
+        let devices = dpdk.devices.map { DeviceDiagnosis($0, dpdk, on: facts.host) }
+        let report = DoctorReport(
+            host: HostDiagnosis(facts), interfaces: interfaces, dpdk: DPDKDiagnosis(dpdk, on: facts.host),
+            devices: devices, leftovers: leftovers)
         let output = invocation.output
         if invocation.has(json) {
             output.json(report, spread: output.isTerminal)
@@ -64,6 +76,11 @@ enum Doctor {
             output.write(text.lines.joined(separator: "\n") + "\n")
         }
         if let failure { throw failure }
+        if let name = invocation.arguments.first, PCIAddress(name) != nil {
+            guard devices.allSatisfy({ $0.verdict == .impossible }) else { return }
+            throw ExitFailure(
+                .unavailable, "DPDK can't have \(name), for the reasons above")
+        }
         if !interfaces.isEmpty, interfaces.allSatisfy(\.hasNoWay) {
             let name = invocation.arguments.first.map { "by \($0.printable)" } ?? "on this host"
             throw ExitFailure(
@@ -74,14 +91,31 @@ enum Doctor {
 
     private static let cleaning: [Capability] = [.sysAdmin, .netAdmin]
 
-    private static func links(named name: String?) throws(ExitFailure) -> [Link] {
-        do throws(HostError) {
-            let host = try HostView()
-            return try name.map { (name) throws(HostError) in [try host.link(named: name)] }
-                ?? host.linksByIndex
-        } catch {
-            throw ExitFailure(error)
+    /// The interfaces to look at and, with the facts for DPDK, the cards: all, or what a name means.
+    private static func subjects(named name: String?) throws(ExitFailure) -> ([Link], DoctorDPDKFacts) {
+        let host: HostView
+        do throws(HostError) { host = try HostView() } catch { throw ExitFailure(error) }
+        let all = host.linksByIndex
+        var facts = DoctorDPDKFacts.current(all, addresses: host.addresses)
+        guard let name else { return (all, facts) }
+        guard let address = PCIAddress(name) else {
+            do throws(HostError) {
+                let link = try host.link(named: name)
+                facts.devices.removeAll { !$0.interfaces.contains(link.name) }
+                return ([link], facts)
+            } catch {
+                throw ExitFailure(error)
+            }
         }
+        guard let device = facts.devices.first(where: { $0.address == address.description }) else {
+            let list = facts.devices.map(\.address).joined(separator: ", ")
+            throw ExitFailure(
+                .noInput,
+                "there is no network card at \(address); "
+                    + (list.isEmpty ? "there is none on PCI" : "there are: \(list)"))
+        }
+        facts.devices = [device]
+        return (all.filter { device.interfaces.contains($0.name) }, facts)
     }
 
     /// What is left over, and whether it was removed; and why the first that could not be was not.

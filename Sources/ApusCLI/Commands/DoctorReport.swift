@@ -4,6 +4,10 @@ import Apus
 struct DoctorReport: Encodable, Equatable {
     var host: HostDiagnosis
     var interfaces: [InterfaceDiagnosis]
+    /// What DPDK needs of the host.
+    var dpdk: DPDKDiagnosis
+    /// The network cards on PCI.
+    var devices: [DeviceDiagnosis]
     var leftovers: [LeftoverDiagnosis]
 }
 
@@ -29,9 +33,15 @@ struct Finding: Encodable, Equatable {
     var text: String
     /// The command that mends it.
     var remedy: String?
+    /// Other commands that do the same, or do it for each boot; absent where there is none.
+    var alternatives: [String]?
 
-    init(_ subject: String, _ level: DoctorLevel, _ text: String, remedy: String? = nil) {
+    init(
+        _ subject: String, _ level: DoctorLevel, _ text: String, remedy: String? = nil,
+        alternatives: [String] = []
+    ) {
         (self.subject, self.level, self.text, self.remedy) = (subject, level, text, remedy)
+        self.alternatives = alternatives.isEmpty ? nil : alternatives
     }
 }
 

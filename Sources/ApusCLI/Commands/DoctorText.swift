@@ -7,15 +7,39 @@ struct DoctorText {
     private(set) var lines: [String] = []
     /// The width of the names before what was found.
     private static let column = 22
+    private static let margin = String(repeating: " ", count: column + 6)
 
     init(_ report: DoctorReport, width: Int, style: Style) {
         (self.width, self.style) = (max(60, width), style)
         heading("host: Linux \(report.host.kernel), \(report.host.architecture)")
-        for finding in report.host.findings {
-            item(finding.level, finding.subject, finding.text, remedy: finding.remedy)
-        }
+        add(report.host.findings)
         for interface in report.interfaces { add(interface) }
+        lines.append("")
+        heading("for DPDK")
+        add(report.dpdk.findings)
+        for device in report.devices { add(device) }
         add(report.leftovers)
+    }
+
+    private mutating func add(_ findings: [Finding]) {
+        for finding in findings {
+            item(finding.level, finding.subject, finding.text, remedy: finding.remedy)
+            for command in finding.alternatives ?? [] { line(ofCommand: command, mark: "or →") }
+        }
+    }
+
+    private mutating func add(_ device: DeviceDiagnosis) {
+        lines.append("")
+        let facts = device.facts
+        let name = [facts.vendorName, facts.deviceName].compactMap(\.self).joined(separator: " ")
+        let numbers = "\(facts.vendor):\(facts.device)"
+        let interfaces = facts.interfaces.map(\.printable).joined(separator: ", ")
+        let parts = [
+            name.isEmpty ? numbers : "\(name.printable) (\(numbers))",
+            interfaces.isEmpty ? nil : "interface \(interfaces)",
+        ]
+        heading("\(facts.address): \(parts.compactMap(\.self).joined(separator: ", "))")
+        add(device.findings)
     }
 
     private mutating func add(_ interface: InterfaceDiagnosis) {
@@ -89,11 +113,14 @@ struct DoctorText {
             case .impossible: style.red("✗")
             case nil: " "
             }
-        let margin = String(repeating: " ", count: Self.column + 6)
         let texts = wrapped(text.printable, width: width - Self.column - 6)
         lines.append("  \(mark) \(padded(name.printable, to: Self.column))  \(texts[0])")
-        lines += texts.dropFirst().map { margin + $0 }
-        // Whole, to be copied.
-        if let remedy { lines.append(margin + "→ " + style.bold(remedy)) }
+        lines += texts.dropFirst().map { Self.margin + $0 }
+        if let remedy { line(ofCommand: remedy, mark: "→") }
+    }
+
+    /// Whole, to be copied.
+    private mutating func line(ofCommand command: String, mark: String) {
+        lines.append(Self.margin + mark + " " + style.bold(command))
     }
 }
