@@ -54,6 +54,36 @@ import Testing
         }
     }
 
+    /// With what Docs/HugepageHost.md adds to it, and the unit that it shows beside.
+    @Test(.requires(.program("systemd-analyze")))
+    func `systemd takes what the documents add for DPDK`() throws {
+        try withFolder { folder in
+            try make("install-files", folder)
+            let units = folder + "/lib/systemd/system"
+            let blocks = DocumentTests.blocks.filter {
+                $0.language == "ini" && $0.document == "Docs/HugepageHost.md"
+            }
+            #expect(blocks.count == 2)
+            try FileManager.default.createDirectory(
+                atPath: units + "/apus-forward.service.d", withIntermediateDirectories: true)
+            for block in blocks {
+                let file = block.file.map { "apus-forward.service.d/\($0)" } ?? "hugepages-node1.service"
+                try block.text.write(toFile: "\(units)/\(file)", atomically: true, encoding: .utf8)
+            }
+            for unit in ["apus-forward", "hugepages-node1"] {
+                let run = try shell(
+                    "systemd-analyze verify --man=no '\(units)/\(unit).service'",
+                    environment: ["SYSTEMD_UNIT_PATH": units + ":"])
+                #expect(run.code == 0 && run.output + run.errors == "", "\(run.output)\(run.errors)")
+            }
+            let judged = try shell(
+                "systemd-analyze security --offline=true --no-pager '\(units)/apus-forward.service'",
+                environment: ["SYSTEMD_UNIT_PATH": units + ":"])
+            let capabilities = judged.output.split(separator: "\n").filter { $0.contains("CAP_") }
+            #expect(capabilities.count > 10 && capabilities.allSatisfy { $0.hasPrefix("✓") }, "\(judged)")
+        }
+    }
+
     @Test(.requires(.program("systemd-analyze")))
     func `systemd takes the unit, which has the capabilities that the doctor names`() throws {
         try withFolder { folder in

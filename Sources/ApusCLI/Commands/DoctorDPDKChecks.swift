@@ -124,7 +124,7 @@ extension DPDKDiagnosis {
         }
         guard mounts.isEmpty else { return Finding("hugetlbfs", .ok, mounts.joined(separator: ", ")) }
         return Finding(
-            "hugetlbfs", .degraded, "not mounted, so that DPDK finds no huge pages",
+            "hugetlbfs", .degraded, "not mounted: DPDK finds no huge pages, unless it is told --in-memory",
             remedy: "mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages",
             alternatives: ["systemctl enable --now dev-hugepages.mount"])
     }
