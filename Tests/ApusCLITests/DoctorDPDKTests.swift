@@ -196,6 +196,7 @@ extension DoctorDPDKFacts {
         #expect(none.text == "none" && none.remedy == "sysctl -w vm.nr_hugepages=512")
         #expect(none.alternatives == [grub("hugepages=512") + "  # on all nodes alike, at the next boot"])
         let mount = try finding("hugetlbfs", host: { $0.hugepageMounts = [] })
+        #expect(mount.level == .ok)
         #expect(mount.remedy == "mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages")
         let cores = try finding("isolated cores", host: { $0.isolatedCPUs = [] })
         #expect(cores.remedy == grub("isolcpus=2-3,6-7 nohz_full=2-3,6-7 rcu_nocbs=2-3,6-7"))
@@ -205,6 +206,23 @@ extension DoctorDPDKFacts {
         #expect(
             try finding("NUMA").text
                 == "node 0: cores 0-3, distances 10 21; node 1: cores 4-7, distances 21 10")
+    }
+
+    @Test func `the drivers of DPDK are counted, and missed`() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/apus-pmds-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let none = DoctorDPDKFacts.library("DPDK 22.11.11", drivers: folder)
+        #expect(none.level == .impossible && none.remedy == "apt-get install librte-meta-net")
+        for name in [
+            "librte_net_null.so.23", "librte_net_null.so.23.0", "librte_net_tap.so.23.0",
+            "librte_bus_pci.so.23",
+        ] {
+            try Data().write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+        }
+        #expect(
+            DoctorDPDKFacts.library("DPDK 22.11.11", drivers: folder).text
+                == "DPDK 22.11.11, 2 drivers for network devices in \(folder)")
     }
 
     @Test func `the report shows each card with its commands whole`() throws {

@@ -310,7 +310,7 @@ import Testing
         ),
         (
             "listen: '192.0.2.1:5004', to: ['198.51.100.1:1'], interface: 'net_nulll0,size=64'",
-            "2:64: the interface \"net_nulll0\" is none of those that \"interfaces\" lists, as one over DPDK has to be; did you mean \"net_null0\"?"
+            "2:64: the interface \"net_nulll0,size=64\" is none of those that \"interfaces\" lists, as one over DPDK has to be; did you mean \"net_null0\"?"
         ),
         (
             "listen: '192.0.2.1:5004', to: ['198.51.100.1:1'], interface: '0000:03:00.0'",

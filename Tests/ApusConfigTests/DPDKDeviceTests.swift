@@ -27,7 +27,7 @@ import Testing
 
     @Test(arguments: [
         ("net_null0", "net_null0"), ("net_tap0,iface=tap0", "net_tap0"), ("net_tap", "net_tap"),
-        ("net_af_packet7,iface=va,qpairs=2", "net_af_packet7"), ("net_null_b,no-rx=1", "net_null_b"),
+        ("net_af_packet7,iface=va,qpairs=2", "net_af_packet7"), ("net_null12,no-rx=1", "net_null12"),
         ("net_bonding0,mode=1,slave=0000:03:00.0", "net_bonding0"),
         ("net_virtio_user0,path=/dev/vhost-net", "net_virtio_user0"),
         ("net_ring0,nodeaction=r0:0:CREATE", "net_ring0"),
@@ -39,6 +39,10 @@ import Testing
     }
 
     @Test(arguments: [
+        (
+            "net_tapp0",
+            "DPDK has no driver for the virtual device \"net_tapp0\"; did you mean \"net_tap0\"?"
+        ),
         ("net_tpa0", "DPDK has no driver for the virtual device \"net_tpa0\"; did you mean \"net_tap0\"?"),
         (
             "net_afpacket0,iface=eth0",

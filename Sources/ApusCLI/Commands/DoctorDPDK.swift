@@ -1,5 +1,9 @@
 import Apus
-import Glibc
+import Foundation
+
+#if DPDK
+    import ApusDPDK
+#endif
 
 /// What DPDK finds on a host, for people and programs.
 struct DPDKDiagnosis: Encodable, Equatable {
@@ -39,9 +43,30 @@ struct DoctorDPDKFacts {
             access: access(.current(sshConnection: variable), links, addresses), library: library())
     }
 
-    /// What this build has of DPDK: its libraries, and the drivers beside them.
+    /// What this build has of DPDK: its libraries, and the drivers beside them. It does not start it.
     static func library() -> Finding {
-        Finding("DPDK", .impossible, "this version of Apus is built without it")
+        #if DPDK
+            library(EAL.version, drivers: EAL.driverFolder)
+        #else
+            Finding(
+                "DPDK", .impossible,
+                "this apus was built without it; build it where libdpdk-dev is installed, with the trait DPDK"
+            )
+        #endif
+    }
+
+    /// The same of a version with its drivers in a folder.
+    static func library(_ version: String, drivers folder: String) -> Finding {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        // DPDK loads what ends so, as its version has it: librte_net_null.so.23.0.
+        let drivers = files.filter { $0.hasPrefix("librte_net_") && $0.contains(".so.") }
+        let count = Set(drivers.map { $0.prefix { $0 != "." } }).count
+        guard count > 0 else {
+            return Finding(
+                "DPDK", .impossible, "\(version), without a driver for network devices in \(folder)",
+                remedy: "apt-get install librte-meta-net")
+        }
+        return Finding("DPDK", .ok, "\(version), \(count) drivers for network devices in \(folder)")
     }
 
     /// The interfaces that carry a default route or an SSH connection: those named, those beneath a VLAN interface,

@@ -124,9 +124,8 @@ extension DPDKDiagnosis {
         }
         guard mounts.isEmpty else { return Finding("hugetlbfs", .ok, mounts.joined(separator: ", ")) }
         return Finding(
-            "hugetlbfs", .degraded, "not mounted: DPDK finds no huge pages, unless it is told --in-memory",
-            remedy: "mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages",
-            alternatives: ["systemctl enable --now dev-hugepages.mount"])
+            "hugetlbfs", .ok, "not mounted, which only \"dpdk.hugepageDirectory\" and other programs need",
+            remedy: "mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages")
     }
 
     private static func cores(_ facts: DPDKHostFacts, _ host: HostFacts) -> Finding {

@@ -160,15 +160,17 @@ struct ConfigurationReference {
         ),
         (
             "memory",
-            "The memory taken at the start in MiB, 16 to 1048576. Default: as it is needed; 64 without huge pages."
+            "The memory taken at the start in MiB, 16 to 1048576. Default: as it is needed; without huge pages, where it is "
+                + "all there will be, 256."
         ),
         (
             "hugepageDirectory",
-            "Where the file system of huge pages is mounted, such as \"/dev/hugepages\". Default: any that is."
+            "Where the file system of huge pages is mounted, such as \"/dev/hugepages\". Default: none, as "
+                + "anonymous memory needs none."
         ),
         (
             "filePrefix",
-            "What its files are called by, 1 to 32 letters, digits, \"-\" and \"_\"; no other process of DPDK may have "
+            "What its files in such a folder are called by, 1 to 32 letters, digits, \"-\" and \"_\"; no other process of DPDK may have "
                 + "the same. Default: \"apus\"."
         ),
         (

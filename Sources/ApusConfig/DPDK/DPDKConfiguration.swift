@@ -1,14 +1,16 @@
 /// How DPDK's environment (EAL) is started, once in a process, where an interface needs it.
 public struct DPDKConfiguration: Hashable, Sendable {
-    /// Whether its memory is in huge pages, or that which malloc gives (`--no-huge`): for trying, as cards that are
-    /// bound to VFIO or UIO can't use it.
+    /// Whether its memory is in huge pages, which must be free then, or in normal ones (`--no-huge`): for trying, as
+    /// cards that are bound to VFIO or UIO can't use it.
     public var hugepages: Bool
-    /// How much memory is taken at the start, in MiB: 16 to 1,048,576 (`-m`). nil: as much as it comes to need in huge
-    /// pages, or 64 MiB without.
+    /// How much memory is taken at the start, in MiB: 16 to 1,048,576 (`-m`). nil: in huge pages as much as it comes to
+    /// need; without, where it is all there will be, 256 MiB.
     public var memory: Int?
-    /// Where the file system for huge pages is mounted (`--huge-dir`); nil for any.
+    /// Where the file system for huge pages is mounted (`--huge-dir`); nil for anonymous memory, for which none has to
+    /// be.
     public var hugepageDirectory: String?
-    /// What the files of this process are called by, which no other process of DPDK may share (`--file-prefix`).
+    /// What the files of this process are called by, where it keeps some; no other process of DPDK may have the same
+    /// then (`--file-prefix`).
     public var filePrefix: String
     /// The core that the EAL calls its main one (`--lcores`), 0 to 1023; nil for the first that this process may use.
     /// Workers run on cores of their own.

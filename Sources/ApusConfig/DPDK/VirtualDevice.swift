@@ -1,6 +1,6 @@
 /// A device that a driver of DPDK makes without hardware, such as `net_tap0,iface=tap0`.
 public struct VirtualDevice: Hashable, Sendable {
-    /// What it is called: the driver and what tells it from others of it, such as `net_tap0`.
+    /// What it is called: the driver, and a number that tells it from others of it: `net_tap0`.
     public let name: String
     /// What its driver is told, as it stands behind the name and a comma; empty for nothing.
     public let arguments: String
@@ -63,31 +63,29 @@ public struct VirtualDevice: Hashable, Sendable {
         let comma = text.firstIndex(of: ",")
         name = String(text[..<(comma ?? text.endIndex)])
         arguments = comma.map { String(text[text.index(after: $0)...]) } ?? ""
-        let whole = name
-        // DPDK takes the driver whose name the device's begins with (vdev_parse in drivers/bus/vdev).
-        guard let driver = Self.drivers.last(where: { whole.hasPrefix($0.name) }) else {
-            throw Self.unknownDriver(of: name)
+        let digits = name.reversed().prefix { $0.isASCII && $0.isNumber }
+        let stem = String(name.dropLast(digits.count))
+        guard let driver = Self.drivers.first(where: { $0.name == stem }) else {
+            throw Self.unknownDriver(stem, digits: String(digits.reversed()))
         }
         // RTE_DEV_NAME_MAX_LEN, less the zero at its end.
-        guard name.utf8.count < 64, !name.contains(where: { $0.isWhitespace }) else {
+        guard name.utf8.count < 64 else {
             throw ValueRefusal(
-                "a virtual device has a name of at most 63 letters without space, found \(name.quoted)")
+                "a virtual device has a name of at most 63 letters and digits, found \(name.quoted)")
         }
         try Self.check(arguments, comma != nil, of: driver, name)
     }
 
-    private static func unknownDriver(of name: String) -> ValueRefusal {
-        let digits = name.reversed().prefix { $0.isASCII && $0.isNumber }
-        let driver = String(name.dropLast(digits.count))
+    private static func unknownDriver(_ stem: String, digits: String) -> ValueRefusal {
         let known = drivers.map(\.name)
-        guard let near = nearestName(to: driver, among: known) else {
+        guard let near = nearestName(to: stem, among: known) else {
             return ValueRefusal(
-                "DPDK makes no virtual device \(name.quoted); its drivers are \(known.joined(separator: ", "))"
-            )
+                "DPDK makes no virtual device \((stem + digits).quoted); its drivers are "
+                    + known.joined(separator: ", "))
         }
         return ValueRefusal(
-            "DPDK has no driver for the virtual device \(name.quoted); "
-                + "did you mean \"\(near)\(digits.isEmpty ? "0" : String(digits.reversed()))\"?")
+            "DPDK has no driver for the virtual device \((stem + digits).quoted); "
+                + "did you mean \"\(near)\(digits.isEmpty ? "0" : digits)\"?")
     }
 
     private static func check(

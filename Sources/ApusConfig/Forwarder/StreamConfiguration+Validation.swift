@@ -15,7 +15,8 @@ extension StreamConfiguration {
     private func validateInterface(_ interfaces: [InterfaceConfiguration], _ report: ConfigurationReport) {
         guard let interface, !interfaces.contains(where: { $0.name == interface }) else { return }
         let listed = interfaces.filter { $0.port.dpdk != nil }.map(\.name)
-        let near = DPDKDevice.isMeant(by: interface) ? nearestName(to: interface, among: listed) : nil
+        let name = String(interface.prefix { $0 != "," })
+        let near = DPDKDevice.isMeant(by: interface) ? nearestName(to: name, among: listed) : nil
         guard near != nil || interface.contains(where: { $0 == ":" || $0 == "," }) else {
             return validateInterfaceName(interface, at: map["interface"], report)
         }
