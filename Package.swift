@@ -96,8 +96,9 @@ let package = Package(
         room(
             "ApusRuntime",
             on: [
-                "ApusPorts", "ApusHost", "ApusPacketSocket", "ApusXDP", "ApusRTP", "ApusConfig", "CLinux",
-                "CMicrohttpd", "CSystemd",
+                "ApusPorts", "ApusHost", "ApusEndHost", "ApusPacketSocket", "ApusXDP", "ApusRTP",
+                "ApusConfig",
+                "CLinux", "CMicrohttpd", "CSystemd",
             ] + onDPDK),
         room(
             "Apus",

@@ -9,3 +9,7 @@
 @_exported public import ApusRuntime
 @_exported public import ApusWire
 @_exported public import ApusXDP
+
+#if DPDK
+    @_exported public import ApusDPDK
+#endif

@@ -43,6 +43,7 @@ struct LastFiguresTests {
             case .packet(var port):
                 fill(&port)
                 return BackendPort.packet(port).finalStatistics()
+            case .dpdk: preconditionFailure("none of the two was opened")
             }
         }
         // All that the kernel has taken arrives, closed or not.

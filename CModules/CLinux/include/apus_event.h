@@ -1,6 +1,7 @@
 // Waiting for descriptors and signals, and for who connects: what the Glibc module map leaves out.
 #pragma once
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/types.h>
 

@@ -2,16 +2,22 @@ import ApusPacketSocket
 import ApusPorts
 import ApusXDP
 
-/// A port of either backend, as it is while no worker uses it.
+#if DPDK
+    import ApusDPDK
+#endif
+
+/// A port of any backend, as it is while no worker uses it.
 enum BackendPort: ~Copyable {
     case xdp(Port<XDPDriver>)
     case packet(Port<PacketSocketDriver>)
+    case dpdk(Port<DeviceDriver<DPDKDriver>>)
 
     /// What was asked for and granted.
     var grant: PortGrant {
         switch self {
         case .xdp(let port): port.grant
         case .packet(let port): port.grant
+        case .dpdk(let port): port.grant
         }
     }
 
@@ -21,23 +27,28 @@ enum BackendPort: ~Copyable {
         switch consume self {
         case .xdp(var port): return port.driver.finish()
         case .packet(var port): return port.driver.finishSending()
+        case .dpdk(var port): return port.driver.finishSending()
         }
     }
 }
 
 /// A driver for which the loop of a worker is compiled.
 protocol WorkerDriver: PortDriver, ~Copyable {
-    /// Makes a port of one that this driver can be.
+    /// The backends of which it can be a port.
+    static var backends: Set<Backend> { get }
+    /// Makes a port of one of those.
     static func port(_ port: consuming BackendPort) -> Port<Self>
     /// Takes it back.
     static func backendPort(_ port: consuming Port<Self>) -> BackendPort
 }
 
 extension XDPDriver: WorkerDriver {
+    static var backends: Set<Backend> { [.xdp] }
+
     static func port(_ port: consuming BackendPort) -> Port<XDPDriver> {
         switch consume port {
         case .xdp(let port): return port
-        case .packet: preconditionFailure("a worker with an AF_PACKET port has a loop for both")
+        default: preconditionFailure("a worker with a port of another backend has a loop for that too")
         }
     }
 
@@ -45,29 +56,44 @@ extension XDPDriver: WorkerDriver {
 }
 
 extension PacketSocketDriver: WorkerDriver {
+    static var backends: Set<Backend> { [.packet] }
+
     static func port(_ port: consuming BackendPort) -> Port<PacketSocketDriver> {
         switch consume port {
         case .packet(let port): return port
-        case .xdp: preconditionFailure("a worker with an AF_XDP port has a loop for both")
+        default: preconditionFailure("a worker with a port of another backend has a loop for that too")
         }
     }
 
     static func backendPort(_ port: consuming Port<PacketSocketDriver>) -> BackendPort { .packet(port) }
 }
 
-extension EitherDriver: WorkerDriver where First == XDPDriver, Second == PacketSocketDriver {
-    static func port(_ port: consuming BackendPort) -> Port<EitherDriver<XDPDriver, PacketSocketDriver>> {
+extension DeviceDriver: WorkerDriver where Own == DPDKDriver {
+    static var backends: Set<Backend> { [.dpdk] }
+
+    static func port(_ port: consuming BackendPort) -> Port<DeviceDriver<DPDKDriver>> {
         switch consume port {
-        case .xdp(let port): return Port(EitherDriver(first: port.intoDriver()))
-        case .packet(let port): return Port(EitherDriver(second: port.intoDriver()))
+        case .dpdk(let port): return port
+        default: preconditionFailure("a worker with a port of another backend has a loop for that too")
         }
     }
 
-    static func backendPort(
-        _ port: consuming Port<EitherDriver<XDPDriver, PacketSocketDriver>>
-    ) -> BackendPort {
+    static func backendPort(_ port: consuming Port<DeviceDriver<DPDKDriver>>) -> BackendPort { .dpdk(port) }
+}
+
+extension EitherDriver: WorkerDriver where First: WorkerDriver & ~Copyable, Second: WorkerDriver & ~Copyable {
+    static var backends: Set<Backend> { First.backends.union(Second.backends) }
+
+    static func port(_ port: consuming BackendPort) -> Port<EitherDriver<First, Second>> {
+        if First.backends.contains(port.grant.backend) {
+            return Port(EitherDriver(first: First.port(port).intoDriver()))
+        }
+        return Port(EitherDriver(second: Second.port(port).intoDriver()))
+    }
+
+    static func backendPort(_ port: consuming Port<EitherDriver<First, Second>>) -> BackendPort {
         let driver = port.intoDriver()
-        if driver.isFirst { return .xdp(Port(driver.intoFirst())) }
-        return .packet(Port(driver.intoSecond()))
+        if driver.isFirst { return First.backendPort(Port(driver.intoFirst())) }
+        return Second.backendPort(Port(driver.intoSecond()))
     }
 }

@@ -6,6 +6,10 @@ import ApusWire
 import ApusXDP
 import Synchronization
 
+#if DPDK
+    import ApusDPDK
+#endif
+
 extension Crew {
     /// One queue of an interface, over all the times that it was opened.
     struct Queue {
@@ -42,6 +46,9 @@ extension Crew {
     }
 }
 
+/// Of an interface that the kernel has.
+private typealias KernelDriver = EitherDriver<XDPDriver, PacketSocketDriver>
+
 extension Crew.Member {
     /// A worker that is not running yet.
     init(
@@ -71,14 +78,17 @@ extension Crew.Member {
         settle()
         board.rests.store(false, ordering: .relaxed)
         board.stop.store(false, ordering: .relaxed)
-        let backends = (xdp: resting!.has(.xdp), packet: resting!.has(.packet))
+        let backends = (xdp: resting!.has(.xdp), packet: resting!.has(.packet), dpdk: resting!.has(.dpdk))
         let handoff = Handoff(resting.take()!)
         do throws(ThreadError) {
             thread =
                 switch backends {
-                case (_, false): try start(handoff, as: XDPDriver.self, copies)
-                case (false, _): try start(handoff, as: PacketSocketDriver.self, copies)
-                default: try start(handoff, as: EitherDriver<XDPDriver, PacketSocketDriver>.self, copies)
+                case (_, false, false): try start(handoff, as: XDPDriver.self, copies)
+                case (false, _, false): try start(handoff, as: PacketSocketDriver.self, copies)
+                case (_, _, false): try start(handoff, as: KernelDriver.self, copies)
+                case (false, false, _): try start(handoff, as: DeviceDriver<DPDKDriver>.self, copies)
+                default:
+                    try start(handoff, as: EitherDriver<KernelDriver, DeviceDriver<DPDKDriver>>.self, copies)
                 }
         } catch {
             // Nobody has taken it.

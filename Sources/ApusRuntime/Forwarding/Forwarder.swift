@@ -62,6 +62,13 @@ public final class Forwarder {
         try guards.update(to: configuration, host: host)
         self.guards = guards
         interfaces = try OpenInterfaces(needed.names, configuration: configuration, host: host)
+        do throws(ServiceError) {
+            let waiting = try Self.descriptors(host, interfaces)
+            descriptor = waiting.descriptor
+            self.waiting = waiting
+        } catch {
+            throw .required("\(error)")
+        }
         crew = try interfaces.makeCrew(configuration)
         try replan()
     }
@@ -83,7 +90,9 @@ public final class Forwarder {
     public var grants: [PortGrant] { crew.grants }
 
     /// Readable when ``attend()`` has news of the host's network to work on.
-    public var descriptor: Int32 { host.descriptor }
+    public let descriptor: Int32
+    /// The host's descriptor, and that of devices which the kernel does not have.
+    private let waiting: DescriptorSet
 
     /// Does what has to be done now and then: follows changes of routes, addresses and neighbors, asks
     /// for neighbors that are missing, and takes back what workers gave up.
@@ -98,6 +107,7 @@ public final class Forwarder {
         closeDeletedInterfaces(changes)
         openReturnedInterfaces()
         if isPlanStale, hasPlanInterval() { try replan() }
+        attendDevices()
         if neighbors.attend(host) { isPlanStale = true }
         if paths.attend(host) { isPlanStale = true }
         if Clock.monotonic &- lastCheck >= 1_000_000_000 {
@@ -163,10 +173,11 @@ public final class Forwarder {
         let begin = Clock.monotonic
         var builder = PlanBuilder(
             configuration, places: places, host: host, interfaceNumbers: interfaces.numbers(on: host),
-            silent: neighbors.silent)
+            devices: interfaces.devices, silent: neighbors.silent)
         let plan = try ForwarderError.lift { () throws(HostError) in try builder.plan() }
         crew.order(plan, slots: configuration.limits.streams, interfaces: interfaces.macAddresses(on: host))
         neighbors.use(builder.neighbors, unresolved: builder.unresolved)
+        for device in interfaces.devices.values { device.use(builder.neighbors) }
         paths.use(builder.resolutions)
         unreachable = builder.unreachable
         isPlanStale = false

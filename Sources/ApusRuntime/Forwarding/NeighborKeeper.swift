@@ -27,6 +27,8 @@ struct NeighborKeeper {
 
     /// Takes note of which are needed, and which of them are not resolved.
     mutating func use(_ all: Set<Neighbor.Key>, unresolved: Set<Neighbor.Key>) {
+        // Those of devices that the kernel does not have are their hosts' to keep.
+        let (all, unresolved) = (all.filter { $0.interface > 0 }, unresolved.filter { $0.interface > 0 })
         inUse = all
         if !unresolved.isSubset(of: Set(self.unresolved)) { nextProbe = 0 }
         silent.formIntersection(unresolved)

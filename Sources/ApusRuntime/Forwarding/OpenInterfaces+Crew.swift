@@ -65,6 +65,7 @@ extension OpenInterfaces {
         switch opened[number] {
         case .xdp(let interface): interface.queueCount
         case .packet: workers
+        case .dpdk(let device): device.queueCount
         case nil: 0
         }
     }
@@ -72,7 +73,7 @@ extension OpenInterfaces {
     /// Whether a packet of one port may have to be copied for another one to send it.
     var copiesBetweenPorts: Bool {
         var memory: ObjectIdentifier?
-        var hasPacket = false
+        var (hasPacket, hasDevice) = (false, false)
         for interface in opened {
             switch interface {
             case .xdp(let interface):
@@ -80,10 +81,11 @@ extension OpenInterfaces {
                 if let memory, memory != own { return true }
                 memory = own
             case .packet: hasPacket = true
+            case .dpdk: hasDevice = true
             case nil: break
             }
         }
-        return memory != nil && hasPacket
+        return memory != nil && (hasPacket || hasDevice) || hasPacket && hasDevice
     }
 
     private func openPort(on number: Int, queue: Int) throws(ForwarderError) -> RestingWorker.Seat {
@@ -101,6 +103,7 @@ extension OpenInterfaces {
                 try interface.makePort(worker: queue, number: UInt16(number), pool: pool.take()!)
             }
             return RestingWorker.Seat(.packet(port), interface: number)
+        case .dpdk(let device): return RestingWorker.Seat(.dpdk(device.takePort(queue)), interface: number)
         case nil: preconditionFailure("only interfaces that are open have ports")
         }
     }

@@ -16,6 +16,11 @@ extension OpenInterfaces {
         if case .xdp(let interface) = interface {
             return PortGrant.Feature("queues", requested: requested, granted: "\(interface.queueCount)")
         }
+        if case .dpdk(let device) = interface {
+            return PortGrant.Feature(
+                "queues", requested: options.queues.map(String.init) ?? "one for each worker",
+                granted: "\(device.queueCount)")
+        }
         return PortGrant.Feature(
             "queues", requested: requested, granted: "\(workers)",
             reason: options.queues == nil || options.queues == workers

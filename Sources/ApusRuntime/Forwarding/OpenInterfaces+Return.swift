@@ -16,7 +16,7 @@ extension OpenInterfaces {
     func giveUpDeleted(_ changes: HostChanges, on host: HostView) -> [Int] {
         var gone: [Int] = []
         for number in opened.indices {
-            guard let interface = opened[number],
+            guard let interface = opened[number], indices[number] > 0,
                 host.links[indices[number]] == nil || changes.deletedLinks.contains(indices[number])
                     || changes.isResynchronized && isAnother(interface)
             else { continue }
@@ -38,6 +38,7 @@ extension OpenInterfaces {
         switch interface {
         case .xdp(let interface): interface.steering?.isAttached == false
         case .packet(let interface, _, _): interface.isDetached
+        case .dpdk: false
         }
     }
 

@@ -5,6 +5,8 @@ import ApusPorts
 import ApusRings
 import ApusWire
 import ApusXDP
+import CLinux
+import Glibc
 
 /// The interfaces of a forwarder, opened with the best backend that can be had.
 final class OpenInterfaces {
@@ -12,6 +14,7 @@ final class OpenInterfaces {
     enum Opened {
         case xdp(XDPInterface)
         case packet(PacketSocketInterface, FrameMemory, framesPerWorker: Int)
+        case dpdk(OpenDevice)
     }
 
     /// Their names; the position is the interface's number.
@@ -41,23 +44,55 @@ final class OpenInterfaces {
     var pastSteering: [Int: SteeringCounters] = [:]
     /// What all interfaces that may get AF_XDP share.
     let memory: XDPMemory?
+    /// Readable when there are frames for the hosts of devices that the kernel does not have (eventfd(2)); -1 when there
+    /// are no such devices.
+    let event: Int32
 
     /// Opens all of them. Throws when one can't be had as the configuration requires; none stays open then.
     init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
         self.names = names
-        indices = names.map { (try? host.link(named: $0).index) ?? 0 }
+        // Of what the kernel does not have they are below 0, and say the number.
+        indices = names.enumerated().map { number, name in
+            configuration.port(on: name).dpdk != nil
+                ? -1 - Int32(number) : (try? host.link(named: name).index) ?? 0
+        }
         choices = names.map { _ in [] }
         queuesAtStart = names.map { Self.receiveQueues(of: $0) }
         let endpoints = Self.endpoints(of: configuration, on: host)
         workers = Self.workerCount(names, configuration, host)
         memory = try Self.sharedMemory(names, configuration, host)
+        let hasDevices = names.contains { configuration.port(on: $0).dpdk != nil }
+        event = hasDevices ? eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) : -1
         for (number, name) in names.enumerated() {
-            let (interface, choice) = try Self.open(
-                name, configuration.port(on: name), endpoints, workers: workers, sharing: memory)
+            let (interface, choice) =
+                configuration.port(on: name).dpdk != nil
+                ? try openDevice(name, number, configuration)
+                : try Self.open(
+                    name, configuration.port(on: name), endpoints, workers: workers, sharing: memory)
             opened.append(interface)
             note(choice, number, configuration)
         }
         try serve(endpoints)
+    }
+
+    deinit { if event >= 0 { Glibc.close(event) } }
+
+    private func openDevice(
+        _ name: String, _ number: Int, _ configuration: ForwarderConfiguration
+    ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
+        let device = try OpenDevice(
+            name, number: number, configuration.port(on: name), workers: workers, event: event,
+            configuration.dpdk)
+        return (.dpdk(device), PortGrant.Feature("backend", requested: "dpdk", granted: "dpdk"))
+    }
+
+    /// The devices that the kernel does not have, as their hosts, by name.
+    var devices: [String: DeviceHost] {
+        var hosts: [String: DeviceHost] = [:]
+        for (number, interface) in opened.enumerated() {
+            if case .dpdk(let device)? = interface { hosts[names[number]] = device.host }
+        }
+        return hosts
     }
 
     /// As many workers as every interface has queues, unless the configuration says fewer.
@@ -105,7 +140,6 @@ final class OpenInterfaces {
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let requested = options.backend.rawValue
         var reason: String?
-        if options.backend == .dpdk { throw .required("\(name): this version opens no interface over DPDK") }
         if options.backend != .packet {
             do throws(XDPError) {
                 let interface =
@@ -203,6 +237,8 @@ final class OpenInterfaces {
                 _ = try ForwarderError.lift { () throws(PacketSocketError) in
                     try interface.setFilter(.udpPorts(Set(new.map(\.port)).sorted()))
                 }
+            // All that comes is the workers'.
+            case .dpdk: break
             }
         }
     }
@@ -210,7 +246,8 @@ final class OpenInterfaces {
     /// The number of each interface that is still there, by its index.
     func numbers(on host: HostView) -> [Int32: Int] {
         var numbers: [Int32: Int] = [:]
-        for (number, index) in indices.enumerated() where opened[number] != nil && host.links[index] != nil {
+        for (number, index) in indices.enumerated()
+        where opened[number] != nil && (index < 0 || host.links[index] != nil) {
             numbers[index] = number
         }
         return numbers
@@ -218,7 +255,10 @@ final class OpenInterfaces {
 
     /// By number: the link-layer address it has now.
     func macAddresses(on host: HostView) -> [MACAddress] {
-        indices.map { host.links[$0]?.macAddress ?? .zero }
+        indices.enumerated().map { number, index in
+            if case .dpdk(let device)? = opened[number] { return device.host.mac }
+            return host.links[index]?.macAddress ?? .zero
+        }
     }
 
     /// Why a new configuration can't be taken up while running, and where that is written; `nil` when it can.

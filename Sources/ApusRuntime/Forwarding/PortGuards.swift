@@ -30,7 +30,8 @@ struct PortGuards {
         let report = ConfigurationReport(on: configuration.source)
         var new: [Key: Box] = [:]
         var kind = ForwarderError.unavailable
-        for stream in configuration.streams {
+        // Of a device that the kernel does not have it answers nobody.
+        for stream in configuration.streams where configuration.dpdkInterface(listening: stream) == nil {
             let interface = stream.interface.flatMap { try? host.link(named: $0).index } ?? 0
             let key = Key(endpoint: stream.listen, interface: interface)
             if let box = boxes[key] {

@@ -107,7 +107,9 @@ struct HostCheck {
         _ stream: StreamConfiguration, _ destination: Endpoint, at place: ConfigurationLocation
     ) -> Link? {
         do throws(HostError) {
-            switch try host.resolve(PlanBuilder.query(for: destination, of: stream, host: host)) {
+            switch try host.resolve(
+                PlanBuilder.query(for: destination, of: stream, configuration, host: host))
+            {
             case .resolved(let hop), .unresolved(let hop): return host.links[hop.interface]
             case .unreachable(.interfaceDown(let name)): return try host.link(named: name)
             case .unreachable(let reason):

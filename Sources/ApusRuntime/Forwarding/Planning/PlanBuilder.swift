@@ -10,37 +10,41 @@ struct PlanBuilder {
     let host: HostView
     /// The number of each open interface, by its index.
     let interfaceNumbers: [Int32: Int]
+    /// The devices that the kernel does not have, as their hosts.
+    let devices: [String: DeviceHost]
     /// Neighbors that have not answered for so long that nothing is to wait for them.
     let silent: Set<Neighbor.Key>
 
     /// The neighbors in use, and those of them that are not resolved.
-    private(set) var neighbors: Set<Neighbor.Key> = []
+    var neighbors: Set<Neighbor.Key> = []
     var unresolved: Set<Neighbor.Key> { Set(numbers.keys) }
-    private var numbers: [Neighbor.Key: Int] = [:]
+    var numbers: [Neighbor.Key: Int] = [:]
     /// Destinations that can't be reached, with the reason, in the order of the configuration.
-    private(set) var unreachable: [(destination: Endpoint, reason: String)] = []
+    var unreachable: [(destination: Endpoint, reason: String)] = []
     /// What the kernel was asked, and what it said.
     private(set) var resolutions: [Route.Query: Resolution] = [:]
 
     init(
         _ configuration: ForwarderConfiguration, places: [StreamDirectory.Place], host: HostView,
-        interfaceNumbers: [Int32: Int], silent: Set<Neighbor.Key> = []
+        interfaceNumbers: [Int32: Int], devices: [String: DeviceHost] = [:], silent: Set<Neighbor.Key> = []
     ) {
         self.configuration = configuration
         self.places = places
         self.host = host
         self.interfaceNumbers = interfaceNumbers
+        self.devices = devices
         self.silent = silent
     }
 
     /// What the kernel is asked for the way to a destination: all that a rule may look at (`ip rule`) of what
     /// a socket bound to the listening address would send there.
     static func query(
-        for destination: Endpoint, of stream: StreamConfiguration, host: HostView
+        for destination: Endpoint, of stream: StreamConfiguration, _ configuration: ForwarderConfiguration,
+        host: HostView
     ) -> Route.Query {
         var query = Route.Query(
             to: destination.address, port: destination.port, sourcePort: stream.listen.port)
-        query.source = ownSource(for: destination, of: stream)
+        query.source = kernelSource(for: destination, of: stream, configuration)
         if isOnInterface(destination.address, of: stream), let name = stream.interface {
             query.interface = try? host.link(named: name).index
         }
@@ -60,13 +64,22 @@ struct PlanBuilder {
 
     /// The listening address as the source, as a socket bound to it would send; `nil` where that can't
     /// be: another family, any address, a group.
-    private static func ownSource(for destination: Endpoint, of stream: StreamConfiguration) -> IPAddress? {
+    static func ownSource(for destination: Endpoint, of stream: StreamConfiguration) -> IPAddress? {
         let listen = stream.listen.address
         guard !listen.isAny, !listen.isMulticast else { return nil }
         switch (listen, destination.address) {
         case (.v4, .v4), (.v6, .v6): return listen
         default: return nil
         }
+    }
+
+    /// The same where the kernel has the listening address: of one that only a device of DPDK has it knows no way, and nobody
+    /// on its links could answer it.
+    private static func kernelSource(
+        for destination: Endpoint, of stream: StreamConfiguration, _ configuration: ForwarderConfiguration
+    ) -> IPAddress? {
+        guard configuration.dpdkInterface(having: stream.listen.address) == nil else { return nil }
+        return ownSource(for: destination, of: stream)
     }
 
     /// Builds the plan.
@@ -83,13 +96,19 @@ struct PlanBuilder {
                     hopLimit: stream.ttl.map { UInt8(clamping: $0) }, isRTP: stream.rtp,
                     destinations: destinations))
         }
-        return ForwardingPlan(streams: streams, ownAddresses: host.addresses.map(\.address))
+        let own = host.addresses.map(\.address) + devices.values.flatMap(\.addresses)
+        return ForwardingPlan(streams: streams, ownAddresses: own)
     }
 
     private mutating func path(
         to endpoint: Endpoint, of stream: StreamConfiguration
     ) throws(HostError) -> Destination.Path {
-        let query = Self.query(for: endpoint, of: stream, host: host)
+        if let way = configuration.dpdkWay(of: stream, to: endpoint.address),
+            let device = devices[way.interface]
+        {
+            return path(by: device, neighbor: way.neighbor ?? endpoint.address, to: endpoint, of: stream)
+        }
+        let query = Self.query(for: endpoint, of: stream, configuration, host: host)
         let resolution: Resolution
         if let known = resolutions[query] {
             resolution = known
@@ -127,7 +146,8 @@ struct PlanBuilder {
             return .unreachable
         }
         let source = Endpoint(
-            Self.ownSource(for: endpoint, of: stream) ?? hop.source, port: stream.listen.port)
+            Self.kernelSource(for: endpoint, of: stream, configuration) ?? hop.source,
+            port: stream.listen.port)
         guard let mac = hop.destinationMAC,
             var headers = UDPEncapsulation(
                 nextHop: mac, interface: hop.sourceMAC, tags: VLANTags(hop.vlans), source: source,
@@ -146,7 +166,7 @@ struct PlanBuilder {
 extension PlanBuilder {
     /// One label for all packets of a flow, which can't be guessed from outside and is never 0, the sign that there
     /// is none (RFC 6437 section 3): the standard library hashes with secret numbers, new ones in each process.
-    fileprivate static func flowLabel(from source: Endpoint, to destination: Endpoint) -> UInt32 {
+    static func flowLabel(from source: Endpoint, to destination: Endpoint) -> UInt32 {
         var hasher = Hasher()
         hasher.combine(source)
         hasher.combine(destination)

@@ -1,0 +1,122 @@
+import ApusPorts
+import ApusRings
+import ApusWire
+import CLinux
+import Glibc
+
+/// A queue of a device that the kernel does not have, as a worker of the forwarder uses it: what a host has to answer goes to
+/// the control thread, and what that has to say is sent.
+///
+/// Costs a handful of comparisons for each received packet, and one load a round.
+struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
+    var own: Port<Own>
+    private var side: DeviceSide.WorkerEnd
+    /// What the port has counted and is none of the relay's: messages to the host, and what that says.
+    private var messages = (
+        received: 0 as UInt64, receivedBytes: 0 as UInt64, sent: 0 as UInt64, sentBytes: 0 as UInt64
+    )
+
+    init(_ own: consuming Port<Own>, side: consuming DeviceSide.WorkerEnd) {
+        self.own = own
+        self.side = side
+    }
+
+    /// Receives what is no message to the host.
+    @inline(__always)
+    mutating func receive(into burst: inout Burst) -> Int {
+        let before = burst.count
+        let count = own.receive(into: &burst)
+        var position = before
+        while position < burst.count {
+            if _slowPath(Self.isMessage(burst[position])) { return divert(&burst, from: before) }
+            position &+= 1
+        }
+        return count
+    }
+
+    /// Takes the messages to the host out of what came, and gives how many packets are left of that.
+    @inline(never)
+    private mutating func divert(_ burst: inout Burst, from before: Int) -> Int {
+        var rest = Burst()
+        var (position, hasHanded) = (0, false)
+        while let packet = burst.popFirst() {
+            if position >= before, Self.isMessage(packet) {
+                messages.received &+= 1
+                messages.receivedBytes &+= UInt64(packet.totalCount)
+                if side.toControl.enqueue(packet) == nil {
+                    side.counters.handed.add()
+                    hasHanded = true
+                } else {
+                    side.counters.dropped.add()
+                }
+            } else {
+                rest.append(packet)
+            }
+            position &+= 1
+        }
+        swap(&burst, &rest)
+        if hasHanded {
+            var one: UInt64 = 1
+            // A full counter is readable all the same.
+            unsafe _ = write(side.event, &one, 8)
+        }
+        return burst.count &- before
+    }
+
+    @inline(__always)
+    mutating func transmit(_ burst: inout Burst) -> Int { own.transmit(&burst) }
+
+    @inline(__always)
+    mutating func flush() {
+        if _slowPath(!side.toSend.isEmpty) { sendAnswers() }
+        own.flush()
+    }
+
+    /// Sends what the control thread has to say, in frames that the device can send.
+    @inline(never)
+    private mutating func sendAnswers() {
+        var answers = Burst()
+        while let answer = side.toSend.dequeue() {
+            guard answers.room > 0 else { break }
+            if let packet = copy(of: answer) { answers.append(packet) } else { side.counters.unsent.add() }
+        }
+        let before = own.driver.statistics()
+        let sent = answers.isEmpty ? 0 : own.transmit(&answers)
+        let after = own.driver.statistics()
+        messages.sent &+= after.sent &- before.sent
+        messages.sentBytes &+= after.sentBytes &- before.sentBytes
+        side.counters.sent.add(UInt64(sent))
+        side.counters.unsent.add(UInt64(answers.count))
+    }
+
+    private mutating func copy(of answer: borrowing Packet) -> Packet? {
+        guard var packet = own.makePacket(), packet.replaceBytes(with: answer.bytes) else { return nil }
+        return packet
+    }
+
+    @inline(__always)
+    private static func isMessage(_ packet: borrowing Packet) -> Bool { HostMessage(in: packet.bytes) != nil }
+
+    var pool: FramePool {
+        _read { yield own.driver.pool }
+        _modify { yield &own.driver.pool }
+    }
+
+    @inline(__always)
+    mutating func takeFrame() -> Frame? { unsafe own.driver.takeFrame() }
+
+    func canSend(_ packet: borrowing Packet) -> Bool { own.driver.canSend(packet) }
+    var framesInside: Int { own.driver.framesInside }
+    var readyDescriptor: Int32 { own.driver.readyDescriptor }
+    var maximumPacketSize: Int { own.driver.maximumPacketSize }
+    var grant: PortGrant { own.grant }
+    /// Those of the port without the messages to the host and from it, see ``DeviceSide/Counters``.
+    mutating func statistics() -> PortStatistics {
+        var statistics = own.statistics()
+        statistics.received &-= messages.received
+        statistics.receivedBytes &-= messages.receivedBytes
+        statistics.sent &-= messages.sent
+        statistics.sentBytes &-= messages.sentBytes
+        return statistics
+    }
+}

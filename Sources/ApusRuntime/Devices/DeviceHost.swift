@@ -1,0 +1,172 @@
+import ApusConfig
+import ApusEndHost
+import ApusHost
+import ApusPorts
+import ApusRings
+import ApusWire
+import CLinux
+import Glibc
+
+/// An interface that the kernel does not have, as its host: answers on its link, and finds next hops. Belongs to the control
+/// thread; the frames come and go by the workers that have its queues.
+final class DeviceHost {
+    /// Its name in the configuration.
+    let name: String
+    /// Its number among the forwarder's interfaces.
+    let number: Int
+    let mac: MACAddress
+    let mtu: Int
+    let counters = EndHostCounters()
+    private var host: EndHost
+    private var ends: FixedArray<DeviceSide.ControlEnd>
+    private var pool: FramePool
+    private var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    /// The neighbors of the plan in force.
+    private var inUse: Set<IPAddress> = []
+    private var nextRefresh: UInt64 = 0
+    /// The largest IP packets that routers said paths take, and until when that counts.
+    private var paths: [IPAddress: (mtu: Int, until: UInt64)] = [:]
+    private var hasPathChanged = false
+    /// Somebody else uses an address of its own: what to tell, once.
+    private var duplicates: [String] = []
+
+    /// How often those in use are asked for again, in nanoseconds: often enough for them to be probed.
+    private static var refreshInterval: UInt64 { 2_000_000_000 }
+    /// How long a path's MTU counts: as long as the kernel's (RFC 1191 section 6.3).
+    private static var pathTime: UInt64 { 600_000_000_000 }
+    /// Paths kept: anybody may say what a path takes, if he knows of packets on it.
+    private static var mostPaths: Int { 4096 }
+
+    init(
+        _ name: String, number: Int, _ port: DPDKPortConfiguration, mac: MACAddress, mtu: Int,
+        ends: consuming FixedArray<DeviceSide.ControlEnd>
+    ) throws(ForwarderError) {
+        (self.name, self.number, self.mac, self.mtu) = (name, number, mac, min(mtu, port.mtu))
+        var configuration = EndHostConfiguration(
+            mac: mac, addresses: port.addresses,
+            seed: .random(in: .min ... .max))
+        configuration.mtu = min(mtu, port.mtu)
+        for gateway in port.gateways {
+            switch gateway {
+            case .v4(let address): configuration.gatewayIPv4 = address
+            case .v6(let address): configuration.gatewayIPv6 = address
+            }
+        }
+        configuration.routes = port.routes.map {
+            StaticRoute(to: $0.to, by: $0.via)
+        }
+        do throws(EndHostError) {
+            host = try EndHost(configuration, at: Clock.monotonic)
+        } catch {
+            throw .required("\(name): \(error)")
+        }
+        self.ends = ends
+        pool = try ForwarderError.lift { () throws(MemoryError) in
+            try FrameMemory(frames: 1024, frameSize: .bytes4096, hugePages: .never).makePool(frames: 1024)
+        }
+    }
+
+    /// Answers what came in, and sends what is due.
+    ///
+    /// - Returns: whether a next hop may be another now.
+    func attend() -> Bool {
+        let now = Clock.monotonic
+        for end in ends.indices {
+            // Bounded, so that a flood can't hold the control thread.
+            var left = DeviceSide.room
+            while left > 0, let packet = ends[end].fromWorker.dequeue() {
+                receive(packet, end, now)
+                left -= 1
+            }
+        }
+        if now >= nextRefresh {
+            nextRefresh = now &+ Self.refreshInterval
+            for neighbor in inUse { _ = host.resolve(neighbor, at: now, counters: counters) }
+        }
+        var left = DeviceSide.room
+        while left > 0, let count = advance(now) {
+            send(count, by: 0)
+            left -= 1
+        }
+        var hasChanged = hasPathChanged
+        hasPathChanged = false
+        while let event = host.nextEvent() {
+            switch event {
+            case .neighbor(let address, _): hasChanged = hasChanged || inUse.contains(address)
+            case .duplicate(let address, let mac, let isGivenUp):
+                if duplicates.count < 16 {
+                    duplicates.append(
+                        "\(address) of \(name) is used by \(mac) too"
+                            + (isGivenUp ? "; it is not used here any more" : ""))
+                }
+            }
+        }
+        return hasChanged
+    }
+
+    /// What is to be told of addresses that others use too, once.
+    func takeDuplicates() -> [String] {
+        defer { duplicates = [] }
+        return duplicates
+    }
+
+    private func receive(_ packet: borrowing Packet, _ end: Int, _ now: UInt64) {
+        var span = buffer.mutableSpan
+        var answer = unsafe span.mutableBytes
+        switch host.receive(packet.bytes, at: now, answer: &answer, counters: counters) {
+        case .answer(let count): send(count, by: end)
+        case .path(let report): learn(report, now)
+        case .taken, .notMine: break
+        }
+    }
+
+    private func advance(_ now: UInt64) -> Int? {
+        var span = buffer.mutableSpan
+        var frame = unsafe span.mutableBytes
+        return host.advance(to: now, frame: &frame, counters: counters)
+    }
+
+    /// Has the first octets of the buffer sent.
+    private func send(_ count: Int, by end: Int) {
+        guard var packet = pool.makePacket(),
+            packet.replaceBytes(with: unsafe buffer.span.bytes.extracting(first: count)),
+            ends[end].toWorker.enqueue(packet) == nil
+        else { return ends[end].counters.unsent.add() }
+    }
+
+    /// Takes note of what a router says a path takes. Anybody may say so who knows of packets on it, hence the bounds.
+    private func learn(_ report: PathReport, _ now: UInt64) {
+        guard case .tooBig(let mtu) = report.cause else { return }
+        if paths.count >= Self.mostPaths { paths = paths.filter { $0.value.until > now } }
+        guard paths.count < Self.mostPaths else { return }
+        paths[report.packet.destination] = (mtu, now &+ Self.pathTime)
+        hasPathChanged = true
+    }
+
+    // MARK: what plans ask
+
+    /// The neighbors of a plan, of which its own are kept fresh from now on.
+    func use(_ neighbors: Set<Neighbor.Key>) {
+        inUse = Set(neighbors.lazy.filter { [number] in $0.interface == -1 - Int32(number) }.map(\.address))
+    }
+
+    /// Where frames for a neighbor go.
+    func resolve(_ neighbor: IPAddress) -> NeighborResolution {
+        host.resolve(neighbor, at: Clock.monotonic, counters: counters)
+    }
+
+    /// The address that packets to a destination have as their source.
+    func source(to destination: IPAddress) -> IPAddress? { host.route(to: destination)?.source }
+
+    /// Its own addresses.
+    var addresses: [IPAddress] { host.addresses.map(\.address) }
+
+    /// Whether an address is one of its own.
+    func has(_ address: IPAddress) -> Bool { host.addresses.contains { $0.address == address } }
+
+    /// The largest IP packet to a destination.
+    func mtu(to destination: IPAddress) -> Int {
+        guard let path = paths[destination], path.until > Clock.monotonic else { return mtu }
+        return min(path.mtu, mtu)
+    }
+}

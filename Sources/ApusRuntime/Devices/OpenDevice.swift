@@ -1,0 +1,113 @@
+import ApusConfig
+import ApusPorts
+import ApusRings
+import ApusWire
+import Glibc
+
+#if DPDK
+    import ApusDPDK
+#endif
+
+/// An interface of the forwarder that DPDK has.
+final class OpenDevice {
+    /// As its host.
+    let host: DeviceHost
+    /// How many queues it has in each direction.
+    let queueCount: Int
+    private var ports: FixedArray<Port<DeviceDriver<DPDKDriver>>?>
+
+    /// The port of one of its queues; once.
+    func takePort(_ queue: Int) -> Port<DeviceDriver<DPDKDriver>> { ports[queue].take()! }
+
+    #if DPDK
+        /// Opens a device, with a queue for each worker.
+        ///
+        /// - Parameter event: the descriptor (eventfd) that tells the control thread of frames for it.
+        init(
+            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, event: Int32,
+            _ environment: DPDKConfiguration
+        ) throws(ForwarderError) {
+            guard let settings = options.dpdk else { preconditionFailure("it is not an interface of DPDK's") }
+            var wanted = DPDKOptions()
+            wanted.queues = options.queues ?? workers
+            // There are drivers that keep more than their descriptors say: net_af_xdp 2048 and more, whatever is asked for.
+            wanted.framesPerQueue = options.frames ?? max(8192, options.framesPerQueue)
+            wanted.receiveDescriptors = options.ringSize
+            wanted.transmitDescriptors = options.ringSize
+            (wanted.mtu, wanted.isPromiscuous) = (
+                settings.mtu == 1500 ? nil : settings.mtu, settings.promiscuous
+            )
+            wanted.mac = settings.mac.map { mac in
+                (0..<6).map { UInt8(truncatingIfNeeded: mac.bits >> (40 - 8 * $0)) }
+            }
+            wanted.portNumber = UInt16(number)
+            let interface: DPDKInterface
+            do throws(DPDKError) {
+                try EAL.start(environment.options)
+                interface = try DPDKInterface(settings.device.argument, wanted)
+            } catch {
+                throw .required("\(error)")
+            }
+            queueCount = interface.queueCount
+            var sides: [Sides] = []
+            for _ in 0..<queueCount { sides.append(Sides(event: event)) }
+            host = try DeviceHost(
+                name, number: number, settings,
+                mac: MACAddress(bits: interface.mac.reduce(0) { $0 << 8 | UInt64($1) }), mtu: interface.mtu,
+                ends: FixedArray(count: queueCount) { sides[$0].takeControl() })
+            do throws(DPDKError) {
+                ports = try FixedArray(count: queueCount) { (queue) throws(DPDKError) in
+                    let port = try interface.open(queue: queue)
+                    return Port(DeviceDriver(port, side: sides[queue].takeWorker()))
+                }
+            } catch {
+                throw .required("\(error)")
+            }
+        }
+
+        /// Both ends of a channel, in a box, so that an array can hold them.
+        private final class Sides {
+            private var worker: DeviceSide.WorkerEnd?
+            private var control: DeviceSide.ControlEnd?
+
+            init(event: Int32) {
+                let up = SPSCRing<Packet>(minimumCapacity: DeviceSide.room)
+                let down = SPSCRing<Packet>(minimumCapacity: DeviceSide.room)
+                let counters = DeviceSide.Counters()
+                worker = DeviceSide.WorkerEnd(
+                    toControl: up.producer, toSend: down.consumer, counters: counters, event: event)
+                control = DeviceSide.ControlEnd(
+                    fromWorker: up.consumer, toWorker: down.producer, counters: counters)
+            }
+
+            func takeWorker() -> DeviceSide.WorkerEnd { worker.take()! }
+            func takeControl() -> DeviceSide.ControlEnd { control.take()! }
+        }
+    #else
+        /// Always refuses.
+        init(
+            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, event: Int32,
+            _ environment: DPDKConfiguration
+        ) throws(ForwarderError) {
+            throw .required(
+                "\(name): this apus was built without DPDK; build it where libdpdk-dev is installed, with the trait DPDK"
+            )
+        }
+    #endif
+}
+
+#if DPDK
+    extension DPDKConfiguration {
+        /// How the environment is started.
+        fileprivate var options: EALOptions {
+            var options = EALOptions()
+            options.hugePages = hugepages ? .required : .never
+            (options.memory, options.hugePageDirectory) = (memory, hugepageDirectory)
+            (options.core, options.filePrefix) = (mainCore, filePrefix)
+            options.extra =
+                allow.flatMap { ["--allow", $0] }
+                + vdevs.flatMap { ["--vdev", $0] } + extra
+            return options
+        }
+    }
+#endif

@@ -1,0 +1,134 @@
+import Foundation
+import Glibc
+import NetworkLab
+import Testing
+
+extension Lab {
+    /// The forwarder over DPDK: real streams, and what a host has to answer where no kernel does.
+    @Suite(.requires(.root, .program("ffmpeg"), .program("ping")))
+    struct DeviceTests {
+        /// Frames that ffmpeg decodes when nothing is between the ends.
+        private static let directFrames = Result {
+            let lab = NetworkLab("direct")
+            defer { lab.close() }
+            let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
+            try lab.link(a, "e0", ["192.0.2.1/24"], b, "e0", ["192.0.2.2/24"])
+            let passages = Self.clips.enumerated().map { number, clip in
+                Passage(
+                    clip: clip, sender: a, target: (.v4, "192.0.2.2", 6000 + 10 * number), receiver: b,
+                    arrival: (.v4, "192.0.2.2", 6000 + 10 * number))
+            }
+            return try FFmpeg.run(passages)
+        }
+        private static let clips = [Clip.h264, .opus]
+
+        @Test(arguments: DeviceScene.Kind.allCases, Family.allCases)
+        func `what ffmpeg decodes behind the relay is what it decodes without one`(
+            kind: DeviceScene.Kind, family: Family
+        ) throws {
+            let reference = try Self.directFrames.get()
+            let scene = try DeviceScene("media", kind)
+            var streams = ""
+            var passages: [Passage] = []
+            for (number, clip) in Self.clips.enumerated() {
+                let (near, far) = (5004 + 10 * number, 6004 + 10 * number)
+                let (listen, to) = (Scene.relayAddress(family), Scene.receiverAddress(family))
+                for offset in [0, 1] {
+                    streams += """
+                        { listen: "\(family.endpoint(listen, near + offset))", \
+                        to: ["\(family.endpoint(to, far + offset))"] },
+
+                        """
+                }
+                passages.append(
+                    Passage(
+                        clip: clip, sender: scene.sender, target: (family, listen, near),
+                        receiver: scene.receiver, arrival: (family, to, far)))
+            }
+            let forward = try scene.forward(streams: streams)
+            let decoded = try FFmpeg.run(passages)
+            let status = try forward.finish()
+            for (clip, (frames, expected)) in zip(Self.clips, zip(decoded, reference)) {
+                #expect(expected.count >= Clip.pictures, "\(clip): the direct run itself")
+                #expect(frames == expected, "\(clip): \(frames.count) frames of \(expected.count)")
+            }
+            for stream in status.streams {
+                #expect(stream.figures.lost == 0 && stream.figures.dropped == 0, "\(stream.figures)")
+                #expect(stream.figures.sent == stream.figures.packets)
+            }
+        }
+
+        @Test(arguments: DeviceScene.Kind.allCases)
+        func `the relay answers pings of any length, and neighbors know it`(kind: DeviceScene.Kind) throws {
+            let scene = try DeviceScene("ping", kind)
+            let forward = try scene.forward(
+                streams: #"{ listen: "192.0.2.2:5004", to: ["198.51.100.1:6004"] }"#)
+            for (space, address) in [
+                (scene.sender, "192.0.2.2"), (scene.sender, "2001:db8:1::2"),
+                (scene.receiver, "198.51.100.2"),
+                (scene.receiver, "2001:db8:2::2"),
+            ] {
+                for size in ["0", "56", "1400"] {
+                    try space.run("ping", "-c", "2", "-i", "0.2", "-W", "2", "-s", size, address)
+                }
+                let known = try space.run("ip", "neighbor", "show", address).standardOutput
+                #expect(known.contains("lladdr"), "\(known)")
+            }
+            let status = try forward.finish()
+            #expect(status.received == 0, "messages to the host are no packets of the relay's")
+        }
+
+        @Test(arguments: DeviceScene.Kind.allCases)
+        func `the first packet waits for the next hop, and who does not answer is named`(
+            kind: DeviceScene.Kind
+        ) throws {
+            let scene = try DeviceScene("first", kind)
+            let forward = try scene.forward(
+                streams: """
+                    { listen: "192.0.2.2:5004", to: ["198.51.100.1:6004"] },
+                    { listen: "192.0.2.2:5006", to: ["198.51.100.77:6006"] },
+                    """)
+            let sink = try Sink(in: scene.receiver, "198.51.100.1", 6004)
+            let source = try UDPSocket(in: scene.sender, "192.0.2.1")
+            for number in 0..<20 as Range<UInt8> {
+                try source.send([number], to: SocketAddress("192.0.2.2", 5004))
+            }
+            try source.send([1], to: SocketAddress("192.0.2.2", 5006))
+            try forward.wait(for: "all packets sent") { $0.sent == 20 }
+            try forward.wait(for: "the one without an answer given up", within: .seconds(10)) {
+                $0.drops["unresolved"] == 1 || $0.drops["unreachable"] == 1
+            }
+            usleep(200_000)
+            #expect(sink.count == 20)
+            let status = try forward.finish()
+            #expect(
+                status.unreachable["198.51.100.77:6006"]?.contains("198.51.100.77 does not answer on")
+                    == true,
+                "\(status.unreachable)")
+        }
+
+        @Test func `between a device of DPDK and an interface of the kernel's each packet is copied once`()
+            throws
+        {
+            let scene = try DeviceScene("mixed", .afXDP, kernelHasFarSide: true)
+            // Nothing is to wait for it.
+            try scene.relay.run("ping", "-c", "1", "-W", "2", "198.51.100.1")
+            for backend in ["xdp", "packet"] {
+                let forward = try scene.forward(
+                    streams: #"{ listen: "192.0.2.2:5004", to: ["198.51.100.1:6004"] }"#, farBackend: backend)
+                let sink = try Sink(in: scene.receiver, "198.51.100.1", 6004)
+                let source = try UDPSocket(in: scene.sender, "192.0.2.1")
+                for number in 0..<2000 {
+                    try source.send(
+                        [UInt8](repeating: UInt8(number & 255), count: 200),
+                        to: SocketAddress("192.0.2.2", 5004))
+                    if number % 50 == 0 { usleep(5000) }
+                }
+                try forward.wait(for: "all packets sent by \(backend)") { $0.sent == 2000 }
+                usleep(200_000)
+                #expect(sink.count == 2000, "\(backend)")
+                _ = try forward.finish()
+            }
+        }
+    }
+}
