@@ -231,10 +231,6 @@ import Testing
         ),
         ("hugepages: 'never'", "2:20: expected true or false, found \"never\""),
         (
-            "allow: ['03:00.0'], block: ['04:00.0']",
-            "2:36: \"allow\" names the only devices, and \"block\" those that are none; leave one of them out|2:16: devices are allowed here"
-        ),
-        (
             "allow: ['3:0.0']",
             "2:17: \"3:0.0\" is no PCI address as \"0000:03:00.0\" is; did you mean \"0000:03:00.0\"?"
         ),
@@ -247,8 +243,8 @@ import Testing
             "2:17: 0000:01:00.0 is one of the interfaces, which are allowed anyway; leave it out"
         ),
         (
-            "block: ['01:00.0']",
-            "2:17: 0000:01:00.0 is one of the interfaces, which are opened; leave one of them out"
+            "extra: ['-b', '01:00.0']",
+            "2:17: \"-b\" is needless, as no device is taken but those of the interfaces and \"dpdk.allow\"; leave it out"
         ),
         (
             "vdevs: ['net_nul0']",
@@ -268,7 +264,7 @@ import Testing
         ),
         (
             "cores: [1]",
-            "2:9: unknown key \"cores\"; known here: hugepages, memory, hugepageDirectory, filePrefix, mainCore, allow, block, vdevs, extra"
+            "2:9: unknown key \"cores\"; known here: hugepages, memory, hugepageDirectory, filePrefix, mainCore, allow, vdevs, extra"
         ),
     ])
     func `how DPDK is started is checked`(settings: String, messages: String) {

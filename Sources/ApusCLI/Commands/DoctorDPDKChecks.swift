@@ -124,8 +124,7 @@ extension DPDKDiagnosis {
         }
         guard mounts.isEmpty else { return Finding("hugetlbfs", .ok, mounts.joined(separator: ", ")) }
         return Finding(
-            "hugetlbfs", .ok, "not mounted, which only \"dpdk.hugepageDirectory\" and other programs need",
-            remedy: "mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages")
+            "hugetlbfs", .ok, "not mounted, and Apus needs none unless \"dpdk.hugepageDirectory\" names it")
     }
 
     private static func cores(_ facts: DPDKHostFacts, _ host: HostFacts) -> Finding {

@@ -179,12 +179,8 @@ struct ConfigurationReference {
         ),
         (
             "allow",
-            "An array of PCI addresses that drivers may take besides those of the interfaces. Default: none."
-        ),
-        (
-            "block",
-            "An array of PCI addresses that no driver may take, while any other may. Default: all but those of the "
-                + "interfaces."
+            "An array of PCI addresses that drivers may take besides those of the interfaces; none takes any other. Default: "
+                + "none."
         ),
         (
             "vdevs",

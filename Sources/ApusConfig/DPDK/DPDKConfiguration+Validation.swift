@@ -5,13 +5,7 @@ extension DPDKConfiguration {
         report.check(mainCore, .cpu, at: map["mainCore"])
         validateFiles(report)
         let own = interfaces.compactMap(\.port.dpdk)
-        if !allow.isEmpty, !block.isEmpty {
-            report.add(
-                "\"allow\" names the only devices, and \"block\" those that are none; leave one of them out",
-                at: map["block"], notes: [.init("devices are allowed here", at: map["allow"])])
-        }
-        validateDevices("allow", allow, own, report)
-        validateDevices("block", block, own, report)
+        validateAllowed(own, report)
         validateVirtual(own, report)
         for (index, argument) in extra.enumerated() {
             if let refusal = EALOption.refusal(of: argument) {
@@ -47,25 +41,21 @@ extension DPDKConfiguration {
         }
     }
 
-    private func validateDevices(
-        _ key: String, _ texts: [String], _ own: [DPDKPortConfiguration], _ report: ConfigurationReport
-    ) {
-        for (index, text) in texts.enumerated() {
+    private func validateAllowed(_ own: [DPDKPortConfiguration], _ report: ConfigurationReport) {
+        for (index, text) in allow.enumerated() {
             do throws(ValueRefusal) {
                 let device = try DPDKDevice(text)
                 if case .virtual = device {
                     throw ValueRefusal(
-                        "\(device.name) is no device on PCI, and \"\(key)\" is about those; "
-                            + (key == "allow" ? "write it in \"vdevs\"" : "leave it out"))
+                        "\(device.name) is no device on PCI, and \"allow\" is about those; write it in \"vdevs\""
+                    )
                 }
                 if own.contains(where: { $0.device.name == device.name }) {
                     throw ValueRefusal(
-                        "\(device.name) is one of the interfaces, which are "
-                            + (key == "allow"
-                                ? "allowed anyway; leave it out" : "opened; leave one of them out"))
+                        "\(device.name) is one of the interfaces, which are allowed anyway; leave it out")
                 }
             } catch {
-                report.add(error.message, at: map[key, index])
+                report.add(error.message, at: map["allow", index])
             }
         }
     }

@@ -15,10 +15,9 @@ public struct DPDKConfiguration: Hashable, Sendable {
     /// The core that the EAL calls its main one (`--lcores`), 0 to 1023; nil for the first that this process may use.
     /// Workers run on cores of their own.
     public var mainCore: Int?
-    /// Devices on PCI that drivers may take besides those of the interfaces (`--allow`), with what they are told.
+    /// Devices on PCI that drivers may take besides those of the interfaces (`--allow`), with what they are told. No
+    /// driver takes any other.
     public var allow: [String]
-    /// Devices on PCI that no driver may take, while any other may (`--block`); not beside ``allow``.
-    public var block: [String]
     /// Virtual devices besides those of the interfaces (`--vdev`).
     public var vdevs: [String]
     /// Further arguments of the EAL, an option and its value each an element, or joined by `=`.
@@ -29,7 +28,7 @@ public struct DPDKConfiguration: Hashable, Sendable {
     /// The defaults, unless other values are given.
     public init(
         hugepages: Bool = true, memory: Int? = nil, hugepageDirectory: String? = nil,
-        filePrefix: String = "apus", mainCore: Int? = nil, allow: [String] = [], block: [String] = [],
+        filePrefix: String = "apus", mainCore: Int? = nil, allow: [String] = [],
         vdevs: [String] = [], extra: [String] = [], map: SourceMap = SourceMap()
     ) {
         self.hugepages = hugepages
@@ -38,7 +37,6 @@ public struct DPDKConfiguration: Hashable, Sendable {
         self.filePrefix = filePrefix
         self.mainCore = mainCore
         self.allow = allow
-        self.block = block
         self.vdevs = vdevs
         self.extra = extra
         self.map = map
@@ -52,7 +50,6 @@ public struct DPDKConfiguration: Hashable, Sendable {
         reader.read("filePrefix", into: &result.filePrefix)
         reader.read("mainCore", into: &result.mainCore)
         result.allow = reader.array("allow", of: String.self) ?? []
-        result.block = reader.array("block", of: String.self) ?? []
         result.vdevs = reader.array("vdevs", of: String.self) ?? []
         result.extra = reader.array("extra", of: String.self) ?? []
         result.map = reader.map

@@ -14,7 +14,7 @@ enum EALOption {
     private static let keys: [String: String] = [
         "--no-huge": "dpdk.hugepages", "--huge-dir": "dpdk.hugepageDirectory", "-m": "dpdk.memory",
         "--file-prefix": "dpdk.filePrefix", "--main-lcore": "dpdk.mainCore", "--allow": "dpdk.allow",
-        "-a": "dpdk.allow", "--block": "dpdk.block", "-b": "dpdk.block", "--vdev": "dpdk.vdevs",
+        "-a": "dpdk.allow", "--vdev": "dpdk.vdevs",
         "-l": "workers.cpus", "-c": "workers.cpus", "--lcores": "workers.cpus",
     ]
 
@@ -24,6 +24,8 @@ enum EALOption {
         "-v": "prints DPDK's version, which `apus version` does too",
         "--version": "prints DPDK's version, which `apus version` does too",
         "--proc-type": "is for processes that share memory, and Apus is one alone",
+        "--block": "is needless, as no device is taken but those of the interfaces and \"dpdk.allow\"",
+        "-b": "is needless, as no device is taken but those of the interfaces and \"dpdk.allow\"",
         "--no-pci": "is what Apus says itself where no interface is on PCI",
         "--syslog": "is about DPDK's log, which goes where that of Apus goes",
         "-s": "is for service cores, of which Apus has none",
