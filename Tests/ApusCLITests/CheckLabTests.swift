@@ -119,6 +119,15 @@ struct CheckLabTests {
             let (isFine, text) = try check(addresses, stream)
             #expect(isFine && text.hasSuffix(": fine: 1 stream to 1 destination\n"), "\(text)")
         }
+        let options = ["-i", "ff:1f.7", "--address", "203.0.113.1/24", "-l", "203.0.113.1:5004"]
+        for (more, code) in [(["--gateway", "203.0.113.254"], Int32(0)), ([], 64)] {
+            let words = ["forward", "--check"] + options + ["-t", "10.9.9.9:1"] + more
+            let run = try runApus(in: net.b, words, prefix: unprivileged)
+            #expect(run.code == .exited(code), "\(run)")
+            #expect(
+                code == 0 || run.errors.contains("--to: no network, route or gateway of 0000:ff:1f.7"),
+                "\(run)")
+        }
         for (interface, stream, sentence) in [
             (
                 addresses, "listen: '192.0.2.2:5004', to: ['10.9.9.9:1']",

@@ -77,7 +77,7 @@ public final class Forwarder {
     static func check(
         _ configuration: ForwarderConfiguration, on host: HostView
     ) throws(ForwarderError) -> NeededInterfaces {
-        for stream in configuration.streams {
+        for stream in configuration.streams where configuration.dpdkInterface(listening: stream) == nil {
             // Of a file this is an error with a place; an option's has a place among the exit codes.
             guard let name = stream.interface, case .option = stream.map["interface"] else { continue }
             _ = try ForwarderError.lift { () throws(HostError) in try host.link(named: name) }

@@ -112,6 +112,13 @@ struct HostCheck {
             {
             case .resolved(let hop), .unresolved(let hop): return host.links[hop.interface]
             case .unreachable(.interfaceDown(let name)): return try host.link(named: name)
+            case .unreachable(.sourceNotOnHost(let source))
+            where configuration.dpdkInterface(having: source) != nil:
+                let name = configuration.dpdkInterface(having: source) ?? ""
+                report.add(
+                    "no network, route or gateway of \(name) leads to \(destination.address), and the kernel has no way "
+                        + "from \(source); give the interface a gateway or a route", at: place)
+                return nil
             case .unreachable(let reason):
                 report.add("\(reason)", at: place)
                 return nil
