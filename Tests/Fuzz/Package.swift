@@ -20,6 +20,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CNUMA", linkerSettings: [.linkedLibrary("numa")]),
         .target(name: "ApusRings", dependencies: ["CLinux", "CNUMA"], swiftSettings: rules),
+        .target(name: "ApusEndHost", dependencies: ["ApusWire", "ApusRings"], swiftSettings: rules),
         .target(name: "ApusRTP", dependencies: ["ApusWire", "ApusRings"], swiftSettings: rules),
         .target(name: "ApusConfig", dependencies: ["ApusWire"], swiftSettings: rules),
         .target(name: "CPcap", linkerSettings: [.linkedLibrary("pcap")]),
@@ -28,7 +29,8 @@ let package = Package(
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "ApusWire", "ApusRTP", "ApusRings", "ApusConfig", "ApusPorts", "CLinux", "CFuzzer",
+                "ApusWire", "ApusRTP", "ApusRings", "ApusEndHost", "ApusConfig", "ApusPorts", "CLinux",
+                "CFuzzer",
             ], swiftSettings: rules,
             // So that targets are found by name.
             linkerSettings: [.linkedLibrary("dl")]),
