@@ -32,8 +32,10 @@ extension NeighborCache {
     /// When something is to be done next.
     var deadline: UInt64? {
         if table.first(.fresh) != nil { return 0 }
+        // `min` of more than two makes an array.
         let earliest = min(
-            deadline(of: .reachable), deadline(of: .incomplete), deadline(of: .probe), deadline(of: .delay))
+            min(deadline(of: .reachable), deadline(of: .incomplete)),
+            min(deadline(of: .probe), deadline(of: .delay)))
         return earliest == .max ? nil : earliest
     }
 
