@@ -86,6 +86,7 @@ let package = Package(
 
         room("ApusWire"),
         room("ApusRings", on: ["CLinux", "CNUMA"]),
+        room("ApusTime", on: ["ApusRings", "CLinux"]),
         room("ApusPorts", on: ["ApusRings", "CPcap", "CLinux"]),
         room("ApusHost", on: ["ApusWire", "CLinux", "CMNL", "CCapNG"]),
         room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "ApusWire", "CLinux"]),
@@ -103,7 +104,7 @@ let package = Package(
         room(
             "Apus",
             on: [
-                "ApusWire", "ApusRings", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost",
+                "ApusWire", "ApusRings", "ApusTime", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost",
                 "ApusEndHost",
                 "ApusRTP", "ApusConfig", "ApusRuntime",
             ] + onDPDK),
@@ -117,6 +118,7 @@ let package = Package(
             name: "NetworkLab", dependencies: ["CLinux"], path: "Tests/NetworkLab", swiftSettings: rules),
         tests("ApusWireTests", on: ["ApusWire", "NetworkLab", "Seeds"]),
         tests("ApusRingsTests", on: ["ApusRings", "Seeds"]),
+        tests("ApusTimeTests", on: ["ApusTime", "CLinux", "Seeds"]),
         tests("ApusPortsTests", on: ["ApusPorts", "ApusWire"]),
         tests("ApusHostTests", on: ["ApusHost", "ApusWire", "CCapNG", "CLinux", "CMNL", "NetworkLab"]),
         tests(

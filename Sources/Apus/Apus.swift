@@ -7,6 +7,7 @@
 @_exported public import ApusRTP
 @_exported public import ApusRings
 @_exported public import ApusRuntime
+@_exported public import ApusTime
 @_exported public import ApusWire
 @_exported public import ApusXDP
 

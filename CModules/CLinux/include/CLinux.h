@@ -11,6 +11,7 @@
 #include "apus_socket.h"
 #include "apus_stop.h"
 #include "apus_thread.h"
+#include "apus_tsc.h"
 
 /// The address that identifies the calling thread: one move from a segment register, no call.
 /// Two threads that run at the same time never have the same one.
