@@ -84,6 +84,13 @@ public struct EitherDriver<First: PortDriver & ~Copyable, Second: PortDriver & ~
         second!.flush()
     }
 
+    /// Whether its driver may be waited for. See ``PortDriver/mayWait()``.
+    @inlinable
+    public mutating func mayWait() -> Bool {
+        if first != nil { return first!.mayWait() }
+        return second!.mayWait()
+    }
+
     /// A free frame of its driver's pool.
     @inlinable
     public mutating func takeFrame() -> Frame? {

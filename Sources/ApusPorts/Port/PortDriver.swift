@@ -45,6 +45,12 @@ public protocol PortDriver: ~Copyable, Sendable {
     /// driver has none and must be polled.
     var readyDescriptor: Int32 { get }
 
+    /// Whether its owner may wait on ``readyDescriptor`` now: asked right before, so that a driver that is not the kernel's
+    /// can have the descriptor told from then on. `false` when something came meanwhile.
+    ///
+    /// There is a default, for drivers whose descriptor always tells.
+    mutating func mayWait() -> Bool
+
     /// The longest packet it sends, link-layer header included, in bytes.
     var maximumPacketSize: Int { get }
 
@@ -75,4 +81,8 @@ extension PortDriver where Self: ~Copyable {
     /// A free frame of ``pool``, without data or metadata; `nil` when it has none.
     @inlinable
     public mutating func takeFrame() -> Frame? { unsafe pool.take() }
+
+    /// Always.
+    @inlinable
+    public mutating func mayWait() -> Bool { true }
 }

@@ -56,6 +56,8 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case truncated
     /// Lost on purpose by an injected fault.
     case injectedLoss
+    /// The ring to the worker whose flow it is of was full: that worker did not keep up.
+    case workerRingFull
 
     /// Its name in statistics, as the label of a metric: `pool_empty`.
     public var label: String {
@@ -74,6 +76,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
         case .linkDown: "link_down"
         case .truncated: "truncated"
         case .injectedLoss: "injected_loss"
+        case .workerRingFull: "worker_ring_full"
         }
     }
 }
@@ -81,7 +84,7 @@ public enum PortDrop: Int, CaseIterable, Sendable {
 /// A counter for each ``PortDrop``, in place.
 @frozen
 public struct PortDrops: Sendable, Equatable {
-    @usableFromInline var counts = InlineArray<14, UInt64>(repeating: 0)
+    @usableFromInline var counts = InlineArray<15, UInt64>(repeating: 0)
 
     /// No drops yet.
     @inlinable
