@@ -31,6 +31,16 @@ import Testing
             ])
     }
 
+    @Test func `a device of DPDK has its driver in the line`() {
+        let grant = PortGrant(
+            backend: .dpdk, interface: "0000:03:00.0", queue: 0,
+            features: [
+                .init("backend", requested: "dpdk", granted: "dpdk"),
+                .init("driver", requested: "any", granted: "net_ixgbe"),
+            ])
+        #expect(GrantText.lines([grant]) == ["0000:03:00.0: dpdk, net_ixgbe, 1 queue"])
+    }
+
     @Test func `queues that got less are named`() {
         let grants = (0..<4).map { grant("eth0", $0, zeroCopy: $0 == 1) }
         #expect(

@@ -2,9 +2,10 @@ import Apus
 
 /// What a port was granted, as short as it can be said; all of it is in the status and in `apus doctor`.
 enum GrantText {
-    /// How packets get in and out: `native, zero-copy`, `generic, copy`; with AF_PACKET `copy`.
+    /// How packets get in and out: `native, zero-copy`, `generic, copy`; with AF_PACKET `copy`; with DPDK the driver.
     static func short(_ features: [(name: String, granted: String)]) -> String {
         func granted(_ name: String) -> String? { features.first { $0.name == name }?.granted }
+        if let driver = granted("driver") { return driver }
         let copies = granted("zero-copy") == "yes" ? "zero-copy" : "copy"
         return ([granted("XDP mode"), copies] as [String?]).compactMap(\.self).joined(separator: ", ")
     }

@@ -16,7 +16,10 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         received: 0 as UInt64, receivedBytes: 0 as UInt64, sent: 0 as UInt64, sentBytes: 0 as UInt64
     )
 
-    init(_ own: consuming Port<Own>, side: consuming DeviceSide.WorkerEnd) {
+    private let waiting: DeviceWaiting
+
+    init(_ own: consuming Port<Own>, side: consuming DeviceSide.WorkerEnd) throws(ServiceError) {
+        waiting = try DeviceWaiting(own.driver.readyDescriptor, side.worker.descriptor)
         self.own = own
         self.side = side
     }
@@ -55,11 +58,7 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
             position &+= 1
         }
         swap(&burst, &rest)
-        if hasHanded {
-            var one: UInt64 = 1
-            // A full counter is readable all the same.
-            unsafe _ = write(side.event, &one, 8)
-        }
+        if hasHanded { side.control.ring() }
         return burst.count &- before
     }
 
@@ -75,6 +74,8 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     /// Sends what the control thread has to say, in frames that the device can send.
     @inline(never)
     private mutating func sendAnswers() {
+        // First: what comes meanwhile rings again.
+        side.worker.silence()
         var answers = Burst()
         while let answer = side.toSend.dequeue() {
             guard answers.room > 0 else { break }
@@ -107,7 +108,9 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
 
     func canSend(_ packet: borrowing Packet) -> Bool { own.driver.canSend(packet) }
     var framesInside: Int { own.driver.framesInside }
-    var readyDescriptor: Int32 { own.driver.readyDescriptor }
+    /// Readable when there is something to receive or to send; -1 where the port can't tell of what it receives.
+    var readyDescriptor: Int32 { waiting.descriptor }
+    mutating func mayWait() -> Bool { side.toSend.isEmpty && own.driver.mayWait() }
     var maximumPacketSize: Int { own.driver.maximumPacketSize }
     var grant: PortGrant { own.grant }
     /// Those of the port without the messages to the host and from it, see ``DeviceSide/Counters``.
@@ -118,5 +121,25 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         statistics.sent &-= messages.sent
         statistics.sentBytes &-= messages.sentBytes
         return statistics
+    }
+}
+
+/// What a worker sleeps on: the descriptor of a port and the bell for its answers.
+struct DeviceWaiting: ~Copyable, Sendable {
+    private let set: DescriptorSet?
+    /// -1 without a descriptor of the port's: then nothing tells of what it receives.
+    let descriptor: Int32
+
+    init(_ port: Int32, _ bell: Int32) throws(ServiceError) {
+        guard port >= 0 else {
+            set = nil
+            descriptor = -1
+            return
+        }
+        let both = try DescriptorSet()
+        try both.add(port)
+        try both.add(bell)
+        descriptor = both.descriptor
+        set = consume both
     }
 }

@@ -132,6 +132,7 @@ final class DeviceHost {
             packet.replaceBytes(with: unsafe buffer.span.bytes.extracting(first: count)),
             ends[end].toWorker.enqueue(packet) == nil
         else { return ends[end].counters.unsent.add() }
+        ends[end].worker.ring()
     }
 
     /// Takes note of what a router says a path takes. Anybody may say so who knows of packets on it, hence the bounds.

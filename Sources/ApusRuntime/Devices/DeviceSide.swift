@@ -23,13 +23,34 @@ enum DeviceSide {
         let unsent = Counter()
     }
 
+    /// A descriptor that becomes readable when the other side has something to say (eventfd(2)).
+    final class Bell: Sendable {
+        let descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+
+        deinit { close(descriptor) }
+
+        func ring() {
+            var one: UInt64 = 1
+            // A full counter is readable all the same.
+            unsafe _ = write(descriptor, &one, 8)
+        }
+
+        /// Makes it readable only by what comes from now on.
+        func silence() {
+            var count: UInt64 = 0
+            unsafe _ = read(descriptor, &count, 8)
+        }
+    }
+
     /// The worker's end.
     struct WorkerEnd: ~Copyable, Sendable {
         var toControl: SPSCProducer<Packet>
         var toSend: SPSCConsumer<Packet>
         let counters: Counters
-        /// Makes the control thread's descriptor readable.
-        let event: Int32
+        /// Rung for the control thread.
+        let control: Bell
+        /// Rung for the worker, which may sleep.
+        let worker: Bell
     }
 
     /// The control thread's end.
@@ -37,5 +58,6 @@ enum DeviceSide {
         var fromWorker: SPSCConsumer<Packet>
         var toWorker: SPSCProducer<Packet>
         let counters: Counters
+        let worker: Bell
     }
 }

@@ -3,22 +3,20 @@ import Glibc
 
 /// Interfaces that the kernel does not have.
 extension Forwarder {
-    /// The host's descriptor, and that of the devices if there are any.
+    /// The host's descriptor, and the bell of the devices.
     static func descriptors(
         _ host: HostView, _ interfaces: OpenInterfaces
     ) throws(ServiceError) -> DescriptorSet {
         let set = try DescriptorSet()
         try set.add(host.descriptor)
-        if interfaces.event >= 0 { try set.add(interfaces.event) }
+        try set.add(interfaces.bell.descriptor)
         return set
     }
 
     /// Has the hosts of the devices answer, and notes when next hops are others now.
     func attendDevices() {
-        guard interfaces.event >= 0 else { return }
-        var count: UInt64 = 0
-        // Read first: what comes meanwhile makes it readable again.
-        unsafe _ = read(interfaces.event, &count, 8)
+        // First: what comes meanwhile rings again.
+        interfaces.bell.silence()
         for device in interfaces.devices.values where device.attend() { isPlanStale = true }
     }
 }

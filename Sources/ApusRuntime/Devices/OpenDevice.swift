@@ -22,9 +22,9 @@ final class OpenDevice {
     #if DPDK
         /// Opens a device, with a queue for each worker.
         ///
-        /// - Parameter event: the descriptor (eventfd) that tells the control thread of frames for it.
+        /// - Parameter bell: rung for the control thread when there are frames for it.
         init(
-            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, event: Int32,
+            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, bell: DeviceSide.Bell,
             _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             guard let settings = options.dpdk else { preconditionFailure("it is not an interface of DPDK's") }
@@ -50,16 +50,25 @@ final class OpenDevice {
             }
             queueCount = interface.queueCount
             var sides: [Sides] = []
-            for _ in 0..<queueCount { sides.append(Sides(event: event)) }
+            for _ in 0..<queueCount { sides.append(Sides(bell: bell)) }
             host = try DeviceHost(
                 name, number: number, settings,
                 mac: MACAddress(bits: interface.mac.reduce(0) { $0 << 8 | UInt64($1) }), mtu: interface.mtu,
                 ends: FixedArray(count: queueCount) { sides[$0].takeControl() })
-            do throws(DPDKError) {
-                ports = try FixedArray(count: queueCount) { (queue) throws(DPDKError) in
-                    let port = try interface.open(queue: queue)
-                    return Port(DeviceDriver(port, side: sides[queue].takeWorker()))
-                }
+            ports = try FixedArray(count: queueCount) { (queue) throws(ForwarderError) in
+                try Self.open(interface, queue, sides[queue].takeWorker())
+            }
+        }
+
+        private static func open(
+            _ interface: DPDKInterface, _ queue: Int, _ side: consuming DeviceSide.WorkerEnd
+        ) throws(ForwarderError) -> Port<DeviceDriver<DPDKDriver>> {
+            let port: Port<DPDKDriver>
+            do throws(DPDKError) { port = try interface.open(queue: queue) } catch {
+                throw .required("\(error)")
+            }
+            do throws(ServiceError) {
+                return Port(try DeviceDriver(port, side: side))
             } catch {
                 throw .required("\(error)")
             }
@@ -70,14 +79,15 @@ final class OpenDevice {
             private var worker: DeviceSide.WorkerEnd?
             private var control: DeviceSide.ControlEnd?
 
-            init(event: Int32) {
+            init(bell: DeviceSide.Bell) {
                 let up = SPSCRing<Packet>(minimumCapacity: DeviceSide.room)
                 let down = SPSCRing<Packet>(minimumCapacity: DeviceSide.room)
-                let counters = DeviceSide.Counters()
+                let (counters, own) = (DeviceSide.Counters(), DeviceSide.Bell())
                 worker = DeviceSide.WorkerEnd(
-                    toControl: up.producer, toSend: down.consumer, counters: counters, event: event)
+                    toControl: up.producer, toSend: down.consumer, counters: counters, control: bell,
+                    worker: own)
                 control = DeviceSide.ControlEnd(
-                    fromWorker: up.consumer, toWorker: down.producer, counters: counters)
+                    fromWorker: up.consumer, toWorker: down.producer, counters: counters, worker: own)
             }
 
             func takeWorker() -> DeviceSide.WorkerEnd { worker.take()! }
@@ -86,7 +96,7 @@ final class OpenDevice {
     #else
         /// Always refuses.
         init(
-            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, event: Int32,
+            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, bell: DeviceSide.Bell,
             _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             throw .required(

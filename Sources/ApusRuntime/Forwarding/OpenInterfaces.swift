@@ -44,9 +44,8 @@ final class OpenInterfaces {
     var pastSteering: [Int: SteeringCounters] = [:]
     /// What all interfaces that may get AF_XDP share.
     let memory: XDPMemory?
-    /// Readable when there are frames for the hosts of devices that the kernel does not have (eventfd(2)); -1 when there
-    /// are no such devices.
-    let event: Int32
+    /// Rung when there are frames for the hosts of devices that the kernel does not have.
+    let bell = DeviceSide.Bell()
 
     /// Opens all of them. Throws when one can't be had as the configuration requires; none stays open then.
     init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
@@ -61,8 +60,6 @@ final class OpenInterfaces {
         let endpoints = Self.endpoints(of: configuration, on: host)
         workers = Self.workerCount(names, configuration, host)
         memory = try Self.sharedMemory(names, configuration, host)
-        let hasDevices = names.contains { configuration.port(on: $0).dpdk != nil }
-        event = hasDevices ? eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) : -1
         for (number, name) in names.enumerated() {
             let (interface, choice) =
                 configuration.port(on: name).dpdk != nil
@@ -75,13 +72,11 @@ final class OpenInterfaces {
         try serve(endpoints)
     }
 
-    deinit { if event >= 0 { Glibc.close(event) } }
-
     private func openDevice(
         _ name: String, _ number: Int, _ configuration: ForwarderConfiguration
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let device = try OpenDevice(
-            name, number: number, configuration.port(on: name), workers: workers, event: event,
+            name, number: number, configuration.port(on: name), workers: workers, bell: bell,
             configuration.dpdk)
         return (.dpdk(device), PortGrant.Feature("backend", requested: "dpdk", granted: "dpdk"))
     }

@@ -46,6 +46,8 @@ extension Lab {
                         receiver: scene.receiver, arrival: (family, to, far)))
             }
             let forward = try scene.forward(streams: streams)
+            // What was asked for before the kernel had its ends of the taps is asked for again.
+            try forward.wait(for: "known next hops", within: .seconds(10)) { $0.unreachable.isEmpty }
             let decoded = try FFmpeg.run(passages)
             let status = try forward.finish()
             for (clip, (frames, expected)) in zip(Self.clips, zip(decoded, reference)) {
