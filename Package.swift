@@ -53,9 +53,14 @@ let dpdk: [Target] = [
     .target(
         name: "CRingPair", path: "Tests/RingPair", cSettings: headersOfDPDK("../../CModules"),
         linkerSettings: ["rte_ring", "rte_eal"].map { .linkedLibrary($0) }),
+    .executableTarget(
+        name: "DPDKPort", dependencies: ["ApusDPDK", "ApusPorts", "ApusRings"], path: "Tests/DPDKPort",
+        swiftSettings: rules),
     tests(
         "ApusDPDKTests",
-        on: ["ApusDPDK", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CRingPair", "NetworkLab", "Seeds"]),
+        on: [
+            "ApusDPDK", "ApusPorts", "ApusRings", "CDPDK", "CRingPair", "DPDKPort", "NetworkLab", "Seeds",
+        ]),
 ]
 
 let onDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "ApusDPDK", condition: withDPDK)] : []

@@ -7,23 +7,56 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static apus_eal_log log_line;
 
 // What DPDK writes to its log: a line or a part of one at a time, from any thread.
-static ssize_t log_write(void *cookie, const char *text, size_t count) {
-    (void)cookie;
+static ssize_t log_write_as(int level, const char *text, size_t count) {
     static _Thread_local char line[1024];
     static _Thread_local size_t length;
     for (size_t i = 0; i < count; i++) {
         if (text[i] == '\n' || length == sizeof line - 1) {
             line[length] = 0;
-            if (length > 0 && log_line != NULL) log_line(rte_log_cur_msg_loglevel(), line);
+            if (length > 0 && log_line != NULL) log_line(level, line);
             length = 0;
         }
         if (text[i] != '\n') line[length++] = text[i];
     }
     return (ssize_t)count;
+}
+
+static ssize_t log_write(void *cookie, const char *text, size_t count) {
+    (void)cookie;
+    return log_write_as(rte_log_cur_msg_loglevel(), text, count);
+}
+
+// While it starts, what it and the C library print is taken in: a list of its options on the standard output, alerts and
+// complaints of getopt(3) on the other. What other threads print meanwhile goes where it should.
+static _Thread_local bool is_starting;
+
+static ssize_t output_write(void *cookie, const char *text, size_t count) {
+    (void)cookie;
+    return is_starting ? (ssize_t)count : write(STDOUT_FILENO, text, count);
+}
+
+static ssize_t error_write(void *cookie, const char *text, size_t count) {
+    (void)cookie;
+    return is_starting ? log_write_as(4, text, count) : write(STDERR_FILENO, text, count);
+}
+
+static int start_quietly(int count, char **arguments) {
+    FILE *streams[2] = {stdout, stderr};
+    FILE *output = fopencookie(NULL, "w", (cookie_io_functions_t){.write = output_write});
+    FILE *error = fopencookie(NULL, "w", (cookie_io_functions_t){.write = error_write});
+    if (output == NULL || error == NULL) return -1;
+    setvbuf(output, NULL, _IONBF, 0), setvbuf(error, NULL, _IONBF, 0);
+    fflush(stdout);
+    is_starting = true, stdout = output, stderr = error;
+    int code = rte_eal_init(count, arguments);
+    is_starting = false, stdout = streams[0], stderr = streams[1];
+    // Not closed: another thread may be printing to them.
+    return code;
 }
 
 // The environment's own thread: DPDK pins the thread that starts it, and wants the same one to stop it.
@@ -37,7 +70,7 @@ static struct {
 static void *run(void *nothing) {
     (void)nothing;
     pthread_setname_np(pthread_self(), "apus-eal");
-    eal.code = rte_eal_init(eal.count, eal.arguments) < 0 ? (rte_errno > 0 ? -rte_errno : -EINVAL) : 0;
+    eal.code = start_quietly(eal.count, eal.arguments) < 0 ? (rte_errno > 0 ? -rte_errno : -EINVAL) : 0;
     sem_post(&eal.started);
     if (eal.code < 0) return NULL;
     while (sem_wait(&eal.stop) < 0) {}

@@ -1,12 +1,26 @@
 #include "headers.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+// Some drivers start threads, which leave signals to the program's own.
+static sigset_t block_signals(void) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    return before;
+}
+
+static void restore_signals(sigset_t before) { pthread_sigmask(SIG_SETMASK, &before, NULL); }
+
 int apus_port_probe(const char *devargs, const char *name, uint16_t *port) {
+    sigset_t before = block_signals();
     int code = rte_dev_probe(devargs);
+    restore_signals(before);
     if (code < 0) return code;
     return rte_eth_dev_get_port_by_name(name, port);
 }
@@ -111,12 +125,14 @@ static int set_up(uint16_t port, struct apus_port_setup *setup, enum apus_port_s
 }
 
 int apus_port_start(uint16_t port, struct apus_port_setup *setup, enum apus_port_step *step) {
+    sigset_t before = block_signals();
     int code = set_up(port, setup, step);
     // Drivers that can't tell of received packets by an interrupt refuse it when they are configured or started.
     if (code < 0 && setup->rx_interrupts) {
         setup->rx_interrupts = false;
         code = set_up(port, setup, step);
     }
+    restore_signals(before);
     return code;
 }
 
@@ -154,6 +170,10 @@ int apus_port_mac(uint16_t port, uint8_t mac[6]) {
 int apus_port_mtu(uint16_t port, uint16_t *mtu) { return rte_eth_dev_get_mtu(port, mtu); }
 int apus_port_set_mtu(uint16_t port, uint16_t mtu) { return rte_eth_dev_set_mtu(port, mtu); }
 
+int apus_port_set_promiscuous(uint16_t port, bool promiscuous) {
+    return promiscuous ? rte_eth_promiscuous_enable(port) : rte_eth_promiscuous_disable(port);
+}
+
 int apus_port_link(uint16_t port, uint32_t *speed, bool *full_duplex) {
     struct rte_eth_link link;
     int code = rte_eth_link_get_nowait(port, &link);
@@ -170,7 +190,7 @@ int apus_port_counters(uint16_t port, struct apus_port_counters *counters) {
     return 0;
 }
 
-int apus_port_xstat_names(uint16_t port, char (*names)[64], unsigned count) {
+int apus_port_xstat_names(uint16_t port, char *names, unsigned count) {
     _Static_assert(sizeof(struct rte_eth_xstat_name) == 64, "a name has 64 bytes");
     return rte_eth_xstats_get_names(port, (struct rte_eth_xstat_name *)names, count);
 }

@@ -9,7 +9,7 @@ extension DPDKDriver {
         if _slowPath(!pool.isOwnedHere) { join() }
         let wanted = burst.count
         let (mbufs, home) = unsafe (mbufs, pool.home)
-        let limit = UInt32(truncatingIfNeeded: limit)
+        let limit = UInt32(truncatingIfNeeded: interface.longestPacket)
         var octets = 0
         // Sound: the first `wanted` frames of the burst are, and nothing is taken out meanwhile.
         let ready = unsafe burst.withRawFrames { frames in
@@ -75,7 +75,9 @@ extension DPDKDriver {
         let reason: PortDrop? =
             if isForeign {
                 .foreignMemory
-            } else if total > limit || segments > 1 && !interface.takesSegments || segments > 32 {
+            } else if total > interface.longestPacket || segments > 1 && !interface.takesSegments
+                || segments > 32
+            {
                 .tooLong
             } else if total < Int(Self.shortest) {
                 .sendRefused

@@ -26,7 +26,6 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     /// Frames that are not DPDK's at the moment: what came from it, less what it got. That may be frames of other queues too, so
     /// only the sum over all queues is a number of frames.
     var outside: Int
-    var limit: Int
     var counters = PortStatistics()
     let before: apus_port_counters
     /// Whether the device may hold frames that it has sent, and whether some were handed to it since the last ``flush()``.
@@ -42,7 +41,6 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
         (port, self.queue, portNumber) = (interface.port, UInt16(queue), interface.portNumber)
         unsafe mbufs = .allocate(capacity: Burst.capacity)
         unsafe mbufs.initialize(repeating: nil, count: Burst.capacity)
-        limit = interface.longestPacket
         var first = apus_port_counters()
         unsafe _ = apus_port_counters(interface.port, &first)
         before = first
@@ -69,7 +67,7 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     }
 
     /// The MTU, the Ethernet header and two VLAN tags.
-    public var maximumPacketSize: Int { limit }
+    public var maximumPacketSize: Int { interface.longestPacket }
 
     /// What was asked for and granted.
     public var grant: PortGrant {

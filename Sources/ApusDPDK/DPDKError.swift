@@ -24,13 +24,18 @@ public struct DPDKError: Error, Hashable, Sendable {
         case notSetUp(step: String, code: Int32, log: [String])
         /// It can't have so many queues.
         case tooManyQueues(wanted: Int, most: Int)
-        /// No such queue, or somebody has it.
+        /// No such queue.
         case noSuchQueue(Int, queues: Int)
+        /// There is a port over the queue, or was one that was dropped on a thread other than its own.
         case queueBusy(Int)
         /// A number that it can't have.
         case badSize(String)
         /// There is no memory for its frames.
         case noMemory(frames: Int, megabytes: Int, code: Int32)
+        /// An argument for DPDK that it does not take, or that is not for programs.
+        case badArgument(String, reason: String)
+        /// DPDK was to be stopped while devices are open, or packets are held of so many queues that were closed.
+        case inUse(devices: Int, pools: Int)
         /// DPDK runs with other options.
         case startedOtherwise
         /// DPDK was stopped, and starts once a process.
@@ -92,8 +97,14 @@ extension DPDKError: CustomStringConvertible {
         case .badSize(let text): text
         case .noMemory(let frames, let megabytes, let code):
             """
-            no memory for \(frames) frames, \(megabytes) MiB (\(Self.text(code))); reserve hugepages with \
-            sysctl -w vm.nr_hugepages=N, or start DPDK with more memory
+            no memory for \(frames) frames, \(megabytes) MiB (\(Self.text(code))); reserve \((megabytes + 1) / 2) more \
+            hugepages with sysctl -w vm.nr_hugepages, or without any start DPDK with more memory
+            """
+        case .badArgument(let argument, let reason): "the argument \(argument) can't be given: \(reason)"
+        case .inUse(let devices, let pools):
+            """
+            \(devices) devices are open, and packets of \(pools) closed queues are held; close and drop them before it is \
+            stopped
             """
         case .startedOtherwise: "it runs already, with other options; they are for the whole process"
         case .stopped: "it was stopped, and can't be started again in the same process"
@@ -114,6 +125,8 @@ extension DPDKError: CustomStringConvertible {
     }
 
     private static func text(_ log: [String]) -> String {
-        log.isEmpty ? "" : "; DPDK says: \(log.joined(separator: "; "))"
+        var said: Set<String> = []
+        let lines = log.filter { said.insert($0).inserted }
+        return lines.isEmpty ? "" : "; DPDK says: \(lines.joined(separator: "; "))"
     }
 }

@@ -22,7 +22,8 @@ public final class DPDKInterface: @unchecked Sendable {
     /// Its link-layer address.
     public let mac: [UInt8]
     /// The longest packet it takes, without the Ethernet header, in octets.
-    public let mtu: Int
+    public var mtu: Int { currentMTU.load(ordering: .relaxed) }
+    let currentMTU: Atomic<Int>
     /// How many queues it has in each direction.
     public let queueCount: Int
     let port: UInt16
@@ -40,6 +41,8 @@ public final class DPDKInterface: @unchecked Sendable {
         guard let device = DeviceName(name) else { throw DPDKError(name, .badName) }
         try Self.check(options, name)
         try device.check(name)
+        EAL.beginChange()
+        defer { EAL.endChange() }
         try EAL.ensureStarted()
         let port = try Self.probe(device, name)
         do throws(DPDKError) {
@@ -63,12 +66,14 @@ public final class DPDKInterface: @unchecked Sendable {
             (self.name, self.port, self.memories) = (name, port, memories)
             driver = unsafe withUnsafeBytes(of: info.driver) { unsafe Self.text($0) }
             (queueCount, portNumber) = (options.queues, options.portNumber)
-            (mac, mtu) = (Self.mac(of: port), Self.mtu(of: port))
+            mac = Self.mac(of: port)
+            currentMTU = Atomic(Self.mtu(of: port))
             (takesSegments, checksChecksums, event) = (
                 got.takesSegments, got.checksChecksums, got.event
             )
             features = got.features
             opened = Mutex([])
+            EAL.devices.add(1, ordering: .relaxed)
         } catch {
             _ = apus_port_close(port)
             throw error
@@ -76,8 +81,11 @@ public final class DPDKInterface: @unchecked Sendable {
     }
 
     deinit {
+        EAL.beginChange()
+        defer { EAL.endChange() }
         apus_port_stop(port)
         _ = apus_port_close(port)
+        EAL.devices.subtract(1, ordering: .relaxed)
     }
 
     /// Opens one of its queues as a port.

@@ -58,14 +58,27 @@ public enum EAL {
         state.withLock { if case .running = $0 { true } else { false } }
     }
 
-    /// Stops it. All ports must be closed, and it can't be started again.
-    public static func stop() {
-        state.withLock { state in
-            guard case .running = state else { return }
+    /// Stops it, which is an error while devices are open or packets held that lie in its memory; nothing when it does not run. It can't be started again.
+    public static func stop() throws(DPDKError) {
+        let failure: DPDKError? = state.withLock { state in
+            guard case .running = state else { return nil }
+            let (open, held) = (devices.load(ordering: .acquiring), MbufMemory.retiredCount)
+            guard open + held == 0 else { return DPDKError("DPDK", .inUse(devices: open, pools: held)) }
             apus_eal_stop()
             state = .stopped
+            return nil
         }
+        if let failure { throw failure }
     }
+
+    /// How many devices are open.
+    static let devices = Atomic<Int>(0)
+
+    /// Waits until no other thread opens or closes a device: DPDK's lists of them have no locks.
+    static func beginChange() { unsafe pthread_mutex_lock(&turn) }
+    /// Lets the next one.
+    static func endChange() { unsafe pthread_mutex_unlock(&turn) }
+    nonisolated(unsafe) private static var turn = unsafe pthread_mutex_t()
 
     /// The pages it got; `nil` while it does not run.
     static var pages: Pages? {
@@ -78,6 +91,7 @@ public enum EAL {
     }
 
     private static func begin(_ options: EALOptions) throws(DPDKError) -> Pages {
+        try EALArguments.check(options.extra)
         let core = try core(options)
         let pages = try pages(options)
         var arguments = ["apus", "--no-telemetry", "--file-prefix", options.filePrefix, "-l", "\(core)"]

@@ -94,6 +94,11 @@ public final class NetworkLab: Sendable {
         try Running(command, prefix: [], environment: environment, input: input).finish(within: timeout)
     }
 
+    /// Starts a command in the namespaces of the test process itself; it ends at the latest with the last reference to it.
+    public static func start(_ command: [String], environment: [String: String] = [:]) throws -> Running {
+        try Running(command, prefix: [], environment: environment, input: "")
+    }
+
     /// Ends all processes and removes all namespaces now. May be called again.
     public func close() { state.close() }
 }

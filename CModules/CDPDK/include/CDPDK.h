@@ -120,6 +120,7 @@ int apus_port_close(uint16_t port);
 int apus_port_mac(uint16_t port, uint8_t mac[6]);
 int apus_port_mtu(uint16_t port, uint16_t *mtu);
 int apus_port_set_mtu(uint16_t port, uint16_t mtu);
+int apus_port_set_promiscuous(uint16_t port, bool promiscuous);
 /// 1 when it is up, 0 when down, or a negative errno; the speed is in Mbit/s.
 int apus_port_link(uint16_t port, uint32_t *speed, bool *full_duplex);
 
@@ -128,7 +129,7 @@ struct apus_port_counters { uint64_t missed, rx_errors, tx_errors, no_mbuf; };
 int apus_port_counters(uint16_t port, struct apus_port_counters *counters);
 
 /// The number of extended statistics; names of 64 bytes each, and values.
-int apus_port_xstat_names(uint16_t port, char (*names)[64], unsigned count);
+int apus_port_xstat_names(uint16_t port, char *names, unsigned count);
 int apus_port_xstats(uint16_t port, uint64_t *values, unsigned count);
 
 /// The descriptor that is readable when a queue's interrupt came, or a negative errno.

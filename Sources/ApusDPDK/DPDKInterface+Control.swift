@@ -1,0 +1,78 @@
+import CDPDK
+
+/// The state of a device's link.
+public struct DPDKLink: Sendable, Hashable {
+    /// Whether packets can pass.
+    public let isUp: Bool
+    /// In Mbit/s; `nil` where the device does not say.
+    public let megabits: Int?
+    /// Whether both directions can be used at once.
+    public let isFullDuplex: Bool
+}
+
+/// A counter of a device's own, by DPDK's name for it.
+public struct DPDKStatistic: Sendable, Hashable {
+    /// `rx_good_packets`, or one that only this driver has.
+    public let name: String
+    /// Since the device was opened.
+    public let value: UInt64
+}
+
+/// For the control thread: each asks the device, some for a millisecond.
+extension DPDKInterface {
+    /// The link as it is now; `nil` where the device does not say. What takes part in link changes looks at it now and then.
+    public var link: DPDKLink? {
+        var (speed, isFullDuplex): (UInt32, Bool) = (0, false)
+        // Sound: both are written during the call.
+        let state = unsafe apus_port_link(port, &speed, &isFullDuplex)
+        guard state >= 0 else { return nil }
+        // RTE_ETH_SPEED_NUM_NONE and RTE_ETH_SPEED_NUM_UNKNOWN.
+        let isKnown = speed != 0 && speed != UInt32.max
+        return DPDKLink(isUp: state == 1, megabits: isKnown ? Int(speed) : nil, isFullDuplex: isFullDuplex)
+    }
+
+    /// All that the device counts, by name. What its driver could not send after it had taken it is `tx_errors`.
+    public func extendedStatistics() -> [DPDKStatistic] {
+        // With room for none it only says how many there are.
+        let count = Int(apus_port_xstats(port, nil, 0))
+        guard count > 0 else { return [] }
+        var names = [UInt8](repeating: 0, count: 64 * count)
+        var values = [UInt64](repeating: 0, count: count)
+        let got = unsafe names.withUnsafeMutableBytes { bytes in
+            // Sound: a name has 64 octets, the last of which is 0.
+            unsafe apus_port_xstat_names(
+                port, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), UInt32(count))
+        }
+        guard got == count, unsafe apus_port_xstats(port, &values, UInt32(count)) == count else { return [] }
+        return (0..<count).map { number in
+            let name = names[64 * number..<64 * (number + 1)].prefix { $0 != 0 }
+            return DPDKStatistic(name: String(decoding: name, as: UTF8.self), value: values[number])
+        }
+    }
+
+    /// Changes the longest packet that it takes, without the Ethernet header, for its ports too. Many devices refuse it while they
+    /// run, or a length that their frames don't hold.
+    public func setMTU(_ mtu: Int) throws(DPDKError) {
+        guard (68...65535).contains(mtu) else {
+            throw DPDKError(name, .badSize("the MTU is 68 to 65535, not \(mtu)"))
+        }
+        try change("setting the MTU to \(mtu)") { apus_port_set_mtu(port, UInt16(mtu)) }
+        currentMTU.store(mtu, ordering: .relaxed)
+    }
+
+    /// Has packets to all addresses come, or only those to its own and to groups.
+    public func setPromiscuous(_ isPromiscuous: Bool) throws(DPDKError) {
+        try change("\(isPromiscuous ? "asking for" : "refusing") packets to all addresses") {
+            apus_port_set_promiscuous(port, isPromiscuous)
+        }
+    }
+
+    private func change(_ step: String, _ body: () -> Int32) throws(DPDKError) {
+        EAL.beginChange()
+        defer { EAL.endChange() }
+        let changed = EALLog.collecting(body)
+        guard changed.result >= 0 else {
+            throw DPDKError(name, .notSetUp(step: step, code: -changed.result, log: changed.log))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import ApusPorts
+import ApusRings
+import Foundation
+import NetworkLab
+import Testing
+
+@testable import ApusDPDK
+
+extension DeviceTests {
+    @Test func `A device that can't be opened is named, with the cause and the way out`() throws {
+        try Self.startDPDK()
+        func error(_ name: String, _ change: (inout DPDKOptions) -> Void = { _ in }) throws -> String {
+            var options = JoinedPorts.small
+            change(&options)
+            return "\(try #require(throws: DPDKError.self) { _ = try DPDKInterface(name, options) })"
+        }
+        #expect(
+            try error("eth0")
+                == "eth0: neither a PCI address such as 0000:03:00.0 nor a virtual device such as net_tap0,iface=tap0"
+        )
+        #expect(
+            try error("net_nul0")
+                == "net_nul0: DPDK has no driver net_nul for a virtual device; is net_null meant?")
+        #expect(
+            try error("net_frobnicator0").hasSuffix(
+                "; it has \(VirtualDriver.arguments.keys.sorted().joined(separator: ", "))"))
+        #expect(
+            try error("net_tap0,ifcae=tap0")
+                == "net_tap0,ifcae=tap0: net_tap takes no argument ifcae; is iface meant? it takes iface, remote, mac, persist"
+        )
+        #expect(
+            try error("net_pcap0,rx_pcap=/nowhere/a.pcap").hasPrefix(
+                "net_pcap0,rx_pcap=/nowhere/a.pcap: no driver of DPDK took it up"))
+        #expect(
+            try error("net_ring99") { $0.queues = 17 } == "net_ring99: it has 16 queues at most, not 17")
+        #expect(
+            try error("net_null0") { $0.mtu = 60 } == "net_null0: the MTU is 68 to 65535, not 60")
+        #expect(
+            try error("net_null0") { $0.framesPerQueue = 639 }
+                == "net_null0: the number of frames of a queue is 640 to 1048576, not 639")
+        #expect(
+            try error("net_null0") { ($0.framesPerQueue, $0.queues) = (1 << 20, 2) }
+                .hasPrefix(
+                    "net_null0: no memory for 1048576 frames, 2368 MiB (Cannot allocate memory); reserve 1184 more"
+                ))
+        // Nothing of it is left.
+        #expect(MbufMemory.retiredCount == 0)
+        let name = Self.name("net_null")
+        let interface = try DPDKInterface(name, JoinedPorts.small)
+        #expect(try error(name) == "\(name): this process has a port over it already")
+        let missing = try #require(throws: DPDKError.self) { _ = try interface.open(queue: 1) }
+        #expect("\(missing)" == "\(name): there is no queue 1; it has 1, numbered from 0")
+        let started = try #require(throws: DPDKError.self) { try EAL.start(EALOptions()) }
+        #expect("\(started)" == "DPDK: it runs already, with other options; they are for the whole process")
+        let stopped = try #require(throws: DPDKError.self) { try EAL.stop() }
+        #expect("\(stopped)".hasPrefix("DPDK: 1 devices are open, and packets of 0 closed queues are held;"))
+    }
+
+    @Test func `A device on PCI is looked at before DPDK is asked`() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("apus-pci-\(getpid())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func add(_ address: String, _ type: String, driver: String?) throws {
+            let device = folder.appendingPathComponent(address)
+            try FileManager.default.createDirectory(at: device, withIntermediateDirectories: true)
+            try "\(type)\n".write(
+                to: device.appendingPathComponent("class"), atomically: true, encoding: .utf8)
+            guard let driver else { return }
+            try FileManager.default.createSymbolicLink(
+                atPath: device.appendingPathComponent("driver").path,
+                withDestinationPath: "../../drivers/\(driver)")
+        }
+        try add("0000:03:00.0", "0x020000", driver: "ixgbe")
+        try add("0000:03:00.1", "0x020000", driver: nil)
+        try add("0000:04:00.0", "0x020000", driver: "vfio-pci")
+        try add("0000:05:00.0", "0x010601", driver: "ahci")
+        func error(_ name: String) -> String? {
+            do throws(DPDKError) {
+                try DeviceName(name)!.check(name, devices: folder.path)
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(
+            error("0000:03:00.0")
+                == "0000:03:00.0: the kernel's driver ixgbe has it; give it to DPDK with: modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci 0000:03:00.0 (the kernel loses the interface then)"
+        )
+        #expect(error("03:00.1")?.hasPrefix("03:00.1: no driver has it; give it to DPDK with: ") == true)
+        #expect(error("0000:04:00.0") == nil)
+        #expect(
+            error("0000:09:00.0")
+                == "0000:09:00.0: there is no such PCI device; network devices: 0000:03:00.0, 0000:03:00.1, 0000:04:00.0"
+        )
+    }
+
+    @Test(arguments: [
+        (["--core", "77"], "core 77 is not one that this process may use: 0"),
+        (["--eal", "--frob"], "the argument --frob can't be given: there is no such option"),
+        (["--eal", "--no-pcy"], "the argument --no-pcy can't be given: is --no-pci meant?"),
+        (["--eal", "-h"], "the argument -h can't be given: it ends the program"),
+        (["--eal", "--lcores=1"], "the argument --lcores=1 can't be given: EALOptions.core is for that"),
+        (["--eal", "--iova-mode"], "the argument --iova-mode can't be given: a value has to follow"),
+        (
+            ["--eal", "--iova-mode=zz"],
+            "it did not start (Invalid argument); DPDK says: EAL: invalid parameters for --iova-mode"
+        ),
+        (["--memory", "5"], "no memory for 4096 frames, 10 MiB (Cannot allocate memory);"),
+    ])
+    func `DPDK that can't be started says why in a sentence, and prints nothing itself`(
+        _ options: [String], _ sentence: String
+    ) throws {
+        let port = try PortProcess(["open", "net_null0", "0"] + options)
+        #expect(port.running.waitForExit() == .exited(69))
+        #expect(port.running.output.hasPrefix("error: "))
+        #expect(port.running.output.contains(sentence), "\(port.running.output)")
+        #expect(port.running.output.split(separator: "\n").count == 1)
+        #expect(port.running.errors == "")
+    }
+
+    @Test func `Too few hugepages are counted`() throws {
+        let port = try PortProcess(["open", "net_null0", "0", "--huge", "--memory", "65536"])
+        #expect(port.running.waitForExit() == .exited(69))
+        #expect(port.running.output.contains("DPDK: 65536 MiB of hugepages are needed and "))
+        #expect(
+            port.running.output.contains(" are free; reserve them with: sysctl -w vm.nr_hugepages=32768\n"))
+    }
+}
