@@ -124,6 +124,40 @@ extension DeviceTests {
         #expect(home == JoinedPorts.frames)
     }
 
+    @Test func `Queues of a device are ports of their own, each on a thread`() throws {
+        try Self.startDPDK()
+        var options = JoinedPorts.small
+        options.queues = 2
+        let interface = try DPDKInterface(Self.name("net_null"), options)
+        let threads = try (0..<2).map { queue in
+            Thread(Box(try interface.open(queue: queue))) { box in
+                var port = box.take()
+                var burst = Burst()
+                for _ in 0..<5000 {
+                    port.receive(into: &burst)
+                    port.transmit(&burst)
+                    port.flush()
+                }
+                port.handOver()
+                return Box(port)
+            }
+        }
+        var one = threads[0].join().take()
+        var two = threads[1].join().take()
+        let statistics = (one.statistics(), two.statistics())
+        #expect(statistics.0.received >= 100_000 && statistics.1.received >= 100_000)
+        #expect(statistics.0.sent == statistics.0.received && statistics.1.sent == statistics.1.received)
+        // What one queue received the other sends.
+        var burst = Burst()
+        let received = one.receive(into: &burst)
+        #expect(burst[0].queue == 0)
+        #expect(two.transmit(&burst) == received)
+        #expect(one.driver.framesInside == JoinedPorts.frames - received)
+        #expect(two.driver.framesInside == JoinedPorts.frames + received)
+        let home = one.home
+        #expect(home == JoinedPorts.frames)
+    }
+
     @Test func `A pool that has run dry comes back, also from other threads`() throws {
         try Self.startDPDK()
         var port = try DPDKInterface(Self.name("net_null"), JoinedPorts.small).open()

@@ -86,6 +86,24 @@ struct VirtualDeviceTests {
         }
     }
 
+    @Test func `A length that a device refuses is said in a sentence, with what DPDK says`() throws {
+        defer { lab.close() }
+        let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
+        try lab.link(a, "va", b, "vb")
+        let port = try PortProcess(["open", "net_af_packet0,iface=va", "0", "--mtu", "9000"], in: a)
+        #expect(port.running.waitForExit() == .exited(69))
+        #expect(
+            port.running.output.hasSuffix(
+                "DPDK says: Frame size (9018) > device max frame size (1518) for port_id 0\n"),
+            "\(port.running.output)")
+        let missing = try PortProcess(["open", "net_af_packet0,iface=vz", "0"], in: a)
+        #expect(missing.running.waitForExit() == .exited(69))
+        #expect(missing.running.output.contains("No such device"), "\(missing.running.output)")
+        let twice = try PortProcess(["open", "net_af_packet0,iface=va", "0", "--queues", "2"], in: a)
+        #expect(twice.running.waitForExit() == .exited(69))
+        #expect(twice.running.output == "error: net_af_packet0,iface=va: it has 1 queues at most, not 2\n")
+    }
+
     @Test func `net_memif: two processes exchange frames`() throws {
         let folder = try Folder()
         let socket = "id=0,socket=\(folder.path)/memif,socket-abstract=no"
