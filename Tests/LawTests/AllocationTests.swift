@@ -4,7 +4,7 @@ import Testing
 @Suite("Allocations")
 struct AllocationTests {
     @Test func `A million packets cost none, through ports and rings`() throws {
-        let ran = try Ran([Examples.program("HotPath")])
+        let ran = try Ran([Examples.program("HotPath"), "--dpdk"])
         #expect(ran.status == 0, "\(ran.output)")
         var counts: [String: (packets: Int, allocations: Int)] = [:]
         for line in ran.output.split(separator: "\n") {
@@ -17,6 +17,10 @@ struct AllocationTests {
         for loop in ["memory", "spsc", "mpmc", "handoff"] {
             let count = try #require(counts[loop], "\(ran.output)")
             #expect(count.packets >= 1_000_000 && count.allocations == 0, "\(loop): \(count)")
+        }
+        if Examples.hasDPDK {
+            let count = try #require(counts["dpdk"], "\(ran.output)")
+            #expect(count.packets >= 1_000_000 && count.allocations == 0, "dpdk: \(count)")
         }
         // The control: a loop with an object for each packet.
         let objects = try #require(counts["objects"])

@@ -56,6 +56,9 @@ enum Examples {
         var description: String { "the package Examples was not built:\n\(output)" }
     }
 
+    /// Whether ports over DPDK are among them.
+    static let hasDPDK = FileManager.default.fileExists(atPath: "/usr/include/dpdk/rte_ethdev.h")
+
     /// The path of one of its programs.
     static func program(_ name: String) throws -> String { try programs.get() + "/" + name }
 }

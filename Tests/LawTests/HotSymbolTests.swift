@@ -30,7 +30,7 @@ struct HotSymbolTests {
     /// What is not the data path, though called from its functions.
     static let exceptions = [
         // The pool was dropped before, and its last frame has come home.
-        "FramePoolCore.(destroy in ",
+        "FramePoolCore.destroy(",
         // The kernel has reported an error of the socket, such as that the interface went away.
         "PacketSocketDriver.(takeSocketError in ",
         // A packet could not be copied: whether that is for want of a free frame, once a burst.
@@ -62,6 +62,30 @@ struct HotSymbolTests {
         for (callee, way) in code.reached(from: functions[0], leavingOut: Self.exceptions) {
             #expect(
                 Self.allowed.contains(callee) || Self.wakeUps.contains(callee),
+                "\(callee) is called by\n\(way)")
+        }
+    }
+
+    /// DPDK's own work on a burst, which is its driver's, and that on a pool that has run dry; what a thread's first call does; and
+    /// what is done when nothing was there.
+    static let callsOfDPDK: Set<String> = [
+        "read", "poll", "rte_eth_dev_rx_intr_enable", "rte_eth_dev_rx_intr_disable",
+        "rte_eth_dev_rx_intr_ctl_q_get_fd", "rte_eth_tx_done_cleanup",
+    ]
+
+    @Test(.enabled(if: Examples.hasDPDK), arguments: ["hotEchoOverDPDK", "hotCopyOverDPDK"])
+    func `Ports of DPDK call nothing more than DPDK`(_ name: String) throws {
+        let code = try Self.code.get()
+        let functions = code.functions(named: "HotPath.\(name)(")
+        try #require(functions.count == 1, "\(functions)")
+        // The shims, over functions that are called through the device's table.
+        let shims = [
+            "apus_port_receive", "apus_port_transmit", "apus_pool_take", "apus_pool_give", "apus_mbuf_own",
+            "apus_eal_join",
+        ]
+        for (callee, way) in code.reached(from: functions[0], leavingOut: Self.exceptions + shims) {
+            #expect(
+                Self.allowed.contains(callee) || Self.callsOfDPDK.contains(callee),
                 "\(callee) is called by\n\(way)")
         }
     }

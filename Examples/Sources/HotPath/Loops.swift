@@ -48,6 +48,31 @@ func hotEchoOverEither(
     return count
 }
 
+#if canImport(ApusDPDK)
+    @inline(never)
+    func hotEchoOverDPDK(_ port: inout Port<DPDKDriver>, _ burst: inout Burst, rounds: Int) -> Int {
+        var count = 0
+        for _ in 0..<rounds { count &+= echo(&port, &burst) }
+        return count
+    }
+
+    /// What a device gives is sent, and copies of some, each in a frame of its own.
+    @inline(never)
+    func hotCopyOverDPDK(_ port: inout Port<DPDKDriver>, _ burst: inout Burst, rounds: Int) -> Int {
+        var count = 0
+        for _ in 0..<rounds {
+            port.receive(into: &burst)
+            while burst.count > 32 { _ = burst.popFirst() }
+            if !burst.isEmpty {
+                while burst.room > 0, let copy = port.copy(of: burst[0]) { burst.append(copy) }
+            }
+            count &+= port.transmit(&burst)
+            port.flush()
+        }
+        return count
+    }
+#endif
+
 /// A source of packets: frames are taken, filled and sent.
 @inline(never)
 func hotGenerate(_ port: inout Port<MemoryDriver>, _ burst: inout Burst, like model: borrowing Packet) -> Int

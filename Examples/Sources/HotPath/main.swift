@@ -69,6 +69,21 @@ measure("handoff") {
     return count
 }
 
+#if canImport(ApusDPDK)
+    // A device that makes packets, and swallows those that it gets.
+    if CommandLine.arguments.contains("--dpdk") {
+        var options = EALOptions()
+        (options.hugePages, options.memory) = (.never, 96)
+        try EAL.start(options)
+        var port = try DPDKInterface("net_null0").open()
+        _ = hotCopyOverDPDK(&port, &burst, rounds: 1)
+        measure("dpdk") { hotCopyOverDPDK(&port, &burst, rounds: million / 64 + 1) }
+        burst.removeAll()
+        // Never so: see below.
+        if CommandLine.arguments.contains("--interface") { print(hotEchoOverDPDK(&port, &burst, rounds: 1)) }
+    }
+#endif
+
 measure("objects") {
     _ = hotGenerate(&pair.first, &burst, like: model)
     pair.second.receive(into: &burst)
