@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,7 +64,8 @@ static int start_quietly(int count, char **arguments) {
 static struct {
     pthread_t thread;
     int count, code;
-    char **arguments;
+    // As they were given, and those that DPDK changes the order of.
+    char **given, **arguments;
     sem_t started, stop;
 } eal;
 
@@ -84,7 +86,10 @@ int apus_eal_start(int count, char **arguments, apus_eal_log log) {
     if (stream == NULL) return -ENOMEM;
     setvbuf(stream, NULL, _IONBF, 0);
     rte_openlog_stream(stream);
-    eal.count = count, eal.arguments = arguments;
+    eal.count = count, eal.given = arguments;
+    eal.arguments = calloc((size_t)count + 1, sizeof *arguments);
+    if (eal.arguments == NULL) return -ENOMEM;
+    memcpy(eal.arguments, arguments, (size_t)count * sizeof *arguments);
     sem_init(&eal.started, 0, 0), sem_init(&eal.stop, 0, 0);
     // It and all that DPDK starts leave signals to the program's own threads.
     sigset_t all, before;

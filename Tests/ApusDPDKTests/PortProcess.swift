@@ -7,11 +7,15 @@ import Testing
 struct PortProcess {
     let running: Running
 
-    init(_ arguments: [String], in space: Namespace? = nil) throws {
+    init(
+        _ arguments: [String], in space: Namespace? = nil, environment: [String: String] = [:]
+    ) throws {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let command =
             [own.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/DPDKPort"] + arguments
-        running = try space?.start(command) ?? NetworkLab.start(command)
+        running =
+            try space?.start(command, environment: environment)
+            ?? NetworkLab.start(command, environment: environment)
     }
 
     /// The lines of JSON that it has printed, all keys together.

@@ -26,10 +26,16 @@ struct ring_pair {
     struct rte_ring *to[2];
     struct ring_internal_args arguments[2];
     char devices[2][64];
+    // All are kept, as their devices lead to them.
+    struct ring_pair *before;
 };
+
+static struct ring_pair *last;
 
 struct ring_pair *ring_pair_make(const char *name, unsigned slots) {
     struct ring_pair *pair = calloc(1, sizeof *pair);
+    if (pair == NULL) return NULL;
+    pair->before = last, last = pair;
     for (int i = 0; i < 2; i++) {
         char ring[32];
         snprintf(ring, sizeof ring, "to_%s%d", name, i);
