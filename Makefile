@@ -53,6 +53,7 @@ setup:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$${missing[@]}" >/dev/null
 		}
 	fi
+	[[ " $(WITH) " != *" test "* ]] || Tests/QEMU/kernel.sh
 
 # An incremental build does not see all that has changed in another module's types and inlinable code, and then gives a
 # program that is wrong. So what was built from other sources goes.

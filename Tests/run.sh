@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh: runs each test that `swift build --build-tests` has built into .build/debug once, and names those that failed.
 #
-# As three processes side by side, since most tests wait for the clock or the kernel and leave the cores idle: what
+# As four processes side by side, since most tests wait for the clock or the kernel and leave the cores idle: what
 # they make in the machine has names of its own. In a process it is one test at a time, for two cores don't carry the
 # senders and receivers of many. What process NAME prints is in .build/test-NAME.log, and here behind its name.
 set -euo pipefail
@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 # Regular expressions over Target.Suite/test. Last, with nothing beside them, are those that hold the cores or expect
 # that nobody does: eight loops on one core, a pace of 20,000 packets a second, a reload every 100 ms.
 alone='^ApusPacketSocketTests\.CongestionTests/|^LabTests\.Lab/(LoadTests|ReloadTests)/'
+# A machine that QEMU emulates.
+device='^LabTests\.Lab/RealDeviceTests/'
 # About as long as each other, and as all others together.
 lab='^(LabTests|ApusXDPTests)\.'
 runtime='^(ApusRuntimeTests|ApusHostTests|ApusConfigTests|LawTests)\.'
@@ -27,13 +29,15 @@ set -m
 trap 'kill -- $(jobs -p | sed s/^/-/) 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-run lab --filter "$lab" --skip "$alone" & first=$!
+run lab --filter "$lab" --skip "$alone" --skip "$device" & first=$!
 run runtime --filter "$runtime" --skip "$alone" & second=$!
 # All others, so that no target is left out because nobody named it.
 run rest --skip "$lab" --skip "$runtime" --skip "$alone" & third=$!
+run device --filter "$device" & fourth=$!
 wait $first || failed+=(lab)
 wait $second || failed+=(runtime)
 wait $third || failed+=(rest)
+wait $fourth || failed+=(device)
 run alone --filter "$alone" & wait $! || failed+=(alone)
 
 if (( ${#failed[@]} )); then

@@ -1,0 +1,42 @@
+import CLinux
+import Glibc
+import NetworkLab
+
+/// The other end of a cable to a card of a ``Guest``: whole Ethernet frames, without their FCS.
+///
+/// Nothing is lost on it: who sends waits until the card has taken a frame, and the card until this end has room.
+final class Wire: Sendable {
+    private let descriptor: Descriptor
+    private let other: SocketAddress
+
+    /// The other end is at the same path with `.guest` behind it.
+    init(_ path: String) throws {
+        descriptor = try Descriptor(AF_UNIX, APUS_SOCK_DGRAM)
+        try descriptor.bind(SocketAddress(path: path))
+        other = SocketAddress(path: path + ".guest")
+        var limit = timeval(tv_sec: 30, tv_usec: 0)
+        unsafe setsockopt(
+            descriptor.number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    /// Sends a frame into the card; waits when there is no room.
+    func send(_ frame: [UInt8]) throws {
+        let count = unsafe other.withPointer { target, length in
+            unsafe frame.withUnsafeBytes {
+                unsafe sendto(descriptor.number, $0.baseAddress, $0.count, 0, target, length)
+            }
+        }
+        guard count == frame.count else { throw LabError.system("sending a frame to the guest") }
+    }
+
+    /// The next frames from the card: as many as `count`, or those that came until none has come for that long.
+    func receive(_ count: Int, quiet milliseconds: CInt = 10_000) -> [[UInt8]] {
+        var frames: [[UInt8]] = []
+        while frames.count < count, descriptor.isReadable(within: milliseconds),
+            let frame = descriptor.read(1 << 16)
+        {
+            frames.append(frame)
+        }
+        return frames
+    }
+}
