@@ -61,9 +61,12 @@ let dpdk: [Target] = [
         on: [
             "ApusDPDK", "ApusPorts", "ApusRings", "CDPDK", "CRingPair", "DPDKPort", "NetworkLab", "Seeds",
         ]),
+    .executableTarget(
+        name: "DPDKEcho", dependencies: ["Apus", "ApusDPDK"], path: "Tests/DPDKEcho", swiftSettings: rules),
 ]
 
 let onDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "ApusDPDK", condition: withDPDK)] : []
+let echoOnDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "DPDKEcho", condition: withDPDK)] : []
 
 let package = Package(
     name: "Apus",
@@ -158,6 +161,6 @@ let package = Package(
             name: "ApusBenchTests", dependencies: ["ApusBench"], exclude: ["Fixtures"], swiftSettings: rules),
         tests("ApusCLITests", on: ["ApusBench", "ApusCLI", "NetworkLab"]),
         tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab", "Seeds"]),
-        tests("LabTests", on: ["ApusRTP", "NetworkLab"]),
+        tests("LabTests", on: ["ApusRTP", "NetworkLab"] + echoOnDPDK),
     ]
 )

@@ -8,16 +8,37 @@ import NetworkLab
 ///
 /// It has no interface of this machine's, and is gone with the last reference or with this process.
 final class Guest: Sendable {
-    /// An Intel 82574L, for which DPDK has the driver net_e1000_em.
-    static let e1000e = "0000:00:03.0"
-    /// A virtio card as those of most clouds, for which DPDK has the driver net_virtio.
-    static let virtio = "0000:00:04.0"
-    /// The link-layer addresses of both.
-    static let e1000eAddress: [UInt8] = [2, 0, 0, 0, 0, 0xe]
-    static let virtioAddress: [UInt8] = [2, 0, 0, 0, 0, 0xf]
+    /// One of its cards.
+    struct Card: Sendable {
+        /// On PCI.
+        let address: String
+        /// As QEMU has it.
+        let model: String
+        /// DPDK's driver of it.
+        let driver: String
+        let mac: [UInt8]
+        /// The other end of its cable.
+        let wire: Wire
 
-    /// The other ends of their cables.
-    let e1000eWire, virtioWire: Wire
+        fileprivate init(_ scratch: Scratch, slot: UInt8, _ model: String, _ driver: String) throws {
+            address = "0000:00:0\(slot).0"
+            (self.model, self.driver, mac) = (model, driver, [2, 0, 0, 0, 1, slot])
+            wire = try Wire(scratch("wire\(slot)"))
+        }
+
+        fileprivate var options: [String] {
+            let mac = mac.map { String(format: "%02x", $0) }.joined(separator: ":")
+            let slot = self.mac[5]
+            return [
+                "-netdev",
+                "dgram,id=wire\(slot),local.type=unix,local.path=\(wire.otherPath),remote.type=unix,remote.path=\(wire.path)",
+                "-device", "\(model),netdev=wire\(slot),addr=\(slot),mac=\(mac),romfile=",
+            ]
+        }
+    }
+
+    /// An Intel 82574L, and a virtio card as those of most clouds.
+    let cards: [Card]
     private let lab = NetworkLab("guest")
     private let scratch: Scratch
     private let machine: Running
@@ -34,14 +55,17 @@ final class Guest: Sendable {
         scratch = try Scratch()
         try NetworkLab.run([Self.root + "/Tests/QEMU/image.sh", scratch("initrd")] + programs)
         try FileManager.default.createDirectory(atPath: Self.logs, withIntermediateDirectories: true)
-        e1000eWire = try Wire(scratch("a"))
-        virtioWire = try Wire(scratch("b"))
+        cards = [
+            try Card(scratch, slot: 3, "e1000e", "net_e1000_em"),
+            try Card(scratch, slot: 4, "virtio-net-pci,disable-modern=off", "net_virtio"),
+        ]
         let listener = try Descriptor(AF_UNIX, APUS_SOCK_STREAM)
         try listener.bind(SocketAddress(path: scratch("commands")))
         guard listen(listener.number, 1) == 0 else { throw LabError.system("listen") }
 
         // In a namespace, which ends it when this process ends without doing so.
-        machine = try lab.namespace("host").start(Self.command(scratch))
+        machine = try lab.namespace("host").start(
+            Self.command(scratch) + cards.flatMap(\.options))
         guard listener.isReadable(within: 20_000) else {
             throw LabError("QEMU does not start: \(machine.errors)")
         }
@@ -52,18 +76,7 @@ final class Guest: Sendable {
     deinit { lab.close() }
 
     private static func command(_ scratch: Scratch) -> [String] {
-        func card(_ wire: String, _ model: String, _ place: Int, _ address: [UInt8]) -> [String] {
-            let mac = address.map { String(format: "%02x", $0) }.joined(separator: ":")
-            return [
-                "-netdev",
-                """
-                dgram,id=\(wire),local.type=unix,local.path=\(scratch(wire)).guest,remote.type=unix,\
-                remote.path=\(scratch(wire))
-                """,
-                "-device", "\(model),netdev=\(wire),addr=\(place),mac=\(mac),romfile=",
-            ]
-        }
-        return [
+        [
             "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", "768",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", kernel, "-initrd", scratch("initrd"),
@@ -72,8 +85,7 @@ final class Guest: Sendable {
             "-chardev",
             "socket,id=commands,path=\(scratch("commands")),server=off,logfile=\(logs)/commands.log",
             "-serial", "chardev:commands",
-        ] + card("a", "e1000e", 3, e1000eAddress)
-            + card("b", "virtio-net-pci,disable-modern=off", 4, virtioAddress)
+        ]
     }
 
     /// Runs a command of its shell, in one line, and gives what it wrote.

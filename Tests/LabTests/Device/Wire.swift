@@ -7,13 +7,15 @@ import NetworkLab
 /// Nothing is lost on it: who sends waits until the card has taken a frame, and the card until this end has room.
 final class Wire: Sendable {
     private let descriptor: Descriptor
+    /// Where this end is, and the card's.
+    let path, otherPath: String
     private let other: SocketAddress
 
-    /// The other end is at the same path with `.guest` behind it.
     init(_ path: String) throws {
+        (self.path, otherPath) = (path, path + ".guest")
         descriptor = try Descriptor(AF_UNIX, APUS_SOCK_DGRAM)
         try descriptor.bind(SocketAddress(path: path))
-        other = SocketAddress(path: path + ".guest")
+        other = SocketAddress(path: otherPath)
         var limit = timeval(tv_sec: 30, tv_usec: 0)
         unsafe setsockopt(
             descriptor.number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -5,11 +5,16 @@ enum ApusProgram {
     /// The release build if it is newer than all sources (`make test` makes it first), else the one that was
     /// built with the tests.
     static let path: String = {
-        let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let release = own.deletingLastPathComponent().appendingPathComponent("release/apus")
         if let built = modified(release), built >= newestSource { return release.path }
         return own.appendingPathComponent("apus").path
     }()
+
+    /// Another program that was built with the tests.
+    static func beside(_ name: String) -> String { own.appendingPathComponent(name).path }
+
+    private static let own =
+        URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
     private static var newestSource: Date {
         let package = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")

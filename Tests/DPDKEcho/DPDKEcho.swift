@@ -1,0 +1,126 @@
+import Apus
+import ApusDPDK
+import Glibc
+
+/// Turns back what comes to a device of DPDK's, until SIGTERM; or with a second device, what comes to one leaves by
+/// the other. Then it prints the statistics, and whether all frames are accounted for. What the tests run where there
+/// are real devices.
+///
+///     DPDKEcho [--mtu N] [--wait] DEVICE [DEVICE]
+@main
+struct DPDKEcho {
+    static func main() {
+        var (options, waits, names) = (DPDKOptions(), false, [String]())
+        options.framesPerQueue = 4096
+        var words = CommandLine.arguments.dropFirst()
+        while let word = words.popFirst() {
+            switch word {
+            case "--mtu": options.mtu = words.popFirst().flatMap { Int($0) }
+            case "--wait": waits = true
+            default: names.append(word)
+            }
+        }
+        options.interrupts = waits
+        blockSignals()
+        do throws(DPDKError) {
+            // A device that was closed can be opened again.
+            for name in names { _ = try DPDKInterface(name, options).open() }
+            var first = try open(names[0], options)
+            if names.count == 1 {
+                say("ready")
+                echo(&first, waits: waits)
+                report(names[0], &first)
+                sayWhether(first.driver.pool.free + first.driver.framesInside == first.driver.pool.capacity)
+            } else {
+                var second = try open(names[1], options)
+                say("ready")
+                cross(&first, &second)
+                report(names[0], &first)
+                report(names[1], &second)
+                // A frame counts for the port that had it last, so only the sum is one of frames.
+                let free = first.driver.pool.free + second.driver.pool.free
+                let inside = first.driver.framesInside + second.driver.framesInside
+                sayWhether(free + inside == first.driver.pool.capacity + second.driver.pool.capacity)
+            }
+        } catch {
+            say("error: \(error)")
+            exit(69)
+        }
+        EAL.stop()
+    }
+
+    private static func open(_ name: String, _ options: DPDKOptions) throws(DPDKError) -> Port<DPDKDriver> {
+        let interface = try DPDKInterface(name, options)
+        let port = try interface.open()
+        say("grant: \(port.grant)")
+        say("\(name) mac \(interface.mac) mtu \(interface.mtu)")
+        return port
+    }
+
+    private static func echo(_ port: inout Port<DPDKDriver>, waits: Bool) {
+        var burst = Burst()
+        var idle = 0
+        while !isOver {
+            if burst.isEmpty {
+                if port.receive(into: &burst) == 0 {
+                    idle += 1
+                    if waits { port.wait(milliseconds: 1000) } else { usleep(200) }
+                }
+                burst.keep { turn(&$0) }
+            }
+            port.transmit(&burst)
+            port.flush()
+        }
+        say("idle \(idle) times")
+    }
+
+    private static func cross(_ one: inout Port<DPDKDriver>, _ other: inout Port<DPDKDriver>) {
+        var there = Burst()
+        var back = Burst()
+        while !isOver {
+            if one.receive(into: &there) + other.receive(into: &back) == 0 { usleep(200) }
+            other.transmit(&there)
+            one.transmit(&back)
+            other.flush()
+            one.flush()
+        }
+    }
+
+    /// UDP datagrams go back to where they came from, all others as they came.
+    private static func turn(_ packet: inout Packet) -> Bool {
+        if let headers = packet.udp { packet.swapEndpoints(headers) }
+        return true
+    }
+
+    private static func report(_ name: String, _ port: inout Port<DPDKDriver>) {
+        let now = port.statistics()
+        say(
+            """
+            \(name) received \(now.received) of \(now.receivedBytes) bytes, sent \(now.sent) of \
+            \(now.sentBytes) bytes, pending \(now.pending), dropped \(now.drops.total)
+            """)
+    }
+
+    private static func sayWhether(_ isConserved: Bool) {
+        say(isConserved ? "frames conserved" : "frames lost")
+    }
+
+    /// From now on SIGTERM ends the loop.
+    private static func blockSignals() {
+        var ends = sigset_t()
+        unsafe sigemptyset(&ends)
+        unsafe sigaddset(&ends, SIGTERM)
+        unsafe _ = sigprocmask(SIG_BLOCK, &ends, nil)
+    }
+
+    private static var isOver: Bool {
+        var pending = sigset_t()
+        unsafe sigpending(&pending)
+        return unsafe sigismember(&pending, SIGTERM) == 1
+    }
+
+    /// Without a buffer, so that the line is out at once.
+    private static func say(_ line: String) {
+        _ = unsafe Array("\(line)\n".utf8).withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count) }
+    }
+}
