@@ -217,6 +217,7 @@ enum apus_port_event apus_port_event(uint16_t port) {
     if (strcmp(target, "anon_inode:[eventfd]") == 0) return APUS_EVENT_COUNTER;
     // That of net_vhost, over an eventfd that nobody can get at to read it.
     if (strcmp(target, "anon_inode:[eventpoll]") == 0) return APUS_EVENT_NONE;
+    if (strncmp(target, "/dev/uio", 8) == 0) return APUS_EVENT_COUNTER;
     return APUS_EVENT_LEVEL;
 }
 
@@ -224,8 +225,9 @@ void apus_port_clear_event(uint16_t port, uint16_t queue) {
     int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, queue);
     uint64_t count;
     // Looked at first, in case it is one that blocks.
-    if (descriptor >= 0 && poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) == 1)
-        (void)!read(descriptor, &count, sizeof count);
+    if (descriptor < 0 || poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) != 1) return;
+    // From a UIO device four octets are read, and no other number.
+    if (read(descriptor, &count, sizeof count) < 0 && errno == EINVAL) (void)!read(descriptor, &count, 4);
 }
 
 int apus_port_arm(uint16_t port, uint16_t queue) { return rte_eth_dev_rx_intr_enable(port, queue); }

@@ -134,11 +134,11 @@ int apus_port_xstats(uint16_t port, uint64_t *values, unsigned count);
 
 /// The descriptor that is readable when a queue's interrupt came, or a negative errno.
 int apus_port_interrupt_descriptor(uint16_t port, uint16_t queue);
-/// What that is: none, or one that stays readable once it was; one that is readable for as long as packets wait; an eventfd,
-/// to be armed and read.
+/// What that is: none, or one that stays readable once it was; one that is readable for as long as packets wait; an eventfd
+/// or a UIO device, to be armed and read.
 enum apus_port_event { APUS_EVENT_NONE, APUS_EVENT_LEVEL, APUS_EVENT_COUNTER };
 enum apus_port_event apus_port_event(uint16_t port);
-/// Reads the eventfd.
+/// Reads the eventfd or the UIO device.
 void apus_port_clear_event(uint16_t port, uint16_t queue);
 int apus_port_arm(uint16_t port, uint16_t queue);
 int apus_port_disarm(uint16_t port, uint16_t queue);

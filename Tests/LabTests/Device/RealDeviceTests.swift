@@ -20,6 +20,7 @@ extension Lab {
                 try checkJumbo(guest, card)
             }
             try checkCrossing(guest)
+            try checkWaiting(guest, guest.cards[0])
             #expect(try guest.shutDown() == .exited(0))
         }
 
@@ -102,6 +103,23 @@ extension Lab {
             try guest.start("DPDKEcho \(addresses)", untilLine: "ready")
             let sent = try checkBothWays(guest)
             expectReport(try guest.stop(), guest.cards, sent)
+        }
+
+        /// An interrupt wakes a thread that waits, which sleeps again when it has answered.
+        private func checkWaiting(_ guest: Guest, _ card: Guest.Card) throws {
+            try guest.start("DPDKEcho --wait \(card.address)", untilLine: "ready")
+            let sent = datagrams(to: card, lengths: stride(from: 100, through: 500, by: 100))
+            for datagram in sent {
+                usleep(300_000)
+                try card.wire.send(datagram.frame)
+                expect(card.wire.receive(1), [datagram.reply.frame])
+            }
+            let text = try guest.stop()
+            #expect(text.contains("interrupts yes"), "\(text)")
+            let idle = text.split(separator: "\n").first { $0.hasPrefix("idle ") }?.split(separator: " ")
+            // A loop that never sleeps comes to hundreds of thousands.
+            #expect(idle.flatMap { Int($0[1]) } ?? .max < 1000, "\(text)")
+            expectReport(text, [card], sent.map(\.frame))
         }
 
         /// The frames are these, octet for octet and in this order.
