@@ -10,7 +10,9 @@ extension Lab {
             .file("/usr/include/dpdk/rte_ethdev.h")))
     struct RealDeviceTests {
         @Test func `packets cross an e1000e and a virtio card, which DPDK drives`() throws {
-            let guest = try Guest(programs: ["/usr/bin/dpdk-testpmd", ApusProgram.beside("DPDKEcho")])
+            let guest = try Guest(programs: [
+                "/usr/bin/dpdk-testpmd", ApusProgram.beside("DPDKEcho"), ApusProgram.path,
+            ])
             #expect(try guest.run("grep HugePages_Total /proc/meminfo").contains("64"))
             try checkRefusals(guest)
             for card in guest.cards { try guest.run("give \(card.address) uio_pci_generic") }
@@ -21,6 +23,7 @@ extension Lab {
             }
             try checkCrossing(guest)
             try checkWaiting(guest, guest.cards[0])
+            try checkForward(guest)
             #expect(try guest.shutDown() == .exited(0))
         }
 
@@ -123,7 +126,7 @@ extension Lab {
         }
 
         /// The frames are these, octet for octet and in this order.
-        private func expect(
+        func expect(
             _ got: [[UInt8]], _ wanted: [[UInt8]], _ location: SourceLocation = #_sourceLocation
         ) {
             guard got != wanted else { return }

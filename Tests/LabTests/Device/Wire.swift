@@ -31,13 +31,17 @@ final class Wire: Sendable {
         guard count == frame.count else { throw LabError.system("sending a frame to the guest") }
     }
 
-    /// The next frames from the card: as many as `count`, or those that came until none has come for that long.
-    func receive(_ count: Int, quiet milliseconds: CInt = 10_000) -> [[UInt8]] {
+    /// The next frames from the card, of those that are wanted: as many as `count`, or those that came until nothing
+    /// has come for that long.
+    func receive(
+        _ count: Int, quiet milliseconds: CInt = 10_000, where isWanted: ([UInt8]) -> Bool = { _ in true }
+    ) -> [[UInt8]] {
         var frames: [[UInt8]] = []
-        while frames.count < count, descriptor.isReadable(within: milliseconds),
-            let frame = descriptor.read(1 << 16)
+        let deadline = ContinuousClock.now + .seconds(60)
+        while frames.count < count, ContinuousClock.now < deadline,
+            descriptor.isReadable(within: milliseconds), let frame = descriptor.read(1 << 16)
         {
-            frames.append(frame)
+            if isWanted(frame) { frames.append(frame) }
         }
         return frames
     }
