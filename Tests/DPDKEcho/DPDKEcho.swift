@@ -42,11 +42,11 @@ struct DPDKEcho {
                 let inside = first.driver.framesInside + second.driver.framesInside
                 sayWhether(free + inside == first.driver.pool.capacity + second.driver.pool.capacity)
             }
+            try EAL.stop()
         } catch {
             say("error: \(error)")
             exit(69)
         }
-        EAL.stop()
     }
 
     private static func open(_ name: String, _ options: DPDKOptions) throws(DPDKError) -> Port<DPDKDriver> {
