@@ -23,29 +23,34 @@ struct DPDKEcho {
         options.interrupts = waits
         blockSignals()
         do throws(DPDKError) {
-            // A device that was closed can be opened again.
-            for name in names { _ = try DPDKInterface(name, options).open() }
-            var first = try open(names[0], options)
-            if names.count == 1 {
-                say("ready")
-                echo(&first, waits: waits)
-                report(names[0], &first)
-                sayWhether(first.driver.pool.free + first.driver.framesInside == first.driver.pool.capacity)
-            } else {
-                var second = try open(names[1], options)
-                say("ready")
-                cross(&first, &second)
-                report(names[0], &first)
-                report(names[1], &second)
-                // A frame counts for the port that had it last, so only the sum is one of frames.
-                let free = first.driver.pool.free + second.driver.pool.free
-                let inside = first.driver.framesInside + second.driver.framesInside
-                sayWhether(free + inside == first.driver.pool.capacity + second.driver.pool.capacity)
-            }
+            try run(names, options, waits: waits)
+            // The ports are closed by now.
             try EAL.stop()
         } catch {
             say("error: \(error)")
             exit(69)
+        }
+    }
+
+    private static func run(_ names: [String], _ options: DPDKOptions, waits: Bool) throws(DPDKError) {
+        // A device that was closed can be opened again.
+        for name in names { _ = try DPDKInterface(name, options).open() }
+        var first = try open(names[0], options)
+        if names.count == 1 {
+            say("ready")
+            echo(&first, waits: waits)
+            report(names[0], &first)
+            sayWhether(first.driver.pool.free + first.driver.framesInside == first.driver.pool.capacity)
+        } else {
+            var second = try open(names[1], options)
+            say("ready")
+            cross(&first, &second)
+            report(names[0], &first)
+            report(names[1], &second)
+            // A frame counts for the port that had it last, so only the sum is one of frames.
+            let free = first.driver.pool.free + second.driver.pool.free
+            let inside = first.driver.framesInside + second.driver.framesInside
+            sayWhether(free + inside == first.driver.pool.capacity + second.driver.pool.capacity)
         }
     }
 
