@@ -7,19 +7,28 @@ public import ApusWire
 /// An engine without I/O, threads or a clock. It is given the bytes of frames and a time, and writes frames into the caller's
 /// buffer. All times are nanoseconds of one clock that doesn't go back; earlier ones are taken for the latest.
 ///
-///     var host = try EndHost(configuration, at: now)
-///     let counters = EndHostCounters()
-///     // For each frame that nobody else takes:
-///     if HostMessage(in: frame) != nil {
-///         switch host.receive(frame, at: now, answer: &buffer, counters: counters) {
-///         case .answer(let count): send(buffer, count)
-///         case .path(let report): learn(report)
-///         case .taken, .notMine: break
-///         }
+/// ```swift
+/// /// Looks at a packet that nobody else takes, and writes what is to be sent for it into another; gives its length.
+/// func receive(
+///     _ packet: borrowing Packet, answer: inout Packet, at now: UInt64, _ host: inout EndHost,
+///     _ counters: borrowing EndHostCounters
+/// ) -> Int? {
+///     guard HostMessage(in: packet.bytes) != nil else { return nil }
+///     var bytes = answer.mutableBytes
+///     switch host.receive(packet.bytes, at: now, answer: &bytes, counters: counters) {
+///     case .answer(let count): return count
+///     case .path, .taken, .notMine: return nil
 ///     }
-///     // When `host.deadline` has come, and after `resolve`:
-///     while let count = host.advance(to: now, frame: &buffer, counters: counters) { send(buffer, count) }
-///     while let event = host.nextEvent() { plan(event) }
+/// }
+///
+/// /// Writes the next frame that is due, when `host.deadline` has come and after `resolve`; gives its length.
+/// func next(
+///     into frame: inout Packet, at now: UInt64, _ host: inout EndHost, _ counters: borrowing EndHostCounters
+/// ) -> Int? {
+///     var bytes = frame.mutableBytes
+///     return host.advance(to: now, frame: &bytes, counters: counters)
+/// }
+/// ```
 ///
 /// Packets that wait for a neighbor are the caller's to keep. Routes come from the configuration alone: router
 /// advertisements and redirects are ignored. IPv6 addresses are used at once, while others are still asked whether they have

@@ -11,9 +11,11 @@ import ApusRings
 /// without any are passed over in one step.
 ///
 /// ```swift
+/// let clock = WorkerClock()
 /// var wheel = TimerWheel(capacity: 100_000, startingAt: clock.monotonic)
-/// let timer = wheel.insert(at: clock.monotonic + 30_000_000_000, value: session)
-/// wheel.advance(to: clock.monotonic) { wheel, session in end(session) }
+/// let timer = wheel.insert(at: clock.monotonic + 30_000_000_000, value: 7)
+/// wheel.advance(to: clock.monotonic) { wheel, session in print("session \(session) is over") }
+/// if let timer { wheel.cancel(timer) }
 /// ```
 ///
 /// **Time** is given to it, in nanoseconds of any clock. A timer never comes early, and at most one tick late, and what its
