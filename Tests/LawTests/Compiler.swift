@@ -8,10 +8,10 @@ enum Compiler {
         let shims = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
         return ["-I", Layout.products + "/Modules", "-module-cache-path", Layout.products + "/ModuleCache"]
             + shims.flatMap { shim in
-                [
-                    "-Xcc", "-I\(folder)/\(shim)/include", "-Xcc",
-                    "-fmodule-map-file=\(Layout.products)/\(shim).build/module.modulemap",
-                ]
+                let map = "\(Layout.products)/\(shim).build/module.modulemap"
+                // One folder has links to DPDK's headers, and is no module; and DPDK's is built where that is installed.
+                guard FileManager.default.fileExists(atPath: map) else { return [] as [String] }
+                return ["-Xcc", "-I\(folder)/\(shim)/include", "-Xcc", "-fmodule-map-file=\(map)"]
             }
     }()
 
