@@ -106,7 +106,9 @@ struct MachineCode {
     }
 
     /// The addresses of the functions whose demangled names have all these texts in them.
-    func functions(named texts: String...) -> [Int] {
+    func functions(named texts: String...) -> [Int] { functions(named: texts) }
+
+    func functions(named texts: [String]) -> [Int] {
         parts.filter { part in texts.allSatisfy { part.name.contains($0) } }.map(\.address)
     }
 

@@ -31,7 +31,9 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         let count = own.receive(into: &burst)
         var position = before
         while position < burst.count {
-            if _slowPath(Self.isMessage(burst[position])) { return divert(&burst, from: before) }
+            if _slowPath(unsafe Self.isMessage(burst.rawFrame(at: position))) {
+                return divert(&burst, from: before)
+            }
             position &+= 1
         }
         return count
@@ -77,15 +79,19 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         // First: what comes meanwhile rings again.
         side.worker.silence()
         var answers = Burst()
-        while let answer = side.toSend.dequeue() {
-            guard answers.room > 0 else { break }
-            if let packet = copy(of: answer) { answers.append(packet) } else { side.counters.unsent.add() }
+        var octets: UInt64 = 0
+        while answers.room > 0, let answer = side.toSend.dequeue() {
+            if let packet = copy(of: answer) {
+                octets &+= UInt64(packet.count)
+                answers.append(packet)
+            } else {
+                side.counters.unsent.add()
+            }
         }
-        let before = own.driver.statistics()
         let sent = answers.isEmpty ? 0 : own.transmit(&answers)
-        let after = own.driver.statistics()
-        messages.sent &+= after.sent &- before.sent
-        messages.sentBytes &+= after.sentBytes &- before.sentBytes
+        answers.forEach { octets &-= UInt64($0.count) }
+        messages.sent &+= UInt64(sent)
+        messages.sentBytes &+= octets
         side.counters.sent.add(UInt64(sent))
         side.counters.unsent.add(UInt64(answers.count))
     }
@@ -93,6 +99,15 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     private mutating func copy(of answer: borrowing Packet) -> Packet? {
         guard var packet = own.makePacket(), packet.replaceBytes(with: answer.bytes) else { return nil }
         return packet
+    }
+
+    // By its handle: in this generic code access to a packet in a burst is a coroutine that is called.
+    @inline(__always)
+    private static func isMessage(_ frame: Frame) -> Bool {
+        let length = unsafe Int(truncatingIfNeeded: frame.header.pointee.length)
+        // Sound: a frame of a burst has so many bytes there, and the span is not kept.
+        return HostMessage(in: unsafe RawSpan(_unsafeStart: UnsafeRawPointer(frame.data), byteCount: length))
+            != nil
     }
 
     @inline(__always)

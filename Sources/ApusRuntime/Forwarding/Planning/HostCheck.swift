@@ -112,12 +112,15 @@ struct HostCheck {
             {
             case .resolved(let hop), .unresolved(let hop): return host.links[hop.interface]
             case .unreachable(.interfaceDown(let name)): return try host.link(named: name)
-            case .unreachable(.sourceNotOnHost(let source))
-            where configuration.dpdkInterface(having: source) != nil:
-                let name = configuration.dpdkInterface(having: source) ?? ""
-                report.add(
-                    "no network, route or gateway of \(name) leads to \(destination.address), and the kernel has no way "
-                        + "from \(source); give the interface a gateway or a route", at: place)
+            case .unreachable(.noRoute):
+                let way =
+                    if let name = configuration.dpdkInterface(listening: stream) {
+                        "no network, route or gateway of \(name) leads to \(destination.address), and the kernel has no "
+                            + "route to it either; give the interface a gateway or a route"
+                    } else {
+                        "\(UnreachableReason.noRoute(destination.address))"
+                    }
+                report.add(way, at: place)
                 return nil
             case .unreachable(let reason):
                 report.add("\(reason)", at: place)
