@@ -157,18 +157,7 @@ enum HugePageCount {
         [(2, "2048kB"), (1024, "1048576kB"), (512, "524288kB"), (32, "32768kB")].reduce(0) { sum, size in
             let folder = "/sys/kernel/mm/hugepages/hugepages-\(size.1)"
             return sum + size.0
-                * max(0, number("\(folder)/free_hugepages") - number("\(folder)/resv_hugepages"))
+                * max(0, kernelNumber("\(folder)/free_hugepages") - kernelNumber("\(folder)/resv_hugepages"))
         }
-    }
-
-    private static func number(_ path: String) -> Int {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return 0 }
-        defer { close(file) }
-        // The kernel writes at most as many bytes as there is room for, and says how many.
-        let digits = unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            count = unsafe max(0, read(file, buffer.baseAddress, 32))
-        }
-        return Int(String(decoding: digits.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
     }
 }

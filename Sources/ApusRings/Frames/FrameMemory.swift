@@ -189,14 +189,7 @@ extension Mapping {
     /// How many huge pages of 2 MiB the kernel has set aside, free or in use; 0 where it does not tell.
     fileprivate static var reservedHugePages: Int {
         let path = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return 0 }
-        defer { close(file) }
-        // The kernel writes at most as many bytes as there is room for, and says how many.
-        let digits = unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            count = unsafe max(0, read(file, buffer.baseAddress, 32))
-        }
-        return Int(String(decoding: digits.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
+        return kernelNumber(path)
     }
 }
 
