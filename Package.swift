@@ -106,15 +106,13 @@ let package = Package(
             "ApusRuntime",
             on: [
                 "ApusPorts", "ApusHost", "ApusEndHost", "ApusPacketSocket", "ApusXDP", "ApusRTP",
-                "ApusConfig",
-                "CLinux", "CMicrohttpd", "CSystemd",
+                "ApusConfig", "CLinux", "CMicrohttpd", "CSystemd",
             ] + onDPDK),
         room(
             "Apus",
             on: [
                 "ApusWire", "ApusRings", "ApusTime", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost",
-                "ApusEndHost",
-                "ApusRTP", "ApusConfig", "ApusRuntime",
+                "ApusEndHost", "ApusRTP", "ApusConfig", "ApusRuntime",
             ] + onDPDK),
         room("ApusBench", on: ["ApusConfig", "ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
         .executableTarget(

@@ -27,8 +27,8 @@ final class DeviceHost {
     /// The largest IP packets that routers said paths take, and until when that counts.
     private var paths: [IPAddress: (mtu: Int, until: UInt64)] = [:]
     private var hasPathChanged = false
-    /// Somebody else uses an address of its own: what to tell, once.
-    private var duplicates: [String] = []
+    /// What is wrong, for the status: an address of its own that somebody else uses too, the one that was found last.
+    private(set) var trouble: String?
 
     /// How often those in use are asked for again, in nanoseconds: often enough for them to be probed.
     private static var refreshInterval: UInt64 { 2_000_000_000 }
@@ -94,20 +94,12 @@ final class DeviceHost {
             switch event {
             case .neighbor(let address, _): hasChanged = hasChanged || inUse.contains(address)
             case .duplicate(let address, let mac, let isGivenUp):
-                if duplicates.count < 16 {
-                    duplicates.append(
-                        "\(address) of \(name) is used by \(mac) too"
-                            + (isGivenUp ? "; it is not used here any more" : ""))
-                }
+                trouble =
+                    "its address \(address) is used by \(mac) too"
+                    + (isGivenUp ? ", so it is not used here any more" : "")
             }
         }
         return hasChanged
-    }
-
-    /// What is to be told of addresses that others use too, once.
-    func takeDuplicates() -> [String] {
-        defer { duplicates = [] }
-        return duplicates
     }
 
     private func receive(_ packet: borrowing Packet, _ end: Int, _ now: UInt64) {

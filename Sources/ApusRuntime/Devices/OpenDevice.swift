@@ -34,9 +34,9 @@ final class OpenDevice {
             wanted.framesPerQueue = options.frames ?? max(8192, options.framesPerQueue)
             wanted.receiveDescriptors = options.ringSize
             wanted.transmitDescriptors = options.ringSize
-            (wanted.mtu, wanted.isPromiscuous) = (
-                settings.mtu == 1500 ? nil : settings.mtu, settings.promiscuous
-            )
+            // There are drivers that refuse to be told the MTU they have; what a device can't, its host does not use either.
+            wanted.mtu = settings.mtu == 1500 ? nil : settings.mtu
+            wanted.isPromiscuous = settings.promiscuous
             wanted.mac = settings.mac.map { mac in
                 (0..<6).map { UInt8(truncatingIfNeeded: mac.bits >> (40 - 8 * $0)) }
             }

@@ -214,12 +214,13 @@ public final class Forwarder {
                 name: stream.name, listen: "\(stream.listen)", destinations: stream.to.map(\.description),
                 figures: figures)
         }
+        let devices = interfaces.devices
         status.interfaces = interfaces.names.enumerated().map { number, name in
             ForwarderStatus.Interface(
                 name: name, isOpen: interfaces.absences[number] == nil,
                 isReceiving: interfaces.absences[number] == nil && !interfaces.deaf.contains(number),
                 isListening: listening.contains(name),
-                reason: interfaces.absences[number] ?? interfaces.troubles[number])
+                reason: interfaces.absences[number] ?? interfaces.troubles[number] ?? devices[name]?.trouble)
         }
         status.steering = isStopped ? lastSteering : interfaces.steering
         for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }

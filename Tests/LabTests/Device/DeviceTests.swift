@@ -46,7 +46,9 @@ extension Lab {
                         receiver: scene.receiver, arrival: (family, to, far)))
             }
             let forward = try scene.forward(streams: streams)
-            // What was asked for before the kernel had its ends of the taps is asked for again.
+            // The relay knows the receiver then. What it asked for before the kernel had its end of a tap nobody has answered.
+            try scene.receiver.run(
+                "ping", "-c", "2", "-i", "0.5", "-W", "5", family == .v4 ? "198.51.100.2" : "2001:db8:2::2")
             try forward.wait(for: "known next hops", within: .seconds(10)) { $0.unreachable.isEmpty }
             let decoded = try FFmpeg.run(passages)
             let status = try forward.finish()
@@ -107,6 +109,22 @@ extension Lab {
                 status.unreachable["198.51.100.77:6006"]?.contains("198.51.100.77 does not answer on")
                     == true,
                 "\(status.unreachable)")
+        }
+
+        @Test func `an address that somebody else has too is told in the status`() throws {
+            let scene = try DeviceScene("duplicate", .afPacket)
+            let forward = try scene.forward(
+                streams: #"{ listen: "192.0.2.2:5004", to: ["198.51.100.1:6004"] }"#)
+            try scene.sender.run("ip", "address", "add", "192.0.2.2/24", "dev", "e0")
+            // The kernel announces it when asked to (RFC 5227 section 2.3).
+            try scene.sender.run("arping", "-U", "-c", "2", "-w", "3", "-I", "e0", "192.0.2.2")
+            let status = try forward.wait(for: "the rival told") { status in
+                status.interfaces.contains {
+                    $0.reason?.hasPrefix("its address 192.0.2.2 is used by ") == true
+                }
+            }
+            #expect(status.interfaces.filter { $0.reason != nil }.count == 1)
+            _ = try forward.finish()
         }
 
         @Test func `between a device of DPDK and an interface of the kernel's each packet is copied once`()

@@ -17,6 +17,11 @@ struct Status: Decodable, Sendable {
         var jitter: Double?
     }
 
+    struct Interface: Decodable, Sendable {
+        var name: String
+        var reason: String?
+    }
+
     struct Port: Decodable, Sendable {
         struct Feature: Decodable, Sendable {
             var name, requested, granted: String
@@ -40,6 +45,7 @@ struct Status: Decodable, Sendable {
         unverifiedChecksums: UInt64
     var drops: [String: UInt64]
     var streams: [Stream]
+    var interfaces: [Interface]
     var ports: [Port]
     var steering: [Steering]
     var unreachable: [String: String]
