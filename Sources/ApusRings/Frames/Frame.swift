@@ -35,7 +35,7 @@ public struct Frame: BitwiseCopyable {
     func releaseOne() {
         let core = unsafe header.pointee.pool
         if unsafe core.pointee.owner.load(ordering: .relaxed) == UInt(apus_thread_pointer()) {
-            unsafe core.pointee.push(self)
+            unsafe FramePoolCore.push(self, onto: core)
         } else {
             unsafe FramePoolCore.giveBack(self)
         }
@@ -69,7 +69,7 @@ public struct Frame: BitwiseCopyable {
             }
             let core = unsafe header.pointee.pool
             if unsafe core.pointee.owner.load(ordering: .relaxed) == UInt(apus_thread_pointer()) {
-                position = unsafe core.pointee.push(headers, from: position)
+                position = unsafe FramePoolCore.push(headers, from: position, onto: core)
             } else {
                 position = unsafe FramePoolCore.giveBack(headers, from: position)
             }

@@ -51,7 +51,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
             // Sound: FrameMemory handed out [firstSlot, firstSlot + count) of its slots once only.
             let header = unsafe (memory.base + slot * slotSize).bindMemory(to: FrameHeader.self, capacity: 1)
             unsafe header.initialize(to: FrameHeader(pool: core, slotSize: slotSize))
-            unsafe core.pointee.push(Frame(header: header))
+            unsafe FramePoolCore.push(Frame(header: header), onto: core)
         }
     }
 
@@ -75,7 +75,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     }
 
     /// Puts what other threads have given back where this one takes from. For the owning thread.
-    package mutating func collect() { unsafe core.pointee.collect() }
+    package mutating func collect() { unsafe FramePoolCore.collect(into: core) }
 
     /// The free frames that are at hand, without those that other threads have given back since it ran dry. For the owning
     /// thread: one load.
@@ -101,7 +101,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     public var free: Int {
         mutating get {
             checkOwner()
-            unsafe core.pointee.collect()
+            unsafe FramePoolCore.collect(into: core)
             return unsafe core.pointee.free
         }
     }
@@ -147,7 +147,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     public mutating func takeRaw() -> Frame? {
         if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
         if unsafe core.pointee.free == 0 {
-            unsafe core.pointee.collect()
+            unsafe FramePoolCore.collect(into: core)
             if unsafe core.pointee.free == 0 { return nil }
         }
         let last = unsafe core.pointee.free &- 1
@@ -162,7 +162,7 @@ public struct FramePool: ~Copyable, @unchecked Sendable {
     @inlinable @inline(__always)
     public mutating func takeRaw(_ count: Int, _ body: (Frame) -> Void) -> Int {
         if unsafe core.pointee.owner.load(ordering: .relaxed) != UInt(apus_thread_pointer()) { adopt() }
-        if unsafe core.pointee.free < count { unsafe core.pointee.collect() }
+        if unsafe core.pointee.free < count { unsafe FramePoolCore.collect(into: core) }
         let taken = unsafe max(0, min(count, core.pointee.free))
         let rest = unsafe core.pointee.free &- taken
         unsafe core.pointee.free = rest

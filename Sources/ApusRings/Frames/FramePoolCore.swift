@@ -59,34 +59,40 @@ public struct FramePoolCore: ~Copyable {
         unsafe free = 0
     }
 
+    // What follows is of the pointer, not of the core behind it: a mutating function would hold all of the core, while
+    // other threads read its owner and take tickets.
+
+    /// Puts a frame on the stack. For the owning thread.
     @inlinable
-    mutating func push(_ frame: Frame) {
+    static func push(_ frame: Frame, onto core: UnsafeMutablePointer<FramePoolCore>) {
         // Full only when a frame came twice, and the stack would be left then. Looking costs nothing that could be
         // measured.
-        guard unsafe free < capacity else { unsafe Self.stopForDouble() }
-        unsafe stack[free] = frame
-        unsafe free &+= 1
+        let free = unsafe core.pointee.free
+        guard unsafe free < core.pointee.capacity else { unsafe stopForDouble() }
+        unsafe core.pointee.stack[free] = frame
+        unsafe core.pointee.free = free &+ 1
     }
 
     /// Puts those frames on the stack that are this pool's and stand alone, up to the first that is not or does not.
     ///
     /// - Returns: the position of that one.
     @inlinable
-    mutating func push(_ headers: Span<UInt>, from start: Int) -> Int {
-        var (position, top) = unsafe (start, free)
-        let own = unsafe (headers[position], stack, capacity)
-        // Sound: these are addresses of headers, as whoever calls answers for.
-        let pool = unsafe FrameHeader.at(own.0).pointee.pool
+    static func push(
+        _ headers: Span<UInt>, from start: Int, onto core: UnsafeMutablePointer<FramePoolCore>
+    ) -> Int {
+        var (position, top) = unsafe (start, core.pointee.free)
+        let (stack, capacity) = unsafe (core.pointee.stack, core.pointee.capacity)
         while position < headers.count {
+            // Sound: these are addresses of headers, as whoever calls answers for.
             let header = unsafe FrameHeader.at(headers[position])
-            if unsafe header.pointee.pool != pool || header.pointee.next != nil { break }
-            // As in `push`.
-            guard unsafe top < own.2 else { unsafe Self.stopForDouble() }
-            unsafe own.1[top] = Frame(header: header)
+            if unsafe header.pointee.pool != core || header.pointee.next != nil { break }
+            // As in the other one.
+            guard top < capacity else { unsafe stopForDouble() }
+            unsafe stack[top] = Frame(header: header)
             top &+= 1
             position &+= 1
         }
-        unsafe free = top
+        unsafe core.pointee.free = top
         return position
     }
 
@@ -138,7 +144,7 @@ public struct FramePoolCore: ~Copyable {
         let first = unsafe core.pointee.tickets.add(UInt(count), ordering: .acquiringAndReleasing).oldValue
         if unsafe first & abandoned != 0 {
             // Sound: nobody touches the core after the frames that counted it down to zero, which are these.
-            if unsafe core.pointee.count(-count) { unsafe destroy(core) }
+            if unsafe countedHome(-count, of: core) { unsafe destroy(core) }
             return
         }
         let (queue, mask) = unsafe (core.pointee.queue, core.pointee.mask)
@@ -151,8 +157,8 @@ public struct FramePoolCore: ~Copyable {
     }
 
     /// Adds to the number of frames that are out of a pool that was dropped. True when none is any more.
-    private func count(_ change: Int) -> Bool {
-        unsafe outstanding.add(change, ordering: .acquiringAndReleasing).newValue == 0
+    private static func countedHome(_ change: Int, of core: UnsafeMutablePointer<FramePoolCore>) -> Bool {
+        unsafe core.pointee.outstanding.add(change, ordering: .acquiringAndReleasing).newValue == 0
     }
 
     /// Frees the core, now if all frames are home and else when the last one comes.
@@ -164,13 +170,13 @@ public struct FramePoolCore: ~Copyable {
         let given = unsafe core.pointee.tickets.bitwiseOr(abandoned, ordering: .acquiringAndReleasing)
             .oldValue
         while true {
-            unsafe core.pointee.collect()
+            unsafe collect(into: core)
             if unsafe core.pointee.head == given { break }
             // Not only a yield: a thread of real-time priority would yield to none of the others.
             usleep(10)
         }
         let out = unsafe core.pointee.capacity &- core.pointee.free
-        if unsafe core.pointee.count(out) { unsafe destroy(core) }
+        if unsafe countedHome(out, of: core) { unsafe destroy(core) }
     }
 
     // Apart, since it frees, which nothing on the way of a packet may.
@@ -184,17 +190,19 @@ public struct FramePoolCore: ~Copyable {
         unsafe memory.release()
     }
 
-    /// Moves what other threads gave back onto the stack.
+    /// Moves what other threads gave back onto the stack. For the owning thread.
     @usableFromInline
     @inline(never)
-    mutating func collect() {
+    static func collect(into core: UnsafeMutablePointer<FramePoolCore>) {
+        let (queue, mask) = unsafe (core.pointee.queue, core.pointee.mask)
         while true {
+            let head = unsafe core.pointee.head
             let slot = unsafe queue + Int(bitPattern: head & mask)
             let header = unsafe slot.pointee.load(ordering: .acquiring)
             if header == 0 { return }
             unsafe slot.pointee.store(0, ordering: .relaxed)
-            unsafe head &+= 1
-            unsafe push(Frame(header: FrameHeader.at(header)))
+            unsafe core.pointee.head = head &+ 1
+            unsafe push(Frame(header: FrameHeader.at(header)), onto: core)
         }
     }
 }
