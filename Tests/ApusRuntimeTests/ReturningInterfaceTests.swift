@@ -251,7 +251,7 @@ struct ReturningInterfaceTests {
     }
 
     @Test func `A worker whose interfaces are all gone sleeps`() {
-        let none = FixedArray<Port<MemoryDriver>>(count: 0) { _ in preconditionFailure("there are none") }
+        var none = FixedArray<Port<MemoryDriver>>(count: 0) { _ in preconditionFailure("there are none") }
         var idler = Idler(IdlePolicy(spin: 50, sleep: 10), watching: none)
         func used() -> Int {
             var time = timespec()
@@ -259,7 +259,7 @@ struct ReturningInterfaceTests {
             return time.tv_sec * 1_000_000_000 + time.tv_nsec
         }
         let (before, start) = (used(), ContinuousClock.now)
-        while ContinuousClock.now < start + .milliseconds(500) { idler.rest() }
+        while ContinuousClock.now < start + .milliseconds(500) { idler.rest(&none) }
         #expect(used() - before < 100_000_000)
     }
 

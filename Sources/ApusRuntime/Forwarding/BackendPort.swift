@@ -11,6 +11,8 @@ enum BackendPort: ~Copyable {
     case xdp(Port<XDPDriver>)
     case packet(Port<PacketSocketDriver>)
     case dpdk(Port<DeviceDriver<DPDKDriver>>)
+    /// A share of an AF_XDP interface that has fewer queues than there are workers.
+    case shared(Port<SharedDriver<XDPDriver>>)
 
     /// What was asked for and granted.
     var grant: PortGrant {
@@ -18,6 +20,15 @@ enum BackendPort: ~Copyable {
         case .xdp(let port): port.grant
         case .packet(let port): port.grant
         case .dpdk(let port): port.grant
+        case .shared(let port): port.grant
+        }
+    }
+
+    /// Whether its worker shares queues with others.
+    var isShared: Bool {
+        switch self {
+        case .shared: true
+        default: false
         }
     }
 
@@ -28,6 +39,7 @@ enum BackendPort: ~Copyable {
         case .xdp(var port): return port.driver.finish()
         case .packet(var port): return port.driver.finishSending()
         case .dpdk(var port): return port.driver.finishSending()
+        case .shared(var port): return port.driver.finish()
         }
     }
 }
@@ -48,7 +60,7 @@ extension XDPDriver: WorkerDriver {
     static func port(_ port: consuming BackendPort) -> Port<XDPDriver> {
         switch consume port {
         case .xdp(let port): return port
-        default: preconditionFailure("a worker with a port of another backend has a loop for that too")
+        default: preconditionFailure("a worker with a port of another kind has a loop for that too")
         }
     }
 
@@ -61,7 +73,7 @@ extension PacketSocketDriver: WorkerDriver {
     static func port(_ port: consuming BackendPort) -> Port<PacketSocketDriver> {
         switch consume port {
         case .packet(let port): return port
-        default: preconditionFailure("a worker with a port of another backend has a loop for that too")
+        default: preconditionFailure("a worker with a port of another kind has a loop for that too")
         }
     }
 
@@ -74,11 +86,29 @@ extension DeviceDriver: WorkerDriver where Own == DPDKDriver {
     static func port(_ port: consuming BackendPort) -> Port<DeviceDriver<DPDKDriver>> {
         switch consume port {
         case .dpdk(let port): return port
-        default: preconditionFailure("a worker with a port of another backend has a loop for that too")
+        default: preconditionFailure("a worker with a port of another kind has a loop for that too")
         }
     }
 
     static func backendPort(_ port: consuming Port<DeviceDriver<DPDKDriver>>) -> BackendPort { .dpdk(port) }
+}
+
+extension SharedDriver: WorkerDriver where Own == XDPDriver {
+    // The share of a worker without a queue is rings in memory.
+    static var backends: Set<Backend> { [.xdp, .memory] }
+
+    static func port(_ port: consuming BackendPort) -> Port<SharedDriver<XDPDriver>> {
+        switch consume port {
+        case .shared(let port): return port
+        case .xdp(let port): return Port(SharedDriver(alone: port))
+        default: preconditionFailure("a worker with a port of another kind has a loop for that too")
+        }
+    }
+
+    static func backendPort(_ port: consuming Port<SharedDriver<XDPDriver>>) -> BackendPort {
+        if port.driver.isShared { return .shared(port) }
+        return .xdp(port.intoDriver().intoOwn())
+    }
 }
 
 extension EitherDriver: WorkerDriver where First: WorkerDriver & ~Copyable, Second: WorkerDriver & ~Copyable {

@@ -112,6 +112,11 @@ struct Crew: ~Copyable {
 
     /// Ends all workers and waits for them.
     mutating func stop() {
+        // Workers that share queues one after the other: those with lower numbers send what the others pass on.
+        for number in members.indices.reversed() where members[number].isSharing {
+            members[number].board.stop.store(true, ordering: .relaxed)
+            members[number].join()
+        }
         for number in members.indices { members[number].board.stop.store(true, ordering: .relaxed) }
         for number in members.indices { members[number].join() }
     }

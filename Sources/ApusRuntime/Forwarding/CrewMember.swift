@@ -38,6 +38,8 @@ extension Crew {
         /// What became of that.
         private var core: [PortGrant.Feature] = []
         private var thread: WorkerThread?
+        /// Whether it shares queues with other workers.
+        private(set) var isSharing = false
         private var resting: RestingWorker?
         /// Where the thread leaves the worker when it comes to rest.
         private let returned = Handoff<RestingWorker>()
@@ -48,6 +50,8 @@ extension Crew {
 
 /// Of an interface that the kernel has.
 private typealias KernelDriver = EitherDriver<XDPDriver, PacketSocketDriver>
+/// The same of a worker that shares queues with others.
+private typealias SharingDriver = EitherDriver<SharedDriver<XDPDriver>, PacketSocketDriver>
 
 extension Crew.Member {
     /// A worker that is not running yet.
@@ -79,10 +83,15 @@ extension Crew.Member {
         board.rests.store(false, ordering: .relaxed)
         board.stop.store(false, ordering: .relaxed)
         let backends = (xdp: resting!.has(.xdp), packet: resting!.has(.packet), dpdk: resting!.has(.dpdk))
+        let shares = resting!.sharesQueues()
+        isSharing = shares
         let handoff = Handoff(resting.take()!)
         do throws(ThreadError) {
             thread =
                 switch backends {
+                case (_, _, false) where shares: try start(handoff, as: SharingDriver.self, copies)
+                case _ where shares:
+                    try start(handoff, as: EitherDriver<SharingDriver, DeviceDriver<DPDKDriver>>.self, copies)
                 case (_, false, false): try start(handoff, as: XDPDriver.self, copies)
                 case (false, _, false): try start(handoff, as: PacketSocketDriver.self, copies)
                 case (_, _, false): try start(handoff, as: KernelDriver.self, copies)

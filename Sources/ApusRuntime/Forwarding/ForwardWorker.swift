@@ -73,7 +73,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
                     nextReport = now &+ Self.reportInterval
                 }
             }
-            if received == 0 { idler.rest() } else { idler.wake() }
+            if received == 0 { idler.rest(&ports) } else { idler.wake() }
         }
     }
 

@@ -56,7 +56,10 @@ extension OpenInterfaces {
     }
 
     private func openQueues(of number: Int) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
-        try FixedArray(count: queueCount(of: number)) { (queue) throws(ForwarderError) in
+        if case .xdp(let interface)? = opened[number], interface.queueCount < workers {
+            return try openShared(interface, number)
+        }
+        return try FixedArray(count: queueCount(of: number)) { (queue) throws(ForwarderError) in
             try openPort(on: number, queue: queue)
         }
     }

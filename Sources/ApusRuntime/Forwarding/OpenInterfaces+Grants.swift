@@ -6,7 +6,18 @@ extension OpenInterfaces {
     /// Notes what became of the backend, the queues and the workers that were asked for.
     func note(_ backend: PortGrant.Feature, _ number: Int, _ configuration: ForwarderConfiguration) {
         let queues = queueGrant(of: opened[number]!, configuration.port(on: names[number]))
-        choices[number] = [backend, queues, workerGrant(configuration)].compactMap(\.self)
+        choices[number] = [backend, queues, workerGrant(configuration), spreadGrant(number)].compactMap(
+            \.self)
+    }
+
+    /// How flows get to their workers, where the interface has too few queues for that.
+    private func spreadGrant(_ number: Int) -> PortGrant.Feature? {
+        guard case .xdp(let interface)? = opened[number], interface.queueCount < workers else { return nil }
+        let queues = interface.queueCount
+        return PortGrant.Feature(
+            "flows", requested: "a queue for each worker",
+            granted: "spread over \(workers) workers by software",
+            reason: "\(names[number]) has \(queues) queue\(queues == 1 ? "" : "s")")
     }
 
     /// The queues of an interface. AF_XDP has as many as were asked for, or does not start; where AF_PACKET had to

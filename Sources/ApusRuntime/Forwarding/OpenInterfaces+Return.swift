@@ -114,11 +114,6 @@ extension OpenInterfaces {
             return "it has \(queues) receive queue\(queues == 1 ? "" : "s") now, and needs \(wanted); "
                 + "`ethtool -L \(link.name) combined \(wanted)` (or rx), or restart"
         }
-        if queues < workers {
-            return
-                "it has \(queues) receive queue\(queues == 1 ? "" : "s"), and there are \(workers) workers; "
-                + "`ethtool -L \(link.name) combined \(workers)` (or rx), or restart"
-        }
         return nil
     }
 

@@ -46,6 +46,8 @@ final class OpenInterfaces {
     let memory: XDPMemory?
     /// Rung when there are frames for the hosts of devices that the kernel does not have.
     let bell = DeviceSide.Bell()
+    /// By number: the frames of the workers that have no queue of it, in their order.
+    var spareFrames: [Int: [SpareFrames]] = [:]
 
     /// Opens all of them. Throws when one can't be had as the configuration requires; none stays open then.
     init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
@@ -59,7 +61,7 @@ final class OpenInterfaces {
         queuesAtStart = names.map { Self.receiveQueues(of: $0) }
         let endpoints = Self.endpoints(of: configuration, on: host)
         workers = Self.workerCount(names, configuration, host)
-        memory = try Self.sharedMemory(names, configuration, host)
+        memory = try Self.sharedMemory(names, configuration, host, workers: workers)
         for (number, name) in names.enumerated() {
             let (interface, choice) =
                 configuration.port(on: name).dpdk != nil
@@ -90,11 +92,12 @@ final class OpenInterfaces {
         return hosts
     }
 
-    /// As many workers as every interface has queues, unless the configuration says fewer.
+    /// As many workers as the configuration says, else as many as every interface has queues.
     static func workerCount(
         _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
     ) -> Int {
-        var queues = configuration.workers.count ?? configuration.workers.cpus?.count ?? .max
+        if let asked = configuration.workers.count ?? configuration.workers.cpus?.count { return asked }
+        var queues = Int.max
         for name in names where configuration.port(on: name).backend.mayBeXDP {
             queues = min(queues, receiveQueues(of: name))
         }
@@ -105,17 +108,18 @@ final class OpenInterfaces {
     static func receiveQueues(of name: String) -> Int { max(1, XDPInterface.queueCount(of: name)) }
 
     /// One memory for all interfaces that may get AF_XDP, so that packets go from one to another
-    /// without being copied; `nil` when there is no more than one of them. `HostCheck` has seen to it that they ask
-    /// for the same frames.
+    /// without being copied, and that workers without a queue have frames there; `nil` when there is no more than one of
+    /// them, and each worker has a queue. `HostCheck` has seen to it that they ask for the same frames.
     private static func sharedMemory(
-        _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView
+        _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView, workers: Int
     ) throws(ForwarderError) -> XDPMemory? {
         let candidates = names.map { ($0, configuration.port(on: $0)) }.filter { $0.1.backend.mayBeXDP }
-        guard candidates.count > 1, let options = candidates.first?.1 else { return nil }
+        let isShared = candidates.contains { receiveQueues(of: $0.0) < workers }
+        guard candidates.count > 1 || isShared, let options = candidates.first?.1 else { return nil }
         var (frames, fillRing, completionRing) = (0, 0, 0)
         for (name, options) in candidates {
             let options = options.xdpOptions
-            frames += receiveQueues(of: name) * options.framesPerQueue
+            frames += max(receiveQueues(of: name), workers) * options.framesPerQueue
             // As large as the largest of them: that of each queue is used as far as its interface asks.
             fillRing = max(fillRing, options.fillRing)
             completionRing = max(completionRing, options.completionRing)

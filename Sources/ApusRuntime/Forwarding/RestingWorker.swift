@@ -13,16 +13,19 @@ struct RestingWorker: ~Copyable {
         let interface: Int
         /// What it was granted.
         let grant: PortGrant
+        /// Whether its worker shares the queues of the interface with others.
+        let isShared: Bool
         var outgoing = Burst()
 
         init(_ port: consuming BackendPort, interface: Int) {
-            grant = port.grant
+            (grant, isShared) = (port.grant, port.isShared)
             self.port = consume port
             self.interface = interface
         }
 
         private init() {
             port = nil
+            isShared = false
             interface = -1
             grant = PortGrant(backend: .memory, interface: "", queue: 0, features: [])
         }
@@ -73,6 +76,9 @@ struct RestingWorker: ~Copyable {
     func has(_ backend: Backend) -> Bool {
         seats.indices.contains { seats[$0].grant.backend == backend }
     }
+
+    /// Whether it shares queues with other workers.
+    func sharesQueues() -> Bool { seats.indices.contains { seats[$0].isShared } }
 }
 
 extension ForwardWorker where Driver: WorkerDriver & ~Copyable {

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Descriptors that are waited for together, as one descriptor that can be waited for in its turn (epoll(7)).
-struct DescriptorSet: ~Copyable {
+struct DescriptorSet: ~Copyable, Sendable {
     /// Readable while any of the set is ready.
     let descriptor: Int32
 

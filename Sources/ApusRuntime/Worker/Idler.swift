@@ -28,8 +28,8 @@ struct Idler: ~Copyable {
     /// There was something to do.
     mutating func wake() { idleSince = 0 }
 
-    /// There was nothing to do.
-    mutating func rest() {
+    /// There was nothing to do; `ports` are those it was made for.
+    mutating func rest<Driver: PortDriver & ~Copyable>(_ ports: inout FixedArray<Port<Driver>>) {
         guard canSleep else { return apus_relax() }
         let now = Clock.monotonic
         if idleSince == 0 { idleSince = now }
@@ -39,6 +39,7 @@ struct Idler: ~Copyable {
             usleep(UInt32(policy.sleep) * 1000)
             return
         }
+        for port in ports.indices where !ports[port].driver.mayWait() { return }
         // Sound: the array owns `count` of them and is not touched meanwhile.
         unsafe _ = poll(&descriptors[0], nfds_t(descriptors.count), policy.sleep)
     }
