@@ -25,6 +25,7 @@ private func status(
     let object: [String: Any] = [
         "received": total, "receivedBytes": total * 1042, "accepted": total, "copies": total, "sent": total,
         "sentBytes": total * 1042, "waiting": 0, "completedChecksums": 0, "unverifiedChecksums": 0,
+        "stalls": 0,
         "drops": drops, "streams": streams,
         "interfaces": [
             [

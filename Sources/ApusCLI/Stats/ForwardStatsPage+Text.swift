@@ -73,6 +73,7 @@ enum ForwardSummary {
         let drops = status.drops.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         lines.append("dropped \(packets(drops.reduce(0) { $0 + $1.value }))")
         for (reason, number) in drops { lines.append("  \(reason) \(count(number))") }
+        if status.stalls > 0 { lines.append("worker stalls \(count(status.stalls))") }
         // At the end none is left: those that still waited were dropped as unresolved.
         if status.waiting > 0 { lines.append("waiting for their next hop \(packets(status.waiting))") }
         for port in status.ports where !port.drops.isEmpty {

@@ -47,7 +47,8 @@ struct ForwardStatsPage {
         table.add(row("sent", rates.sent, status.sent, status.sentBytes))
         table.add(["dropped", Units.perSecond(rates.dropped), "", Units.count(Int(dropped)), ""])
         let waiting =
-            status.waiting > 0 ? ", \(Units.count(Int(status.waiting))) packets wait for a next hop" : ""
+            (status.waiting > 0 ? ", \(Units.count(Int(status.waiting))) packets wait for a next hop" : "")
+            + (status.stalls > 0 ? ", \(Units.count(Int(status.stalls))) worker stalls" : "")
         return [
             truncated(
                 "up \(Self.clock(status.uptime)), \(Units.count(count)) stream\(count == 1 ? "" : "s")\(waiting)",

@@ -71,6 +71,14 @@ struct Crew: ~Copyable {
         }
     }
 
+    /// The workers of which it has just been noticed that they do not come round.
+    mutating func stalled() -> [Int] {
+        let now = Clock.monotonic
+        var all: [Int] = []
+        for number in members.indices where members[number].hasStalled(now) { all.append(number) }
+        return all
+    }
+
     /// Has all workers rest for as long as their ports are changed, which is milliseconds. What comes in by other
     /// ports meanwhile stays in the rings.
     ///

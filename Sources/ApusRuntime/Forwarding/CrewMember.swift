@@ -33,6 +33,8 @@ extension Crew {
         var late: Orders?
         /// Its queues: those it has a port on, and those it had.
         private(set) var queues: [Queue] = []
+        /// Whether it comes round.
+        var watch: StallWatch
         private var figures = PortBoard(ports: 0)
         private let cpu: Int?
         /// What became of that.
@@ -65,6 +67,7 @@ extension Crew.Member {
         orders = inbox.producer
         retired = outbox.consumer
         late = nil
+        watch = StallWatch(idle)
         resting = RestingWorker(
             seats: FixedArray<RestingWorker.Seat>(count: 0) { _ in preconditionFailure() },
             interfaces: interfaces, relay: Relay(slots: slots),
@@ -80,6 +83,7 @@ extension Crew.Member {
     /// Lets it run with the ports it has: the loop is chosen here, by what was granted. It rests on when that throws.
     mutating func run(copiesBetweenPorts copies: Bool) throws(ThreadError) {
         settle()
+        board.beat.set(0)
         board.rests.store(false, ordering: .relaxed)
         board.stop.store(false, ordering: .relaxed)
         let backends = (xdp: resting!.has(.xdp), packet: resting!.has(.packet), dpdk: resting!.has(.dpdk))
@@ -105,6 +109,11 @@ extension Crew.Member {
             throw error
         }
         core = cpu.map { [PortGrant.Feature(core: $0, refused: thread?.pinFailure)] } ?? []
+    }
+
+    /// Whether it has just been noticed that it does not come round.
+    mutating func hasStalled(_ now: UInt64) -> Bool {
+        isRunning && watch.look(at: board.beat.value, now)
     }
 
     private func start<Driver: WorkerDriver & ~Copyable>(

@@ -40,7 +40,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
 
     /// Forwards until the board says to stop.
     mutating func run(_ board: WorkerBoard, _ figures: PortBoard) {
-        loop(board.counters, figures.ports, board.stop)
+        loop(board.counters, figures.ports, board.beat, board.stop)
         atomicMemoryFence(ordering: .acquiring)
         if board.rests.load(ordering: .relaxed) {
             drain(board.leaving.load(ordering: .relaxed), board.counters)
@@ -53,7 +53,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
     /// The loop, apart from the board, so that no reference to it is counted in here.
     private mutating func loop(
         _ counters: borrowing RelayCounters, _ figures: borrowing FixedArray<PortCounters>,
-        _ stop: borrowing Atomic<Bool>
+        _ beat: borrowing Counter, _ stop: borrowing Atomic<Bool>
     ) {
         if !hasOrders { awaitOrders(counters, stop) }
         var idler = Idler(idle, watching: ports)
@@ -67,6 +67,7 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             rounds &+= 1
             if received == 0 || rounds & 63 == 0 {
                 let now = Clock.monotonic
+                beat.set(now)
                 attend(now, counters)
                 if now >= nextReport {
                     report(to: figures)

@@ -46,6 +46,8 @@ public final class Forwarder {
     private var listening: Set<String> = []
     /// What ``takeNews()`` gives.
     var news: [InterfaceNews] = []
+    /// What ``takeStalls()`` gives.
+    var stalls: [WorkerStall] = []
 
     /// Checks the configuration against the host, opens the interfaces and starts the workers.
     ///
@@ -101,6 +103,7 @@ public final class Forwarder {
     /// it throws again, at most once a second, for as long as the cause is there.
     public func attend() throws(ForwarderError) {
         crew.attend()
+        noteStalls()
         let changes = try ForwarderError.lift { () throws(HostError) in try host.process() }
         if changes.concernsForwarding(of: neighbors.inUse) { isPlanStale = true }
         if !changes.links.isEmpty || changes.isResynchronized { areGuardsStale = true }
@@ -197,6 +200,7 @@ public final class Forwarder {
         for number in crew.members.indices {
             let board = crew.members[number].board
             status.add(board.counters)
+            status.stalls += crew.members[number].watch.stalls
             for queue in crew.members[number].queues {
                 status.ports.append(
                     ForwarderStatus.Port(

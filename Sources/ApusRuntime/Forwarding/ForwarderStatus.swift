@@ -98,6 +98,8 @@ public struct ForwarderStatus: Sendable, Codable {
     public var completedChecksums: UInt64 = 0
     /// Packets in several segments that went on with a UDP checksum that nobody has verified.
     public var unverifiedChecksums: UInt64 = 0
+    /// How often a worker did not come round for more than 100 ms and the longest sleep that it may take.
+    public var stalls: UInt64 = 0
     /// Packets refused or dropped, by reason; those with a count only.
     public var drops: [String: UInt64] = [:]
     /// The streams, in the order of the configuration.

@@ -8,6 +8,9 @@ import Synchronization
 final class WorkerBoard: Sendable {
     let counters: RelayCounters
     let stop = Atomic<Bool>(false)
+    /// When it came round last, in nanoseconds of the monotonic clock: written when nothing came, and every 64 rounds. 0
+    /// before the first time.
+    let beat = Counter()
     /// Whether it stops to rest only, while its ports change: what waits goes on waiting then.
     let rests = Atomic<Bool>(false)
     /// The number of the interface whose ports it is to empty before it rests; -1 for none.

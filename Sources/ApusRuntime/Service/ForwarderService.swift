@@ -135,6 +135,7 @@ public final class ForwarderService {
 
     private func attend(_ forwarder: some ServedForwarder, _ onEvent: (Event) -> Void) {
         do throws(ForwarderError) { try forwarder.attend() } catch { report("\(error)", onEvent) }
+        for stall in forwarder.takeStalls() { report("\(stall)", onEvent) }
         for one in forwarder.takeNews() {
             onEvent(.interface(one))
             // Who reads that and asks gets no older figures.

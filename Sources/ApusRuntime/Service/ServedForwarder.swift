@@ -6,6 +6,7 @@ protocol ServedForwarder: AnyObject {
     func attend() throws(ForwarderError)
     func reload(_ new: ForwarderConfiguration) throws(ForwarderError)
     func takeNews() -> [InterfaceNews]
+    func takeStalls() -> [WorkerStall]
     var warnings: [ConfigurationError] { get }
     func status() -> ForwarderStatus
     func stop() -> ForwarderStatus

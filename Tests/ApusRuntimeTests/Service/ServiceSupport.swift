@@ -154,6 +154,7 @@ extension ForwarderStatus {
         (status.copies, status.sent, status.sentBytes) = (1980, 1970, 240_000)
         (status.waiting, status.completedChecksums, status.uptime) = (3, 7, 12.5)
         status.unverifiedChecksums = 9
+        status.stalls = 3
         status.drops = ["no-stream": 8, "bad_udp_checksum": 2]
         status.unreachable = ["198.51.100.9:5004": "no route"]
         status.streams = [

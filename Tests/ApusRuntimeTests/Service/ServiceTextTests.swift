@@ -87,6 +87,7 @@ struct ServiceTextTests {
             "# TYPE apus_interface_open gauge\napus_interface_open{interface=\"eth0\"} 1\n",
             "apus_completed_checksums_total 7\n",
             "apus_unverified_checksums_total 9\n",
+            "apus_worker_stalls_total 3\n",
             "apus_unreachable_destinations 1\n",
         ] { #expect(text.contains(lines)) }
     }

@@ -19,6 +19,7 @@ struct StatusCacheTests {
             self.streams = (0..<streams).map { ForwarderStatus.stream("stream \($0)", packets: 1) }
         }
 
+        func takeStalls() -> [WorkerStall] { [] }
         func takeNews() -> [InterfaceNews] { [] }
         func attend() throws(ForwarderError) {}
         func reload(_ new: ForwarderConfiguration) throws(ForwarderError) {}

@@ -36,6 +36,10 @@ extension MetricFamily {
             "apus_unverified_checksums_total", .counter,
             "Packets in several segments that went on with a UDP checksum that nobody has verified."
         ) { .whole($0.unverifiedChecksums) },
+        one(
+            "apus_worker_stalls_total", .counter,
+            "How often a worker did not come round for more than 100 ms and its longest sleep."
+        ) { .whole($0.stalls) },
         MetricFamily(
             name: "apus_dropped_packets_total", kind: .counter,
             help: "Packets refused or dropped by the forwarder, by reason.",

@@ -61,6 +61,7 @@ package struct StatusJSON: TextSource {
         writer.add("waiting", status.waiting)
         writer.add("completedChecksums", status.completedChecksums)
         writer.add("unverifiedChecksums", status.unverifiedChecksums)
+        writer.add("stalls", status.stalls)
         writer.add("drops", status.drops)
         writer.openArray("interfaces")
         for interface in status.interfaces {
