@@ -66,7 +66,7 @@ struct SharingRig: ~Copyable {
             return Port(
                 SharedDriver(
                     links, spare: SpareFrames(try memory.makePool(frames: 64)), interface: "memory",
-                    longest: 1514))
+                    backend: .memory, longest: 1514))
         }
         return Port(try SharedDriver(end.take(), links))
     }

@@ -90,7 +90,8 @@ extension Forward {
     // Workers
 
     static let workers = Option(
-        long: "workers", short: "w", value: .init(name: "N"), help: "How many threads forward, 1 to 256.",
+        long: "workers", short: "w", value: .init(name: "N"),
+        help: "How many threads forward, 1 to 256; fewer queues are shared.",
         defaultText: "one for each queue, or each core of --cpu", section: "Workers")
     static let cpu = Option(
         long: "cpu", value: .init(name: "N"), help: "The core a worker is pinned to.", repeats: true,

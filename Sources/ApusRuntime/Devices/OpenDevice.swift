@@ -20,7 +20,7 @@ final class OpenDevice {
     func takePort(_ queue: Int) -> Port<DeviceDriver<DPDKDriver>> { ports[queue].take()! }
 
     #if DPDK
-        /// Opens a device, with a queue for each worker.
+        /// Opens a device, with a queue for each worker if it has so many and no other number is asked for.
         ///
         /// - Parameter bell: rung for the control thread when there are frames for it.
         init(
@@ -44,7 +44,7 @@ final class OpenDevice {
             let interface: DPDKInterface
             do throws(DPDKError) {
                 try EAL.start(environment.options)
-                interface = try DPDKInterface(settings.device.argument, wanted)
+                interface = try Self.open(settings.device.argument, wanted, atMost: options.queues == nil)
             } catch {
                 throw .required("\(error)")
             }
@@ -57,6 +57,21 @@ final class OpenDevice {
                 ends: FixedArray(count: queueCount) { sides[$0].takeControl() })
             ports = try FixedArray(count: queueCount) { (queue) throws(ForwarderError) in
                 try Self.open(interface, queue, sides[queue].takeWorker())
+            }
+        }
+
+        /// Opens a device with as many queues as are wanted, or with all it has where that is enough: its flows are spread over
+        /// the workers by software then.
+        private static func open(
+            _ device: String, _ wanted: DPDKOptions, atMost: Bool
+        ) throws(DPDKError) -> DPDKInterface {
+            do throws(DPDKError) {
+                return try DPDKInterface(device, wanted)
+            } catch {
+                guard atMost, case .tooManyQueues(_, let most) = error.cause, most > 0 else { throw error }
+                var fewer = wanted
+                fewer.queues = most
+                return try DPDKInterface(device, fewer)
             }
         }
 

@@ -12,7 +12,9 @@ enum BackendPort: ~Copyable {
     case packet(Port<PacketSocketDriver>)
     case dpdk(Port<DeviceDriver<DPDKDriver>>)
     /// A share of an AF_XDP interface that has fewer queues than there are workers.
-    case shared(Port<SharedDriver<XDPDriver>>)
+    case sharedXDP(Port<SharedDriver<XDPDriver>>)
+    /// The same of a device that the kernel does not have.
+    case sharedDPDK(Port<SharedDriver<DeviceDriver<DPDKDriver>>>)
 
     /// What was asked for and granted.
     var grant: PortGrant {
@@ -20,14 +22,16 @@ enum BackendPort: ~Copyable {
         case .xdp(let port): port.grant
         case .packet(let port): port.grant
         case .dpdk(let port): port.grant
-        case .shared(let port): port.grant
+        case .sharedXDP(let port): port.grant
+        case .sharedDPDK(let port): port.grant
         }
     }
 
     /// Whether its worker shares queues with others.
     var isShared: Bool {
         switch self {
-        case .shared: true
+        case .sharedXDP: true
+        case .sharedDPDK: true
         default: false
         }
     }
@@ -39,7 +43,8 @@ enum BackendPort: ~Copyable {
         case .xdp(var port): return port.driver.finish()
         case .packet(var port): return port.driver.finishSending()
         case .dpdk(var port): return port.driver.finishSending()
-        case .shared(var port): return port.driver.finish()
+        case .sharedXDP(var port): return port.driver.finish()
+        case .sharedDPDK(var port): return port.driver.finish()
         }
     }
 }
@@ -93,21 +98,54 @@ extension DeviceDriver: WorkerDriver where Own == DPDKDriver {
     static func backendPort(_ port: consuming Port<DeviceDriver<DPDKDriver>>) -> BackendPort { .dpdk(port) }
 }
 
-extension SharedDriver: WorkerDriver where Own == XDPDriver {
-    // The share of a worker without a queue is rings in memory.
-    static var backends: Set<Backend> { [.xdp, .memory] }
+/// A driver of a queue that workers may share.
+protocol QueueDriver: WorkerDriver, ~Copyable {
+    /// The share, where it is one of such a queue.
+    static func share(_ port: consuming BackendPort) -> Port<SharedDriver<Self>>
+    /// Takes it back.
+    static func backendPort(ofShare port: consuming Port<SharedDriver<Self>>) -> BackendPort
+    /// The last figures, as ``BackendPort/finalStatistics()`` gives them.
+    mutating func finish() -> PortStatistics
+}
 
-    static func port(_ port: consuming BackendPort) -> Port<SharedDriver<XDPDriver>> {
+extension XDPDriver: QueueDriver {
+    static func share(_ port: consuming BackendPort) -> Port<SharedDriver<XDPDriver>> {
         switch consume port {
-        case .shared(let port): return port
+        case .sharedXDP(let port): return port
         case .xdp(let port): return Port(SharedDriver(alone: port))
         default: preconditionFailure("a worker with a port of another kind has a loop for that too")
         }
     }
 
-    static func backendPort(_ port: consuming Port<SharedDriver<XDPDriver>>) -> BackendPort {
-        if port.driver.isShared { return .shared(port) }
-        return .xdp(port.intoDriver().intoOwn())
+    static func backendPort(ofShare port: consuming Port<SharedDriver<XDPDriver>>) -> BackendPort {
+        .sharedXDP(port)
+    }
+}
+
+extension DeviceDriver: QueueDriver where Own == DPDKDriver {
+    static func share(_ port: consuming BackendPort) -> Port<SharedDriver<DeviceDriver<DPDKDriver>>> {
+        switch consume port {
+        case .sharedDPDK(let port): return port
+        case .dpdk(let port): return Port(SharedDriver(alone: port))
+        default: preconditionFailure("a worker with a port of another kind has a loop for that too")
+        }
+    }
+
+    static func backendPort(
+        ofShare port: consuming Port<SharedDriver<DeviceDriver<DPDKDriver>>>
+    ) -> BackendPort { .sharedDPDK(port) }
+
+    mutating func finish() -> PortStatistics { finishSending() }
+}
+
+extension SharedDriver: WorkerDriver where Own: QueueDriver & ~Copyable {
+    static var backends: Set<Backend> { Own.backends }
+
+    static func port(_ port: consuming BackendPort) -> Port<SharedDriver<Own>> { Own.share(port) }
+
+    static func backendPort(_ port: consuming Port<SharedDriver<Own>>) -> BackendPort {
+        if port.driver.isShared { return Own.backendPort(ofShare: port) }
+        return Own.backendPort(port.intoDriver().intoOwn())
     }
 }
 

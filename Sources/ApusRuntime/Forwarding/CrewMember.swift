@@ -54,6 +54,8 @@ extension Crew {
 private typealias KernelDriver = EitherDriver<XDPDriver, PacketSocketDriver>
 /// The same of a worker that shares queues with others.
 private typealias SharingDriver = EitherDriver<SharedDriver<XDPDriver>, PacketSocketDriver>
+/// The same where DPDK has some of the interfaces.
+private typealias SharingDevices = EitherDriver<SharingDriver, SharedDriver<DeviceDriver<DPDKDriver>>>
 
 extension Crew.Member {
     /// A worker that is not running yet.
@@ -94,8 +96,7 @@ extension Crew.Member {
             thread =
                 switch backends {
                 case (_, _, false) where shares: try start(handoff, as: SharingDriver.self, copies)
-                case _ where shares:
-                    try start(handoff, as: EitherDriver<SharingDriver, DeviceDriver<DPDKDriver>>.self, copies)
+                case _ where shares: try start(handoff, as: SharingDevices.self, copies)
                 case (_, false, false): try start(handoff, as: XDPDriver.self, copies)
                 case (false, _, false): try start(handoff, as: PacketSocketDriver.self, copies)
                 case (_, _, false): try start(handoff, as: KernelDriver.self, copies)

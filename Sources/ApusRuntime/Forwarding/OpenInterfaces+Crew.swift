@@ -40,7 +40,7 @@ extension OpenInterfaces {
         on number: Int, _ configuration: ForwarderConfiguration
     ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
         do throws(ForwarderError) {
-            return try openQueues(of: number)
+            return try openQueues(of: number, configuration)
         } catch {
             let options = configuration.port(on: names[number])
             guard case .xdp(let interface)? = opened[number], options.backend == .auto else { throw error }
@@ -52,19 +52,19 @@ extension OpenInterfaces {
             (opened[number], former[number]) = (packet, interface)
             note(choice, number, configuration)
         }
-        return try openQueues(of: number)
+        return try openQueues(of: number, configuration)
     }
 
-    private func openQueues(of number: Int) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
-        if case .xdp(let interface)? = opened[number], interface.queueCount < workers {
-            return try openShared(interface, number)
-        }
+    private func openQueues(
+        of number: Int, _ configuration: ForwarderConfiguration
+    ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
+        if isShared(number) { return try openShared(number, configuration) }
         return try FixedArray(count: queueCount(of: number)) { (queue) throws(ForwarderError) in
             try openPort(on: number, queue: queue)
         }
     }
 
-    private func queueCount(of number: Int) -> Int {
+    func queueCount(of number: Int) -> Int {
         switch opened[number] {
         case .xdp(let interface): interface.queueCount
         case .packet: workers

@@ -12,8 +12,8 @@ extension OpenInterfaces {
 
     /// How flows get to their workers, where the interface has too few queues for that.
     private func spreadGrant(_ number: Int) -> PortGrant.Feature? {
-        guard case .xdp(let interface)? = opened[number], interface.queueCount < workers else { return nil }
-        let queues = interface.queueCount
+        guard isShared(number) else { return nil }
+        let queues = queueCount(of: number)
         return PortGrant.Feature(
             "flows", requested: "a queue for each worker",
             granted: "spread over \(workers) workers by software",
@@ -51,8 +51,8 @@ extension OpenInterfaces {
         guard asked != nil || most > workers else { return nil }
         let wanted = asked ?? most
         let reason = least.map { least in
-            "\(least.name) has \(least.queues) queue\(least.queues == 1 ? "" : "s"), and each worker needs one of "
-                + "every interface"
+            "\(least.name) has \(least.queues) queue\(least.queues == 1 ? "" : "s"); its flows are spread over more "
+                + "workers by software, where those are asked for"
         }
         return PortGrant.Feature(
             "workers", requested: "\(wanted)", granted: "\(workers)", reason: wanted > workers ? reason : nil)

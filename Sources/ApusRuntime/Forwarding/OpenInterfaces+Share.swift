@@ -8,12 +8,40 @@ extension OpenInterfaces {
     /// Packets that a ring between two workers holds: as many as some milliseconds bring at a million a second.
     private static var ringLength: Int { 2048 }
 
+    /// Whether workers share its queues, as it has fewer than there are workers.
+    func isShared(_ number: Int) -> Bool { queueCount(of: number) < workers }
+
     /// Opens the queues of an interface, and gives each worker a share of them, in the order of the workers.
     func openShared(
-        _ interface: XDPInterface, _ number: Int
+        _ number: Int, _ configuration: ForwarderConfiguration
     ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
-        let queues = interface.queueCount
-        try makeSpareFrames(interface, number, count: workers - queues)
+        switch opened[number] {
+        case .xdp(let interface):
+            try makeSpareFrames(number, in: interface.memory.frames, each: interface.options.framesPerQueue)
+            return try share(number, .xdp) { (queue) throws(ForwarderError) -> Port<XDPDriver> in
+                try ForwarderError.lift { () throws(XDPError) in
+                    try interface.open(queue: queue, number: UInt16(number))
+                }
+            }
+        case .dpdk(let device):
+            let options = configuration.port(on: names[number])
+            // A worker without a queue copies to frames of the kernel's memory, and the one that sends for it to those of the
+            // device, whose own are all its driver's to receive into.
+            let memory = try ForwarderError.lift { () throws(MemoryError) in
+                try FrameMemory(
+                    frames: (workers - device.queueCount) * options.framesPerQueue, frameSize: options.size,
+                    hugePages: options.pages)
+            }
+            try makeSpareFrames(number, in: memory, each: options.framesPerQueue)
+            return try share(number, .dpdk) { device.takePort($0) }
+        case .packet, nil: preconditionFailure("over AF_PACKET each worker has a queue")
+        }
+    }
+
+    private func share<Own: QueueDriver & ~Copyable>(
+        _ number: Int, _ backend: Backend, _ open: (Int) throws(ForwarderError) -> Port<Own>
+    ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
+        let queues = queueCount(of: number)
         var longest = 0
         var links: FixedArray<WorkerLinks?>
         do throws(ServiceError) {
@@ -24,17 +52,16 @@ extension OpenInterfaces {
         return try FixedArray(count: workers) { (worker) throws(ForwarderError) in
             let own = links[worker].take()!
             guard worker < queues else {
-                let driver = SharedDriver<XDPDriver>(
+                let share = SharedDriver<Own>(
                     own, spare: spareFrames[number]![worker - queues], interface: names[number],
-                    longest: longest)
-                return RestingWorker.Seat(.shared(Port(driver)), interface: number)
+                    backend: backend, longest: longest)
+                return RestingWorker.Seat(Own.backendPort(ofShare: Port(share)), interface: number)
             }
-            let port = try ForwarderError.lift { () throws(XDPError) in
-                try interface.open(queue: worker, number: UInt16(number))
-            }
+            let port = try open(worker)
             longest = port.driver.maximumPacketSize
             do throws(ServiceError) {
-                return RestingWorker.Seat(.shared(Port(try SharedDriver(port, own))), interface: number)
+                let share = try SharedDriver(port, own)
+                return RestingWorker.Seat(Own.backendPort(ofShare: Port(share)), interface: number)
             } catch {
                 throw refusal(number, error)
             }
@@ -47,13 +74,13 @@ extension OpenInterfaces {
     }
 
     /// The frames of workers without a queue, which stay when the interface goes.
-    private func makeSpareFrames(
-        _ interface: XDPInterface, _ number: Int, count: Int
-    ) throws(ForwarderError) {
+    private func makeSpareFrames(_ number: Int, in memory: FrameMemory, each count: Int)
+        throws(ForwarderError)
+    {
         var all = spareFrames[number] ?? []
-        while all.count < count {
+        while all.count < workers - queueCount(of: number) {
             let pool = try ForwarderError.lift { () throws(MemoryError) in
-                try interface.memory.frames.makePool(frames: interface.options.framesPerQueue)
+                try memory.makePool(frames: count)
             }
             all.append(SpareFrames(pool))
         }

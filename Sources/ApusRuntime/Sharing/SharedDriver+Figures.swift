@@ -1,6 +1,5 @@
 import ApusPorts
 import ApusRings
-import ApusXDP
 
 /// What was dropped as the ring to its worker was full.
 struct RingFull {
@@ -47,8 +46,8 @@ extension SharedDriver where Own: ~Copyable {
     }
 }
 
-extension SharedDriver where Own == XDPDriver {
-    /// The last figures, of a port that is about to be closed, as ``XDPDriver/finish()`` gives them: what others have passed
+extension SharedDriver where Own: QueueDriver & ~Copyable {
+    /// The last figures, of a port that is about to be closed, as those of its queue are: what others have passed
     /// leaves first. What has not left by then is counted as refused.
     mutating func finish() -> PortStatistics {
         flush()

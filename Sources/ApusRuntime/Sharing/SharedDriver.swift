@@ -66,11 +66,13 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     ///
     /// - Parameters:
     ///   - spare: frames for copies.
-    ///   - interface: its name.
+    ///   - interface: its name; `backend`: what its queues have.
     ///   - longest: the longest packet that it sends.
-    init(_ all: consuming WorkerLinks, spare: SpareFrames, interface: String, longest: Int) {
+    init(
+        _ all: consuming WorkerLinks, spare: SpareFrames, interface: String, backend: Backend, longest: Int
+    ) {
         grant = PortGrant(
-            backend: .memory, interface: interface, queue: all.worker,
+            backend: backend, interface: interface, queue: all.worker,
             features: [.init("queue", requested: "one", granted: "rings to worker \(all.sender)")])
         own = nil
         maximumPacketSize = longest

@@ -45,7 +45,7 @@ final class DeviceScene: Sendable {
     }
 
     /// Starts the forwarder on both devices, or on one and on an interface of the kernel's.
-    func forward(streams: String, farBackend: String = "auto") throws -> ApusForward {
+    func forward(streams: String, farBackend: String = "auto", workers: Int = 1) throws -> ApusForward {
         let far =
             kernelHasFarSide
             ? #"{ name: "out0", backend: "\#(farBackend)" }"#
@@ -60,7 +60,7 @@ final class DeviceScene: Sendable {
                     { name: "\(device(0, "in0"))", backend: "dpdk", addresses: ["192.0.2.2/24", "2001:db8:1::2/64"] },
                     \(far),
                 ],
-                streams: [\(streams)],
+                workers: { count: \(workers) }, streams: [\(streams)],
                 """)
         if kind == .tap { try connectTaps() }
         return forward

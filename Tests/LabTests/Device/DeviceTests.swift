@@ -127,6 +127,47 @@ extension Lab {
             _ = try forward.finish()
         }
 
+        /// Both sides of a device and an interface of the kernel's have one queue.
+        @Test(arguments: [nil, "xdp", "packet"])
+        func `workers share a device that has one queue, and flows keep their order`(farBackend: String?)
+            throws
+        {
+            let scene = try DeviceScene("share", .afXDP, kernelHasFarSide: farBackend != nil)
+            let forward = try scene.forward(
+                streams: #"{ listen: "192.0.2.2:5004", to: ["198.51.100.1:6004", "198.51.100.1:6006"] }"#,
+                farBackend: farBackend ?? "auto", workers: 3)
+            let sinks = try [6004, 6006].map { try Sink(in: scene.receiver, "198.51.100.1", $0) }
+            let flows = try (0..<16).map { try UDPSocket(in: scene.sender, "192.0.2.1", 4000 + $0) }
+            // The next hop is known after it.
+            try flows[0].send([255, 255], to: SocketAddress("192.0.2.2", 5004))
+            try forward.wait(for: "the first packet sent") { $0.sent == 2 }
+            for number in 0..<200 as Range<UInt8> {
+                for (flow, socket) in flows.enumerated() {
+                    try socket.send([UInt8(flow), number], to: SocketAddress("192.0.2.2", 5004))
+                }
+                usleep(2000)
+            }
+            let status = try forward.wait(for: "all packets sent") { $0.sent == 2 * 3201 }
+            for sink in sinks {
+                let all = sink.wait(for: 3201)
+                #expect(all.count == 3201)
+                for flow in 0..<16 as Range<UInt8> {
+                    #expect(all.filter { $0[0] == flow }.map { $0[1] } == Array(0..<200), "flow \(flow)")
+                }
+            }
+            let device = status.ports.filter { $0.interface.hasPrefix("net_af_xdp0") }
+            #expect(device.count == 3 && device.allSatisfy { $0.backend == "dpdk" })
+            let spread = device.flatMap(\.features).filter { $0.name == "flows" }
+            #expect(spread.count == 3)
+            for feature in spread {
+                #expect(feature.granted == "spread over 3 workers by software")
+                #expect(feature.reason == "net_af_xdp0 has 1 queue")
+            }
+            let last = try forward.finish()
+            #expect(last.drops.isEmpty, "\(last.drops)")
+            expectConserved(last)
+        }
+
         @Test func `between a device of DPDK and an interface of the kernel's each packet is copied once`()
             throws
         {

@@ -47,10 +47,10 @@ extension HostCheck {
         for name in names where configuration.port(on: name).backend != .dpdk {
             let port = configuration.port(on: name)
             // Those of AF_XDP may share a memory; each of AF_PACKET has its own.
+            let workers = OpenInterfaces.workerCount(names, configuration, host)
+            // Workers without a queue have frames, too.
             let queues =
-                port.backend == .packet
-                ? OpenInterfaces.workerCount(names, configuration, host)
-                : OpenInterfaces.receiveQueues(of: name)
+                port.backend == .packet ? workers : max(workers, OpenInterfaces.receiveQueues(of: name))
             let frames = queues * port.framesPerQueue
             if port.backend != .packet { shared += frames }
             let total = port.backend == .packet ? frames : shared
