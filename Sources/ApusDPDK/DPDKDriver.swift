@@ -77,7 +77,7 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
                 PortGrant.Feature(
                     "pages", requested: pool.memory.grant.requested == .never ? "normal" : "2 MiB",
                     granted: pool.memory.grant.pages.rawValue, reason: pool.memory.grant.reason)
-            ])
+            ] + [pool.memory.grant.nodeFeature].compactMap(\.self))
     }
 
     /// Whether all its frames are buffers of DPDK's.

@@ -56,11 +56,12 @@ public final class DPDKInterface: @unchecked Sendable {
             }
             pages = EAL.pages ?? EAL.Pages()
             var memories: [MbufMemory] = []
-            for _ in 0..<options.queues {
+            for queue in 0..<options.queues {
+                let node = options.nodes.isEmpty ? nil : options.nodes[queue % options.nodes.count]
                 memories.append(
                     try MbufMemory(
-                        frames: options.framesPerQueue, room: options.room, node: info.socket, pages: pages,
-                        for: name))
+                        frames: options.framesPerQueue, room: options.room, node: node, near: info.socket,
+                        pages: pages, for: name))
             }
             let got = try Self.setUp(port, info, options, memories, name)
             (self.name, self.port, self.memories) = (name, port, memories)

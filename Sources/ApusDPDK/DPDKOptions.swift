@@ -9,6 +9,9 @@ public struct DPDKOptions: Sendable, Hashable {
     /// Frames of each queue's pool, at least 512 more than its descriptors: so neither what waits to be sent nor what is kept
     /// at hand for copies leaves the device without frames to receive into. DPDK keeps up to 384 for each thread that sends some.
     public var framesPerQueue = 8192
+    /// The NUMA nodes of the queues' frames, one after the other: queue q has number q % count. Where none is named it is that
+    /// of the device.
+    public var nodes: [Int] = []
     /// The longest packet without its Ethernet header, in octets; `nil` leaves it to the device, most of which begin with 1500.
     public var mtu: Int?
     /// The most octets of a packet that lie in one frame: 1024 to 16 × 1024. A longer packet goes on in further frames.

@@ -28,26 +28,30 @@ final class MbufMemory: @unchecked Sendable {
     /// RTE_PKTMBUF_HEADROOM: what a device leaves in front of a received packet.
     static let headroom = 128
 
-    /// As many frames on that NUMA node, each with `room` octets and 128 in front of them.
+    /// As many frames, each with `room` octets and 128 in front of them, on that NUMA node if it has memory for them;
+    /// `nil` is that of the device, which is the other number.
     init(
-        frames: Int, room: Int, node: Int32, pages: EAL.Pages, for device: String
+        frames: Int, room: Int, node: Int?, near device: Int32, pages: EAL.Pages, for name: String
     ) throws(DPDKError) {
         Self.freeRetired()
         let number = Self.numbers.add(1, ordering: .relaxed).newValue
         let size = room + Self.headroom
-        guard
-            let pool = unsafe apus_pool_make(
+        let wanted = node.map { Int32(clamping: $0) } ?? device
+        func make(_ node: Int32) -> OpaquePointer? {
+            unsafe apus_pool_make(
                 "apus\(number)", UInt32(frames), UInt32(FramePool.headerSize), UInt32(size), node)
-        else {
+        }
+        // SOCKET_ID_ANY
+        guard let pool = unsafe make(wanted) ?? make(-1) else {
             let bytes = frames * (size + Int(APUS_MBUF_SIZE) + FramePool.headerSize)
             throw DPDKError(
-                device, .noMemory(frames: frames, megabytes: (bytes + 1 << 20 - 1) >> 20, code: errno))
+                name, .noMemory(frames: frames, megabytes: (bytes + 1 << 20 - 1) >> 20, code: errno))
         }
         unsafe self.pool = unsafe pool
         self.frames = frames
         let grant = MemoryGrant(
             requested: pages.requested, pages: pages.isHuge ? .huge2MiB : .normal, reason: pages.reason,
-            requestedNode: nil, node: max(0, node), refusal: 0)
+            requestedNode: node, node: unsafe MemoryNode.of(UnsafeRawPointer(pool)), refusal: 0)
         // Sound: there are as many frames, which are DPDK's for as long as `Retired` says. Where they begin is not looked at.
         let memory = unsafe FrameMemory(
             foreign: UnsafeMutableRawPointer(pool), frames: frames,

@@ -51,8 +51,12 @@ public struct XDPOptions: Sendable, Hashable {
     public var frameSize = FrameSize.bytes2048
     /// Huge pages, when the interface makes its own memory.
     public var hugePages = HugePages.preferred
-    /// The NUMA node of the memory, when the interface makes its own; `nil` is that of the opening thread.
-    public var node: Int?
+    /// The NUMA nodes of the queues' frames, one after the other: queue q has number q % count. Where none is named it is
+    /// that of the opening thread.
+    public var nodes: [Int] = []
+
+    /// The node of the frames of a queue, see ``nodes``.
+    public func node(ofQueue queue: Int) -> Int? { nodes.isEmpty ? nil : nodes[queue % nodes.count] }
 
     /// Busy polling: SO_PREFER_BUSY_POLL, SO_BUSY_POLL and SO_BUSY_POLL_BUDGET of socket(7).
     public struct BusyPoll: Sendable, Hashable {

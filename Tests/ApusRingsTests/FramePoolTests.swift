@@ -213,6 +213,41 @@ struct FramePoolTests {
         #expect(try FrameMemory(frames: 16, hugePages: .never).grant.reason == nil)
     }
 
+    @Test func `Parts of a memory are whole huge pages each, and a pool comes from the part of its node`()
+        throws
+    {
+        let memory = try FrameMemory(
+            parts: [.init(frames: 3, node: nil), .init(frames: 5, node: 0), .init(frames: 4, node: nil)],
+            hugePages: .never)
+        #expect(memory.slotCount == 2048)
+        let near = try memory.makePool(frames: 5, node: 0)
+        let anywhere = try memory.makePool(frames: 7)
+        #expect(near.firstSlot == 1024 && anywhere.firstSlot == 0)
+        let (placed, free) = (memory.grant(of: near), memory.grant(of: anywhere))
+        #expect(placed.requestedNode == 0 && placed.node == 0 && placed.nodeReason == nil)
+        #expect(free.requestedNode == nil)
+        // Where its own has too few left it comes from another.
+        #expect(try memory.makePool(frames: 1024 - 7).firstSlot == 7)
+        #expect(try memory.makePool(frames: 1).firstSlot == 1029)
+        #expect(throws: MemoryError.notEnoughSlots(wanted: 1019, free: 1018)) {
+            _ = try memory.makePool(frames: 1019, node: 0)
+        }
+        // One part stays as it is.
+        #expect(try FrameMemory(parts: [.init(frames: 3, node: nil)], hugePages: .never).slotCount == 3)
+    }
+
+    @Test func `What a thread touches comes from the node that was named, and then from where it did before`()
+    {
+        // On a host with one node there is nothing to choose from, but nothing may go wrong either.
+        for node in [nil, 0, 1023, 4096] {
+            MemoryNode.prefer(node) {
+                let table = FixedArray(repeating: 1 as UInt8, count: 1 << 20)
+                #expect(node != 0 || table.memoryNode == 0)
+            }
+        }
+        #expect(FixedArray(repeating: 1 as UInt8, count: 1 << 20).memoryNode != nil)
+    }
+
     @Test func `A NUMA node that is not there is refused by number`() {
         #expect(throws: MemoryError.self) { _ = try FrameMemory(frames: 1, node: 4096) }
     }

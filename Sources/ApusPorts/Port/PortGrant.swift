@@ -1,3 +1,5 @@
+package import ApusRings
+
 /// The ways Apus moves packets.
 public enum Backend: String, Sendable, CaseIterable {
     /// AF_XDP sockets.
@@ -62,5 +64,16 @@ extension PortGrant: CustomStringConvertible {
             "\(feature.name) \(feature.granted)" + (feature.reason.map { " (\($0))" } ?? "")
         }
         return (["\(interface) queue \(queue): \(backend.rawValue)"] + list).joined(separator: ", ")
+    }
+}
+
+extension MemoryGrant {
+    /// Where the frames lie, if a NUMA node was asked for.
+    package var nodeFeature: PortGrant.Feature? {
+        requestedNode.map {
+            PortGrant.Feature(
+                "NUMA node", requested: "\($0)", granted: node.map(String.init) ?? "unknown",
+                reason: nodeReason)
+        }
     }
 }

@@ -12,13 +12,18 @@ public final class FrameMemory: Sendable {
     public let frameSize: FrameSize
     /// The number of slots.
     public let slotCount: Int
-    /// What pages it got, and why not others.
+    /// What pages it got, and why not others; of several parts the first one's.
     public let grant: MemoryGrant
     /// The first byte, aligned to a page.
     @unsafe public nonisolated(unsafe) let base: UnsafeMutableRawPointer
     /// The length of the mapping, in bytes.
     public let byteCount: Int
-    private let slotsTaken = Atomic<Int>(0)
+    /// The slots of a part that no pool has yet, and what the part was granted.
+    private struct Rest {
+        var free: Range<Int>
+        let grant: MemoryGrant
+    }
+    private let parts: Mutex<[Rest]>
     /// The longest packet that one of its frames holds with the default headroom, in bytes.
     package let frameCapacity: Int
     /// Whether it is a library's, with frames of the library's own.
@@ -34,28 +39,87 @@ public final class FrameMemory: Sendable {
     ///   - hugePages: whether 2 MiB pages are wanted. With `.preferred` the mapping falls back to
     ///     normal pages, and ``grant`` says why.
     ///   - node: the NUMA node to place it on, if that has free pages; ``grant`` says where it lies. `nil` is the node of the first thread to touch it.
-    public init(
+    public convenience init(
         frames: Int, frameSize: FrameSize = .bytes2048, hugePages: HugePages = .preferred, node: Int? = nil
     ) throws(MemoryError) {
-        guard frames > 0, frames <= Self.maximumFrames else {
-            throw .badFrameCount(frames, maximum: Self.maximumFrames)
-        }
-        if let node, numa_available() < 0 || node < 0 || node > numa_max_node() {
-            throw .noSuchNode(node, highest: numa_available() < 0 ? 0 : Int(numa_max_node()))
-        }
+        try self.init(parts: [Part(frames: frames, node: node)], frameSize: frameSize, hugePages: hugePages)
+    }
+
+    /// So many frames on one NUMA node.
+    public struct Part: Sendable {
+        /// How many, at least 1.
+        public var frames: Int
+        /// The node; `nil` is that of the first thread to touch them.
+        public var node: Int?
+
+        /// So many there.
+        public init(frames: Int, node: Int?) { (self.frames, self.node) = (frames, node) }
+    }
+
+    /// Maps memory of which each part lies on a node of its own, so that what a worker uses can be near it.
+    ///
+    /// Parts of the same node become one. Where there are several each is rounded up to whole pages of 2 MiB.
+    public init(
+        parts wanted: [Part], frameSize: FrameSize = .bytes2048, hugePages: HugePages = .preferred
+    ) throws(MemoryError) {
+        let parts = try Self.joined(wanted, frameSize)
+        let frames = parts.reduce(0) { $0 + $1.frames }
         let mapping = try Mapping(byteCount: frames * frameSize.rawValue, hugePages: hugePages)
-        // Sound: the mapping has that many bytes, and the kernel only notes where its pages are to come from.
-        let refusal = node.map { unsafe apus_prefer_node(mapping.base, mapping.byteCount, Int32($0)) } ?? 0
-        unsafe mapping.base.initializeMemory(as: UInt8.self, repeating: 0, count: mapping.byteCount)
+        var rests: [Rest] = []
+        for part in parts {
+            let first = rests.last?.free.upperBound ?? 0
+            let slots = first..<first + part.frames
+            let offset = first * frameSize.rawValue
+            let end = slots.upperBound == frames ? mapping.byteCount : slots.upperBound * frameSize.rawValue
+            // Sound: the mapping has that many bytes, and the kernel only notes where its pages are to come from.
+            let refusal =
+                part.node.map { unsafe apus_prefer_node(mapping.base + offset, end - offset, Int32($0)) } ?? 0
+            unsafe (mapping.base + offset).initializeMemory(as: UInt8.self, repeating: 0, count: end - offset)
+            rests.append(
+                Rest(
+                    free: slots,
+                    grant: MemoryGrant(
+                        requested: hugePages, pages: mapping.pages, reason: mapping.reason,
+                        // Sound: asks for the page of an address that was touched.
+                        requestedNode: part.node, node: unsafe apus_node_of(mapping.base + offset),
+                        refusal: refusal)))
+        }
         self.frameSize = frameSize
         slotCount = frames
         unsafe base = mapping.base
         byteCount = mapping.byteCount
         (frameCapacity, isForeign) = (frameSize.capacity, false)
-        grant = MemoryGrant(
-            requested: hugePages, pages: mapping.pages, reason: mapping.reason, requestedNode: node,
-            // Sound: asks for the page of an address that was touched.
-            node: unsafe apus_node_of(mapping.base), refusal: refusal)
+        grant = rests[0].grant
+        self.parts = Mutex(rests)
+    }
+
+    /// One part for each node.
+    private static func joined(_ parts: [Part], _ frameSize: FrameSize) throws(MemoryError) -> [Part] {
+        var joined: [Part] = []
+        for part in parts {
+            guard part.frames > 0, part.frames <= maximumFrames else {
+                throw .badFrameCount(part.frames, maximum: maximumFrames)
+            }
+            if let node = part.node, numa_available() < 0 || node < 0 || node > numa_max_node() {
+                throw .noSuchNode(node, highest: numa_available() < 0 ? 0 : Int(numa_max_node()))
+            }
+            if let same = joined.firstIndex(where: { $0.node == part.node }) {
+                joined[same].frames += part.frames
+            } else {
+                joined.append(part)
+            }
+        }
+        if joined.count > 1 {
+            let unit = Mapping.hugePage / frameSize.rawValue
+            for part in joined.indices {
+                joined[part].frames = (joined[part].frames + unit - 1) / unit * unit
+            }
+        }
+        let frames = joined.reduce(0) { $0 + $1.frames }
+        guard frames > 0, frames <= maximumFrames else {
+            throw .badFrameCount(frames, maximum: maximumFrames)
+        }
+        return joined
     }
 
     /// Memory that a library mapped and cut into `frames` frames of its own, and unmaps. Its pool is that of a
@@ -67,7 +131,7 @@ public final class FrameMemory: Sendable {
         (frameSize, slotCount, byteCount) = (.bytes2048, frames, 0)
         unsafe self.base = unsafe base
         (self.frameCapacity, isForeign, self.grant) = (frameCapacity, true, grant)
-        slotsTaken.store(frames, ordering: .relaxed)
+        parts = Mutex([Rest(free: frames..<frames, grant: grant)])
     }
 
     deinit {
@@ -79,18 +143,32 @@ public final class FrameMemory: Sendable {
 
     /// Takes `frames` of the slots that no pool has yet, as a pool of their own.
     ///
-    /// - Parameter frames: how many, at least 1.
-    public func makePool(frames: Int) throws(MemoryError) -> FramePool {
-        var first = slotsTaken.load(ordering: .relaxed)
-        while true {
-            guard frames > 0, frames <= slotCount - first else {
-                throw .notEnoughSlots(wanted: frames, free: slotCount - first)
-            }
-            let (exchanged, now) = slotsTaken.weakCompareExchange(
-                expected: first, desired: first + frames, ordering: .relaxed)
-            if exchanged { return FramePool(memory: self, firstSlot: first, count: frames) }
-            first = now
+    /// - Parameters:
+    ///   - frames: how many, at least 1.
+    ///   - node: the NUMA node of the part to take them from; from another where that has too few left, or where it
+    ///     is `nil`.
+    public func makePool(frames: Int, node: Int? = nil) throws(MemoryError) -> FramePool {
+        let first = parts.withLock { parts -> Int? in
+            func fits(_ part: Rest) -> Bool { frames > 0 && frames <= part.free.count }
+            guard
+                let part = parts.firstIndex(where: { fits($0) && $0.grant.requestedNode == node })
+                    ?? parts.firstIndex(where: fits)
+            else { return nil }
+            let first = parts[part].free.lowerBound
+            parts[part].free = first + frames..<parts[part].free.upperBound
+            return first
         }
+        guard let first else {
+            throw .notEnoughSlots(
+                wanted: frames, free: parts.withLock { $0.map(\.free.count).max() ?? 0 })
+        }
+        return FramePool(memory: self, firstSlot: first, count: frames)
+    }
+
+    /// What the part of a pool was granted.
+    public func grant(of pool: borrowing FramePool) -> MemoryGrant {
+        let slot = pool.firstSlot
+        return parts.withLock { $0.first { slot < $0.free.upperBound }?.grant } ?? grant
     }
 }
 
@@ -201,9 +279,12 @@ private struct Mapping {
     var pages: MemoryGrant.Pages
     var reason: String?
 
+    /// The size of a huge page, in bytes.
+    static let hugePage = 2 << 20
+
     init(byteCount: Int, hugePages: HugePages) throws(MemoryError) {
         let protection = PROT_READ | PROT_WRITE
-        let huge = 2 << 20
+        let huge = Self.hugePage
         let rounded = (byteCount + huge - 1) / huge * huge
         reason = nil
         pages = .huge2MiB

@@ -24,8 +24,8 @@ final class OpenDevice {
         ///
         /// - Parameter bell: rung for the control thread when there are frames for it.
         init(
-            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, bell: DeviceSide.Bell,
-            _ environment: DPDKConfiguration
+            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
+            bell: DeviceSide.Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             guard let settings = options.dpdk else { preconditionFailure("it is not an interface of DPDK's") }
             var wanted = DPDKOptions()
@@ -41,6 +41,7 @@ final class OpenDevice {
                 (0..<6).map { UInt8(truncatingIfNeeded: mac.bits >> (40 - 8 * $0)) }
             }
             wanted.portNumber = UInt16(number)
+            wanted.nodes = nodes
             let interface: DPDKInterface
             do throws(DPDKError) {
                 try EAL.start(environment.options)
@@ -111,8 +112,8 @@ final class OpenDevice {
     #else
         /// Always refuses.
         init(
-            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, bell: DeviceSide.Bell,
-            _ environment: DPDKConfiguration
+            _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
+            bell: DeviceSide.Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             throw .required(
                 "\(name): this apus was built without DPDK; build it where libdpdk-dev is installed, with the trait DPDK"

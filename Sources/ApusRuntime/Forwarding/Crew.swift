@@ -11,17 +11,22 @@ struct Crew: ~Copyable {
     ///
     /// - Parameters:
     ///   - cpus: the cores to pin them to, one after the other; `nil` leaves that to the scheduler.
+    ///   - nodes: by worker, the NUMA node of its memory; empty leaves that to the kernel.
     ///   - choices: by interface, what was granted beside what its driver says.
     ///   - make: makes the ports of a worker.
     init(
-        workers: Int, interfaces: Int, slots: Int, waiting: Int, idle: IdlePolicy, cpus: [Int]?,
+        workers: Int, interfaces: Int, slots: Int, waiting: Int, idle: IdlePolicy, cpus: [Int]?, nodes: [Int],
         copiesBetweenPorts: Bool, choices: [[PortGrant.Feature]],
         ports make: (_ worker: Int) -> FixedArray<RestingWorker.Seat>
     ) throws(ThreadError) {
         members = FixedArray(count: workers) { number in
-            Member(
-                make(number), number: number, interfaces: interfaces, slots: slots, waiting: waiting,
-                idle: idle, cpu: cpus.map { $0[number % $0.count] }, choices: choices)
+            let node = nodes.isEmpty ? nil : nodes[number]
+            return MemoryNode.prefer(node) {
+                Member(
+                    make(number), number: number, interfaces: interfaces, slots: slots, waiting: waiting,
+                    idle: idle,
+                    cpu: cpus.map { $0[number % $0.count] }, node: node, choices: choices)
+            }
         }
         do throws(ThreadError) {
             try start(copiesBetweenPorts: copiesBetweenPorts)
@@ -57,7 +62,9 @@ struct Crew: ~Copyable {
     /// Sends every worker its own table of a plan.
     mutating func order(_ plan: ForwardingPlan, slots: Int, interfaces: [MACAddress]) {
         for number in members.indices {
-            members[number].late = Orders(plan, slots: slots, interfaces: interfaces)
+            members[number].late = MemoryNode.prefer(members[number].node) {
+                Orders(plan, slots: slots, interfaces: interfaces)
+            }
         }
         attend()
     }

@@ -37,6 +37,8 @@ extension Crew {
         var watch: StallWatch
         private var figures = PortBoard(ports: 0)
         private let cpu: Int?
+        /// The NUMA node of its memory.
+        let node: Int?
         /// What became of that.
         private var core: [PortGrant.Feature] = []
         private var thread: WorkerThread?
@@ -61,11 +63,11 @@ extension Crew.Member {
     /// A worker that is not running yet.
     init(
         _ ports: consuming FixedArray<RestingWorker.Seat>, number: Int, interfaces: Int, slots: Int,
-        waiting: Int, idle: IdlePolicy, cpu: Int?, choices: [[PortGrant.Feature]]
+        waiting: Int, idle: IdlePolicy, cpu: Int?, node: Int?, choices: [[PortGrant.Feature]]
     ) {
         let inbox = SPSCRing<Orders>(minimumCapacity: 4)
         let outbox = SPSCRing<Orders>(minimumCapacity: 8)
-        (self.number, self.cpu, board) = (number, cpu, WorkerBoard(slots: slots))
+        (self.number, self.cpu, self.node, board) = (number, cpu, node, WorkerBoard(slots: slots))
         orders = inbox.producer
         retired = outbox.consumer
         late = nil
@@ -110,6 +112,12 @@ extension Crew.Member {
             throw error
         }
         core = cpu.map { [PortGrant.Feature(core: $0, refused: thread?.pinFailure)] } ?? []
+        guard let node else { return }
+        let got = board.counters.streams.memoryNode
+        core.append(
+            PortGrant.Feature(
+                "worker's NUMA node", requested: "\(node)", granted: got.map(String.init) ?? "unknown",
+                reason: got == node ? nil : "that node had no free pages"))
     }
 
     /// Whether it has just been noticed that it does not come round.

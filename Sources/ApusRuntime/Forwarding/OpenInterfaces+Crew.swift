@@ -16,7 +16,7 @@ extension OpenInterfaces {
                 workers: workers, interfaces: opened.count, slots: configuration.limits.streams,
                 waiting: configuration.limits.pendingPackets,
                 idle: IdlePolicy(spin: settings.spin, sleep: Int32(clamping: (settings.sleep + 999) / 1000)),
-                cpus: settings.cpus, copiesBetweenPorts: copiesBetweenPorts, choices: choices
+                cpus: settings.cpus, nodes: nodes, copiesBetweenPorts: copiesBetweenPorts, choices: choices
             ) { worker in
                 var places: [(interface: Int, queue: Int)] = []
                 for number in seats.indices {
@@ -48,7 +48,7 @@ extension OpenInterfaces {
             // First, as both would have the packets.
             do throws(XDPError) { try interface.steering?.detach() } catch { reason += "; \(error)" }
             let (packet, choice) = try Self.openPacket(
-                names[number], options, Array(served), workers: workers, reason: reason)
+                names[number], options, Array(served), workers: workers, nodes: nodes, reason: reason)
             (opened[number], former[number]) = (packet, interface)
             note(choice, number, configuration)
         }
@@ -100,7 +100,7 @@ extension OpenInterfaces {
             return RestingWorker.Seat(.xdp(port), interface: number)
         case .packet(let interface, let memory, let frames):
             var pool: FramePool? = try ForwarderError.lift { () throws(MemoryError) in
-                try memory.makePool(frames: frames)
+                try memory.makePool(frames: frames, node: node(ofWorker: queue))
             }
             let port = try ForwarderError.lift { () throws(PacketSocketError) in
                 try interface.makePort(worker: queue, number: UInt16(number), pool: pool.take()!)

@@ -76,7 +76,8 @@ extension OpenInterfaces {
         let options = configuration.port(on: name)
         if let reason = mismatch(of: link, options, number) { throw .required(reason) }
         let (interface, choice) = try Self.open(
-            name, options, Self.endpoints(of: configuration, on: host), workers: workers, sharing: memory,
+            name, options, Self.endpoints(of: configuration, on: host), workers: workers, nodes: nodes,
+            sharing: memory,
             again: former[number])
         opened[number] = interface
         do throws(ForwarderError) {

@@ -29,8 +29,9 @@ extension OpenInterfaces {
             // device, whose own are all its driver's to receive into.
             let memory = try ForwarderError.lift { () throws(MemoryError) in
                 try FrameMemory(
-                    frames: (workers - device.queueCount) * options.framesPerQueue, frameSize: options.size,
-                    hugePages: options.pages)
+                    parts: (device.queueCount..<workers).map {
+                        FrameMemory.Part(frames: options.framesPerQueue, node: node(ofWorker: $0))
+                    }, frameSize: options.size, hugePages: options.pages)
             }
             try makeSpareFrames(number, in: memory, each: options.framesPerQueue)
             return try share(number, .dpdk) { device.takePort($0) }
@@ -78,9 +79,11 @@ extension OpenInterfaces {
         throws(ForwarderError)
     {
         var all = spareFrames[number] ?? []
-        while all.count < workers - queueCount(of: number) {
+        let queues = queueCount(of: number)
+        while all.count < workers - queues {
+            let node = node(ofWorker: queues + all.count)
             let pool = try ForwarderError.lift { () throws(MemoryError) in
-                try memory.makePool(frames: count)
+                try memory.makePool(frames: count, node: node)
             }
             all.append(SpareFrames(pool))
         }

@@ -27,6 +27,8 @@ final class OpenInterfaces {
     let queuesAtStart: [Int]
     /// How many workers there are to be.
     let workers: Int
+    /// By worker, the NUMA node of its core; empty where the host has one, or none is pinned.
+    let nodes: [Int]
     /// By number: the index it had when it was opened, and has for life. A name may go over to another.
     var indices: [Int32]
     private(set) var served: Set<Endpoint> = []
@@ -61,13 +63,15 @@ final class OpenInterfaces {
         queuesAtStart = names.map { Self.receiveQueues(of: $0) }
         let endpoints = Self.endpoints(of: configuration, on: host)
         workers = Self.workerCount(names, configuration, host)
-        memory = try Self.sharedMemory(names, configuration, host, workers: workers)
+        nodes = Self.nodes(of: configuration.workers, count: workers)
+        memory = try Self.sharedMemory(names, configuration, host, workers: workers, nodes: nodes)
         for (number, name) in names.enumerated() {
             let (interface, choice) =
                 configuration.port(on: name).dpdk != nil
                 ? try openDevice(name, number, configuration)
                 : try Self.open(
-                    name, configuration.port(on: name), endpoints, workers: workers, sharing: memory)
+                    name, configuration.port(on: name), endpoints, workers: workers, nodes: nodes,
+                    sharing: memory)
             opened.append(interface)
             note(choice, number, configuration)
         }
@@ -78,7 +82,7 @@ final class OpenInterfaces {
         _ name: String, _ number: Int, _ configuration: ForwarderConfiguration
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let device = try OpenDevice(
-            name, number: number, configuration.port(on: name), workers: workers, bell: bell,
+            name, number: number, configuration.port(on: name), workers: workers, nodes: nodes, bell: bell,
             configuration.dpdk)
         return (.dpdk(device), PortGrant.Feature("backend", requested: "dpdk", granted: "dpdk"))
     }
@@ -104,6 +108,15 @@ final class OpenInterfaces {
         return queues == .max ? 1 : max(1, queues)
     }
 
+    private static func nodes(of workers: WorkerConfiguration, count: Int) -> [Int] {
+        guard let cpus = workers.cpus, !cpus.isEmpty else { return [] }
+        let nodes = (0..<count).compactMap { MemoryNode.of(cpu: cpus[$0 % cpus.count]) }
+        return nodes.count == count ? nodes : []
+    }
+
+    /// The node of a worker's core, see ``nodes``.
+    func node(ofWorker worker: Int) -> Int? { nodes.isEmpty ? nil : nodes[worker % nodes.count] }
+
     /// The receive queues that are in use.
     static func receiveQueues(of name: String) -> Int { max(1, XDPInterface.queueCount(of: name)) }
 
@@ -111,21 +124,26 @@ final class OpenInterfaces {
     /// without being copied, and that workers without a queue have frames there; `nil` when there is no more than one of
     /// them, and each worker has a queue. `HostCheck` has seen to it that they ask for the same frames.
     private static func sharedMemory(
-        _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView, workers: Int
+        _ names: [String], _ configuration: ForwarderConfiguration, _ host: HostView, workers: Int,
+        nodes: [Int]
     ) throws(ForwarderError) -> XDPMemory? {
         let candidates = names.map { ($0, configuration.port(on: $0)) }.filter { $0.1.backend.mayBeXDP }
         let isShared = candidates.contains { receiveQueues(of: $0.0) < workers }
         guard candidates.count > 1 || isShared, let options = candidates.first?.1 else { return nil }
-        var (frames, fillRing, completionRing) = (0, 0, 0)
+        var (fillRing, completionRing) = (0, 0)
+        var parts: [FrameMemory.Part] = []
         for (name, options) in candidates {
-            let options = options.xdpOptions
-            frames += max(receiveQueues(of: name), workers) * options.framesPerQueue
+            let options = options.xdpOptions(nodes: nodes)
+            for queue in 0..<max(receiveQueues(of: name), workers) {
+                parts.append(
+                    FrameMemory.Part(frames: options.framesPerQueue, node: options.node(ofQueue: queue)))
+            }
             // As large as the largest of them: that of each queue is used as far as its interface asks.
             fillRing = max(fillRing, options.fillRing)
             completionRing = max(completionRing, options.completionRing)
         }
         let memory = try ForwarderError.lift { () throws(MemoryError) in
-            try FrameMemory(frames: frames, frameSize: options.size, hugePages: options.pages)
+            try FrameMemory(parts: parts, frameSize: options.size, hugePages: options.pages)
         }
         return XDPMemory(memory, fillRing: fillRing, completionRing: completionRing)
     }
@@ -134,7 +152,7 @@ final class OpenInterfaces {
     ///
     /// - Parameter former: the one of that name before it, if it was open over AF_XDP.
     static func open(
-        _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int,
+        _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int, nodes: [Int],
         sharing memory: XDPMemory?, again former: XDPInterface? = nil
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let requested = options.backend.rawValue
@@ -145,7 +163,7 @@ final class OpenInterfaces {
                     if let former {
                         try XDPInterface(again: former)
                     } else {
-                        try XDPInterface(name, options.xdpOptions, memory: memory)
+                        try XDPInterface(name, options.xdpOptions(nodes: nodes), memory: memory)
                     }
                 return (.xdp(interface), PortGrant.Feature("backend", requested: requested, granted: "xdp"))
             } catch {
@@ -153,14 +171,15 @@ final class OpenInterfaces {
                 reason = "no AF_XDP: \(error)"
             }
         }
-        return try openPacket(name, options, endpoints, workers: workers, reason: reason)
+        return try openPacket(name, options, endpoints, workers: workers, nodes: nodes, reason: reason)
     }
 
     /// Opens one over AF_PACKET.
     ///
     /// - Parameter reason: why not over AF_XDP, if that was asked for.
     static func openPacket(
-        _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int, reason: String?
+        _ name: String, _ options: PortConfiguration, _ endpoints: [Endpoint], workers: Int, nodes: [Int],
+        reason: String?
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         if options.zeroCopy == .require {
             throw .required(
@@ -172,7 +191,10 @@ final class OpenInterfaces {
                 name, options: options.packetOptions(workers: workers, endpoints: endpoints))
         }
         let packetMemory = try ForwarderError.lift { () throws(MemoryError) in
-            try FrameMemory(frames: frames * workers, frameSize: options.size, hugePages: options.pages)
+            try FrameMemory(
+                parts: (0..<workers).map { worker in
+                    FrameMemory.Part(frames: frames, node: nodes.isEmpty ? nil : nodes[worker])
+                }, frameSize: options.size, hugePages: options.pages)
         }
         return (
             .packet(interface, packetMemory, framesPerWorker: frames),

@@ -6,7 +6,8 @@ import ApusXDP
 
 /// What a configuration asks for, in the words of the drivers.
 extension PortConfiguration {
-    var xdpOptions: XDPOptions {
+    /// `nodes`: those of the workers.
+    func xdpOptions(nodes: [Int] = []) -> XDPOptions {
         var options = XDPOptions()
         options.mode =
             switch mode {
@@ -27,6 +28,7 @@ extension PortConfiguration {
         options.framesPerQueue = framesPerQueue
         options.frameSize = size
         options.hugePages = pages
+        options.nodes = nodes
         options.busyPoll = busyPoll.map { .init(microseconds: $0.microseconds, budget: $0.budget) }
         return options
     }

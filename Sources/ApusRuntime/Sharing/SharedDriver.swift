@@ -71,9 +71,11 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     init(
         _ all: consuming WorkerLinks, spare: SpareFrames, interface: String, backend: Backend, longest: Int
     ) {
+        let memory = spare.grant
         grant = PortGrant(
             backend: backend, interface: interface, queue: all.worker,
-            features: [.init("queue", requested: "one", granted: "rings to worker \(all.sender)")])
+            features: [.init("queue", requested: "one", granted: "rings to worker \(all.sender)")]
+                + [memory.nodeFeature].compactMap(\.self))
         own = nil
         maximumPacketSize = longest
         (worker, sender, bell, self.spare) = (all.worker, all.sender, all.bell, spare)

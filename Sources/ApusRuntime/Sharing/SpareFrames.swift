@@ -22,5 +22,8 @@ import ApusRings
         _modify { yield unsafe &storage.pointee }
     }
 
+    /// Where they lie.
+    var grant: MemoryGrant { unsafe storage.pointee.memory.grant(of: storage.pointee) }
+
     func take() -> Frame? { unsafe storage.pointee.take() }
 }

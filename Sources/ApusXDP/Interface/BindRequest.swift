@@ -70,12 +70,7 @@ struct XDPFeatures {
                 "pages", requested: memory.requested.rawValue, granted: memory.pages.rawValue,
                 reason: memory.reason),
         ]
-        if let node = memory.requestedNode {
-            list.append(
-                PortGrant.Feature(
-                    "NUMA node", requested: "\(node)", granted: memory.node.map { "\($0)" } ?? "unknown",
-                    reason: memory.nodeReason))
-        }
+        if let node = memory.nodeFeature { list.append(node) }
         if let busyPoll {
             list.append(
                 PortGrant.Feature(

@@ -88,7 +88,7 @@ extension XDPInterface {
             interface: name, options: options, mode: mode, modeReasons: modeReasons,
             steering: steering?.grant,
             isZeroCopy: isZeroCopy, takesSegments: takesSegments, busyPoll: busyPoll, reasons: reasons,
-            memory: memory.frames.grant)
+            memory: unsafe memory.frames.grant(of: pool.pointee))
         return unsafe XDPQueue(
             self, queue: queue, socket: socket, rings: rings, pool: pool, isZeroCopy: isZeroCopy,
             takesSegments: takesSegments,

@@ -204,7 +204,9 @@ public final class XDPInterface: Sendable {
             do throws(MemoryError) {
                 let pool = UnsafeMutablePointer<FramePool>.allocate(capacity: 1)
                 do throws(MemoryError) {
-                    unsafe pool.initialize(to: try memory.frames.makePool(frames: options.framesPerQueue))
+                    unsafe pool.initialize(
+                        to: try memory.frames.makePool(
+                            frames: options.framesPerQueue, node: options.node(ofQueue: queue)))
                 } catch {
                     unsafe pool.deallocate()
                     throw error

@@ -39,18 +39,18 @@ public final class XDPMemory: Sendable {
 
     /// Makes memory for all queues of these interfaces, to open them with.
     public convenience init(for interfaces: [String], _ options: XDPOptions = XDPOptions()) throws(XDPError) {
-        var queues = 0
+        var parts: [FrameMemory.Part] = []
         for name in interfaces {
             try options.check(name)
             let index = try interfaceIndex(name)
-            queues += max(1, Int(apus_xdp_queues(index) & 0xffff_ffff))
+            for queue in 0..<max(1, Int(apus_xdp_queues(index) & 0xffff_ffff)) {
+                parts.append(
+                    FrameMemory.Part(frames: options.framesPerQueue, node: options.node(ofQueue: queue)))
+            }
         }
-        let (count, isTooLarge) = queues.multipliedReportingOverflow(by: options.framesPerQueue)
         do throws(MemoryError) {
             self.init(
-                try FrameMemory(
-                    frames: isTooLarge ? .max : count, frameSize: options.frameSize,
-                    hugePages: options.hugePages, node: options.node),
+                try FrameMemory(parts: parts, frameSize: options.frameSize, hugePages: options.hugePages),
                 fillRing: options.fillRing, completionRing: options.completionRing)
         } catch {
             throw XDPError(interfaces.joined(separator: ", "), .badSize("\(error)"))

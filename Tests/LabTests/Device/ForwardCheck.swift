@@ -10,7 +10,7 @@ extension Lab.RealDeviceTests {
         let configuration = """
             { interfaces: [ { name: "\(inside.address)", addresses: ["192.0.2.2/24"] }, \
             { name: "\(outside.address)", addresses: ["198.51.100.2/24"] } ], \
-            dpdk: { memory: 96 }, \
+            dpdk: { memory: 96 }, workers: { cpus: [0, 1] }, \
             streams: [ { listen: "192.0.2.2:5004", to: ["198.51.100.1:6004"] } ] }
             """
         try guest.run("printf '%s' '\(configuration)' >/tmp/forward.json5")
@@ -41,11 +41,30 @@ extension Lab.RealDeviceTests {
         let wanted = sent.map { Datagram(from: leaving, to: away, payload: $0.payload, hops: 63).frame }
         expect(outside.wire.receive(sent.count) { $0[12...13] == [8, 0] }, wanted)
 
+        try checkNodes(guest)
         let text = try guest.stop()
         let last = try #require(text.split(separator: "\n").last, "\(text)")
         let status = try JSONDecoder().decode(Status.self, from: Data(last.utf8))
         expectConserved(status)
         #expect(status.received == 50 && status.sent == 50 && status.drops.isEmpty, "\(text)")
+        // Each device has one queue, so worker 1 has rings to worker 0, and frames of its own.
+        for interface in guest.cards.map(\.address) {
+            let ports = status.ports.filter { $0.interface == interface }
+            for name in ["NUMA node", "worker's NUMA node"] {
+                let got = ports.map { port in port.features.first { $0.name == name }?.granted }
+                #expect(got == ["0", "1"], "\(name): \(ports)")
+            }
+        }
+    }
+
+    /// The kernel's own word on where the memory of the workers lies: the tables of one for 10,000 streams are 10 MB.
+    private func checkNodes(_ guest: Guest) throws {
+        for node in [0, 1] {
+            let pages = try guest.run(
+                "tr ' ' '\\n' </proc/$program/numa_maps | awk -F = '/^N\(node)=/ { n += $2 } END { print n }'"
+            )
+            #expect(Int(pages.dropLast()) ?? 0 > 2_000, "node \(node): \(pages) pages")
+        }
     }
 }
 

@@ -77,7 +77,11 @@ final class Guest: Sendable {
 
     private static func command(_ scratch: Scratch) -> [String] {
         [
-            "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", "768",
+            "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "768",
+            // Two NUMA nodes, each with a processor and half the memory.
+            "-object", "memory-backend-ram,id=memory0,size=384M",
+            "-object", "memory-backend-ram,id=memory1,size=384M",
+            "-numa", "node,nodeid=0,cpus=0,memdev=memory0", "-numa", "node,nodeid=1,cpus=1,memdev=memory1",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", kernel, "-initrd", scratch("initrd"),
             "-append", "console=ttyS0 quiet hugepages=64 panic=-1 nokaslr mitigations=off",
