@@ -88,6 +88,12 @@ public final class SteeringProgram: Sendable {
                 Self.close(own)
                 own = Loaded()
             }
+            // Without a dispatcher it is one system call; libxdp loses a descriptor over it (1.3.1).
+            if own.dispatcher == 0,
+                LibXDP.call({ Self.detach(own.descriptor, from: index, grant.mode) }).code == 0
+            {
+                return nil
+            }
             let outcome = LibXDP.call {
                 unsafe xdp_program__detach(program, index, grant.mode.libxdp, 0)
             }
