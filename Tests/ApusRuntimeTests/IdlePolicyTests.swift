@@ -93,7 +93,7 @@ struct IdlePolicyTests {
 
     @Test(
         arguments: [BackendChoice.xdp, .packet],
-        [("always spins", 0, 0), ("spins 50 µs", 50, 10_000), ("never spins", 0, 10_000)])
+        [("always spins", 0, 0), ("spins 25 µs", 25, 10_000), ("never spins", 0, 10_000)])
     func `At a thousand packets a second a worker that may sleep takes a tenth of a core at most`(
         _ backend: BackendChoice, _ policy: (name: String, spin: Int, sleep: Int)
     ) throws {

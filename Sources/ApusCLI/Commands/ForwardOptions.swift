@@ -98,7 +98,7 @@ extension Forward {
         section: "Workers")
     static let spin = Option(
         long: "spin", value: .init(name: "USECS"), help: "How long an idle worker spins before it sleeps.",
-        defaultText: "50", section: "Workers")
+        defaultText: "25", section: "Workers")
     static let sleep = Option(
         long: "sleep", value: .init(name: "USECS"),
         help:

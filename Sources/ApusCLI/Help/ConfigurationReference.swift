@@ -105,7 +105,7 @@ struct ConfigurationReference {
             keys: [
                 ("count", "How many, 1 to 256. Default: one for each of cpus, or for each queue."),
                 ("cpus", "An array of the cores they are pinned to. Default: any core."),
-                ("spin", "How many microseconds an idle worker spins before it sleeps. Default: 50."),
+                ("spin", "How many microseconds an idle worker spins before it sleeps. Default: 25."),
                 (
                     "sleep",
                     "How many microseconds an idle worker sleeps at most; a packet wakes it earlier. "

@@ -73,7 +73,7 @@ public struct WorkerConfiguration: Hashable, Sendable {
 
     /// The defaults, unless other values are given.
     public init(
-        count: Int? = nil, cpus: [Int]? = nil, spin: Int = 50, sleep: Int = 10_000,
+        count: Int? = nil, cpus: [Int]? = nil, spin: Int = 25, sleep: Int = 10_000,
         map: SourceMap = SourceMap()
     ) {
         (self.count, self.cpus, self.spin, self.sleep, self.map) = (count, cpus, spin, sleep, map)

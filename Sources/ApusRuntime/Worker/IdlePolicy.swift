@@ -9,6 +9,6 @@ public struct IdlePolicy: Sendable, BitwiseCopyable {
     /// How long one sleep is at most, in milliseconds; the driver's descriptor ends it earlier. 0 never sleeps.
     public var sleep: Int32
 
-    /// A policy. By default it spins for 50 µs and then sleeps for up to 10 ms.
-    public init(spin: Int = 50, sleep: Int32 = 10) { (self.spin, self.sleep) = (spin, sleep) }
+    /// A policy. By default it spins for 25 µs and then sleeps for up to 10 ms.
+    public init(spin: Int = 25, sleep: Int32 = 10) { (self.spin, self.sleep) = (spin, sleep) }
 }
