@@ -26,14 +26,20 @@ let package = Package(
                 .product(name: "ApusBench", package: "Apus"),
             ],
             swiftSettings: rules),
+        // dpdk-testpmd as a peer, in a process of its own.
+        .target(
+            name: "TestpmdChild",
+            dependencies: ["CTwins", .product(name: "ApusBench", package: "Apus")],
+            swiftSettings: rules),
         // The suites.
         .executableTarget(
             name: "bench",
             dependencies: [
-                "CTwins", "Relays", .product(name: "Apus", package: "Apus"),
+                "CTwins", "Relays", "TestpmdChild", .product(name: "Apus", package: "Apus"),
                 .product(name: "ApusBench", package: "Apus"),
             ],
             swiftSettings: rules),
         .testTarget(name: "RelaysTests", dependencies: ["Relays"], swiftSettings: rules),
+        .testTarget(name: "TestpmdChildTests", dependencies: ["TestpmdChild"], swiftSettings: rules),
     ]
 )

@@ -14,7 +14,7 @@ case "$scratch" in
     *) scratch=$PWD/$scratch ;;
 esac
 twins="$scratch/twins"
-suites="rings pool wire ports tax scale forwarder"
+suites="rings pool wire dpdk ports tax scale forwarder"
 
 refuse() {
     echo "bench: $1" >&2
@@ -78,7 +78,8 @@ for source in "$here"/Twins/*.c; do
     "$clang" -O3 $flags -std=gnu11 -Wall -Werror -fPIC -I "$here/Sources/CTwins/include" \
         -c -o "$twins/$(basename "$source").o" "$source"
 done
-"$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_mempool -lrte_ring -lrte_eal -lxdp -lbpf
+"$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_ethdev -lrte_mbuf -lrte_mempool -lrte_ring -lrte_eal \
+    -lxdp -lbpf
 mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
 # What sends and counts for the forwarders: BPF programs, embedded in the library that loads them.

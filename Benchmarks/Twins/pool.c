@@ -1,50 +1,28 @@
 // The loops of Sources/ApusBench/Subjects/PoolSubject.swift over DPDK's rte_mempool, each thread with its cache.
 #include <rte_config.h>
-#include <rte_eal.h>
-#include <rte_lcore.h>
-#include <rte_malloc.h>
 #include <rte_mempool.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "CTwins.h"
-
-// Memory of DPDK's heap, which hands out its blocks one before the other: so what is made after it lies elsewhere each time,
-// by as many cache lines as chance says, up to 1 MiB.
-static void *gap(void) {
-    uint32_t lines = 0;
-    if (getrandom(&lines, sizeof lines, 0) != sizeof lines) abort();
-    void *memory = rte_malloc(NULL, (1 + lines % 16384) * (size_t)64, 64);
-    if (memory == NULL) abort();
-    return memory;
-}
 
 struct gaps {
     void *before, *within;
 };
 
-// A pool needs the environment abstraction layer; normal pages, as Apus' pool here has them.
-struct rte_mempool *pool_make(unsigned count, unsigned size, int core) {
-    static int started = -1;
-    if (started < 0) {
-        char cores[16];
-        snprintf(cores, sizeof cores, "%d", core);
-        char *arguments[] = {"bench", "-l", cores, "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-                             "-m", "256", "--log-level", "lib.*:error", NULL};
-        started = rte_eal_init(sizeof arguments / sizeof *arguments - 1, arguments);
-        if (started < 0) abort();
-    }
+// A pool needs the environment abstraction layer, which Apus has started; normal pages, as Apus' pool here has them.
+struct rte_mempool *pool_make(unsigned count, unsigned size) {
+    dpdk_join();
     static int number;
     char name[32];
     snprintf(name, sizeof name, "twin%d", number++);
     // In steps, as rte_mempool_create does it, so that the threads' caches and the ring of objects come to lie elsewhere
     // of each other too.
-    struct gaps gaps = {.before = gap()};
+    struct gaps gaps = {.before = dpdk_gap()};
     struct rte_mempool *pool = rte_mempool_create_empty(name, count, size, 256, sizeof gaps, 0, 0);
-    gaps.within = gap();
+    gaps.within = dpdk_gap();
     if (pool == NULL || rte_mempool_set_ops_byname(pool, "ring_mp_mc", NULL) != 0
         || rte_mempool_populate_default(pool) != (int)count) abort();
     *(struct gaps *)rte_mempool_get_priv(pool) = gaps;
@@ -54,7 +32,7 @@ struct rte_mempool *pool_make(unsigned count, unsigned size, int core) {
 void pool_free(struct rte_mempool *pool) {
     struct gaps gaps = *(struct gaps *)rte_mempool_get_priv(pool);
     rte_mempool_free(pool);
-    rte_free(gaps.before), rte_free(gaps.within);
+    dpdk_gap_free(gaps.before), dpdk_gap_free(gaps.within);
 }
 
 void pool_exchange(struct rte_mempool *pool, unsigned bulk, size_t repeats) {
@@ -84,8 +62,7 @@ void pool_take(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, s
 
 void pool_give(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats) {
     void *objects[64];
-    // Without a number of its own the thread would have no cache.
-    if (rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() != 0) abort();
+    dpdk_join();
     for (size_t left = repeats * bulk; left > 0;) {
         unsigned count = rte_ring_sc_dequeue_burst(ring, objects, left < bulk ? (unsigned)left : bulk, NULL);
         if (count == 0) rte_pause();

@@ -9,7 +9,7 @@ extension DPDKDriver {
         if _slowPath(!pool.isOwnedHere) { join() }
         if _slowPath(pool.atHand > Self.enough) { giveBack() }
         let first = unsafe burst.beginPlacing()
-        let room = Burst.capacity &- first
+        let room = min(Burst.capacity &- first, limit)
         if room == 0 { return 0 }
         let mbufs = unsafe mbufs
         var count = Int(unsafe apus_port_receive(port, queue, mbufs, UInt16(truncatingIfNeeded: room)))

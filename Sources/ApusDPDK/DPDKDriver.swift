@@ -32,6 +32,8 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     var (isHolding, hasSent) = (false, false)
     /// Whether the device was told to say when packets come, and how many times none came since.
     var (isArmed, idleRounds) = (false, 0)
+    /// The most packets of a call of ``receive(into:)``.
+    var limit = Burst.capacity
 
     init(interface: DPDKInterface, queue: Int, memory: MbufMemory, pool: consuming FramePool) {
         self.pool = pool
@@ -51,6 +53,13 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
         unsafe mbufs.deallocate()
         memory.outside.store(outside, ordering: .relaxed)
         interface.closed(Int(queue))
+    }
+
+    /// Lets a call of ``receive(into:)`` take so many packets at most, 1 to 64, as if no more had come yet.
+    @_spi(Benchmarks)
+    public mutating func limitBursts(to count: Int) {
+        precondition((1...Burst.capacity).contains(count), "a burst has 1 to 64 packets")
+        limit = count
     }
 
     /// How many dropped frames may be at hand before they go back to DPDK, and how many do then. The pool is a cache of DPDK's

@@ -14,10 +14,27 @@ struct Relay {
     /// How Apus' ports are opened.
     enum Backend: String {
         case native, generic, packet
+        /// DPDK's net_af_xdp, on the same interface.
+        case dpdk
 
+        /// The interfaces, as the configuration has them, and what belongs to them.
         var settings: String {
-            (self == .packet ? "backend: \"packet\"" : "backend: \"xdp\", mode: \"\(rawValue)\"")
-                + ", ringSize: 8192"
+            let interfaces = [("in0", Flows.relayIn), ("out0", Flows.relayOut)].enumerated()
+            let list = interfaces.map { number, interface in
+                let (name, address) = interface
+                let port =
+                    switch self {
+                    case .native, .generic: #"name: "\#(name)", backend: "xdp", mode: "\#(rawValue)""#
+                    case .packet: #"name: "\#(name)", backend: "packet""#
+                    case .dpdk:
+                        // By default it would poll the interface from within each system call, as the others do not.
+                        #"name: "net_af_xdp\#(number),iface=\#(name),force_copy=1,busy_budget=0", "#
+                            + #"backend: "dpdk", addresses: ["\#(address)/24"]"#
+                    }
+                return "{ \(port), ringSize: 8192 }"
+            }
+            return "interfaces: [\(list.joined(separator: ", "))],"
+                + (self == .dpdk ? " dpdk: { hugepages: false, memory: 512 }," : "")
         }
     }
 
@@ -29,6 +46,7 @@ struct Relay {
     /// it is by default.
     static func apus(_ backend: Backend, on stage: Stage) throws -> Relay {
         let ports = (0..<Flows.count).map { 5000 + 2 * UInt16($0) }
+        try stage.setKernelAddresses(backend != .dpdk)
         let streams = ports.enumerated().map { flow, port in
             "{ name: \"flow \(flow)\", listen: \"\(Flows.relayIn):\(port)\", "
                 + "to: [\"\(Flows.screen):\(Flows.screenPort(flow))\"] },\n"
@@ -36,7 +54,7 @@ struct Relay {
         let configuration = """
             {
               streams: [\(streams.joined())],
-              interfaces: [{ name: "in0", \(backend.settings) }, { name: "out0", \(backend.settings) }],
+              \(backend.settings)
               workers: { count: 1, cpus: [\(stage.relayCore)] },
               control: { socket: "/run/control.sock" },
             }
@@ -57,6 +75,9 @@ struct Relay {
             port.features.first { $0.name == name }?.granted
         }
         let grants = status.ports.map { port in
+            if port.backend == "dpdk" {
+                return "DPDK, \(granted("driver", port) ?? "?"), \(granted("pages", port) ?? "?") pages"
+            }
             guard port.backend == "xdp" else { return "AF_PACKET" }
             return "AF_XDP \(granted("XDP mode", port) ?? "?"), "
                 + (granted("zero-copy", port) == "yes" ? "zero-copy" : "copy")
@@ -76,6 +97,7 @@ struct Relay {
 
     /// rtpengine without its kernel module, with one thread for media as Apus has one worker, and a call for each flow.
     static func rtpengine(on stage: Stage) throws -> Relay {
+        try stage.setKernelAddresses(true)
         let child = try Child(
             [
                 "rtpengine", "--config-file=none", "--table=-1", "--foreground", "--log-stderr",

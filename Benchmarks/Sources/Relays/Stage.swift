@@ -59,6 +59,14 @@ final class Stage {
         try second.ip("link set \(otherName) up")
     }
 
+    /// Gives the kernel the addresses of the relay's interfaces, or takes them from it, for a relay that answers for them itself.
+    func setKernelAddresses(_ isKernel: Bool) throws {
+        for (name, address) in [("in0", Flows.relayIn), ("out0", Flows.relayOut)] {
+            try relay.ip(
+                isKernel ? "address replace \(address)/24 dev \(name)" : "address flush dev \(name)")
+        }
+    }
+
     /// Packets that go straight to the screen, by the way on which no relay stands.
     func directFlows(payload: Int) throws -> Flows {
         try Flows(

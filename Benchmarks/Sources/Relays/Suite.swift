@@ -16,6 +16,8 @@ package func forwarder(relayCore: Int, senderCore: Int?, isQuick: Bool, asRoot l
         (RateTrial("forwarder/rate-far-end-elsewhere/172", payload: 172, .native), false, senderCore),
         (RateTrial("forwarder/rate-generic/172", payload: 172, .generic), false, nil),
         (RateTrial("forwarder/rate-packet/172", payload: 172, .packet), false, nil),
+        (RateTrial("forwarder/rate-dpdk/172", payload: 172, .dpdk), true, nil),
+        (RateTrial("forwarder/rate-dpdk/1200", payload: 1200, .dpdk), false, nil),
     ].map { rate, isInQuick, farEnd in
         (
             isInQuick: isInQuick,

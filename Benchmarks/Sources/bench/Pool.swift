@@ -5,10 +5,10 @@ import CTwins
 // Sources/ApusBench/Subjects/PoolSubject.swift, the twin is Twins/pool.c.
 
 /// The suite `pool`. Without a partner it has no comparisons between cores.
-func pool(_ cores: Cores, partner: Partner?) -> [Comparison] {
+func pool(partner: Partner?) -> [Comparison] {
     PoolSubject.all(isPaired: partner != nil).map { pool in
         pool.subject(partner: partner).beside {
-            let (twin, bulk) = (Twin(core: cores.own), pool.bulk)
+            let (twin, bulk) = (try Twin(), pool.bulk)
             guard pool.isCrossing else {
                 return Competitor("rte_mempool") { repeats in
                     unsafe pool_exchange(twin.pool, UInt32(bulk), repeats)
@@ -30,8 +30,9 @@ func pool(_ cores: Cores, partner: Partner?) -> [Comparison] {
     let pool: OpaquePointer
     let ring: OpaquePointer
 
-    init(core: Int) {
-        unsafe pool = pool_make(UInt32(PoolSubject.frames - 1), 2048, Int32(core))
+    init() throws {
+        try startDPDK()
+        unsafe pool = pool_make(UInt32(PoolSubject.frames - 1), 2048)
         unsafe ring = ring_make(UInt32(PoolSubject.ringCapacity), 0)
     }
     deinit {

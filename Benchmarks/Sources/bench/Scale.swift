@@ -6,10 +6,12 @@ import ApusBench
 // many streams nothing of the next packet's is in the cache, which is as bad as it gets. The camera takes little of the
 // cache: all its packets are made of one template, and it goes through the order in a row.
 
-/// The suite `scale`.
-func scale() -> Suite {
+/// The suite `scale`. Without a partner there is no second worker.
+func scale(partner: Partner?) -> Suite {
     Suite(
         "scale",
+        leftOut: partner == nil
+            ? ["scale/workers-2 can't be measured on one core: each worker needs its own"] : [],
         [100, 10_000, 100_000].map { streams in
             let name = "scale/streams-\(streams)"
             return Trial(name) { effort, progress in
@@ -26,12 +28,12 @@ func scale() -> Suite {
                 finding.set(\.bytes, bytes)
                 return [finding]
             }
-        })
+        } + (partner.map { [Trial(twoWorkers($0))] } ?? []))
 }
 
 /// A forwarder of so many streams, to one destination each, of which each has had its first packets: those make more work
 /// than the others.
-private func scaled(streams: Int) throws -> Relayed {
+func scaled(streams: Int) throws -> Relayed {
     var camera = Camera(streams: streams)
     let forwarder = try Relayed(plan: plan(streams), slots: streams, batch: 32) { camera.write(&$0) }
     let wanted = 2 * streams

@@ -3,19 +3,22 @@ import CTwins
 import Relays
 
 /// The names of all suites, in the order in which they are measured.
-let suiteNames = ["rings", "pool", "wire", "ports", "tax", "scale", "forwarder"]
+let suiteNames = ["rings", "pool", "wire", "dpdk", "ports", "tax", "scale", "forwarder"]
 
 /// All suites; on one core if they shall be alone, or if there is no other.
 func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
     let partner = try (arguments.has("one-core") ? nil : cores.other).map { try Partner(core: $0) }
     let all = [
-        Suite("rings", versions: dpdk, leftOut: Suite.leftOut("rings", partner), rings(partner: partner)),
-        Suite("pool", versions: dpdk, leftOut: Suite.leftOut("pool", partner), pool(cores, partner: partner)),
+        Suite(
+            "rings", versions: dpdkVersion, leftOut: Suite.leftOut("rings", partner), rings(partner: partner)),
+        Suite(
+            "pool", versions: dpdkVersion, leftOut: Suite.leftOut("pool", partner), pool(partner: partner)),
         Suite("wire", versions: twins, wire()),
+        dpdk(cores, arguments),
         obstacle("ports", arguments).map { Suite("ports", leftOut: [$0], [Trial]()) }
             ?? ports(cores, asRoot: asRoot("ports", arguments)),
         tax(cores, arguments),
-        scale(),
+        scale(partner: partner),
         obstacle("forwarder", arguments).map { Suite("forwarder", leftOut: [$0], [Trial]()) }
             ?? forwarder(
                 relayCore: cores.own, senderCore: cores.other, isQuick: arguments.has("quick"),
@@ -66,6 +69,6 @@ private func asRoot(_ name: String, _ arguments: Arguments) -> String {
 /// What the C twins were compiled with.
 private var twins: [String: String] { ["twins": unsafe String(cString: twins_compiler())] }
 /// That, and DPDK.
-private var dpdk: [String: String] {
+private var dpdkVersion: [String: String] {
     twins.merging(["dpdk": unsafe String(cString: twins_dpdk())]) { $1 }
 }

@@ -59,13 +59,33 @@ _Bool wire_parse(const struct frame_bytes *frames, size_t count, struct flow *fl
 _Bool wire_encode(const struct frame_bytes *frames, size_t count, const struct encapsulation *headers,
                   const struct rtp *rtps, size_t repeats);
 
-// pool.c: rte_mempool. The first call starts DPDK on that core, where the calling thread is pinned.
+// pool.c: rte_mempool. DPDK has to run.
 struct rte_mempool;
-struct rte_mempool *pool_make(unsigned count, unsigned size, int core);
+struct rte_mempool *pool_make(unsigned count, unsigned size);
 void pool_free(struct rte_mempool *pool);
 void pool_exchange(struct rte_mempool *pool, unsigned bulk, size_t repeats);
 void pool_take(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats);
 void pool_give(struct rte_mempool *pool, struct rte_ring *ring, unsigned bulk, size_t repeats);
+
+// dpdk.c: a device of DPDK's, which has to run: the twins are guests in the environment that Apus has started.
+enum { DEVICE_BURST = 32 };
+struct dpdk_port;
+/// Makes this thread one of those that have caches in DPDK's pools.
+void dpdk_join(void);
+/// Some of DPDK's memory, up to 1 MiB by chance, so that what is made next lies elsewhere each time.
+void *dpdk_gap(void);
+void dpdk_gap_free(void *gap);
+/// What testpmd reads at the beginning and end of a pass.
+uint64_t dpdk_ticks(void);
+/// NULL, and errno, when there is no such device or no memory.
+struct dpdk_port *dpdk_open(const char *device, const char *name, unsigned frames, unsigned descriptors);
+void dpdk_close(struct dpdk_port *port);
+/// Hands it `count` packets of these octets; how many it took.
+size_t dpdk_send(struct dpdk_port *port, const uint8_t *bytes, size_t size, size_t count);
+/// Takes one packet out, and copies it: its octets, or 0.
+size_t dpdk_take(struct dpdk_port *port, uint8_t *bytes, size_t room);
+/// Receives a burst, exchanges link-layer addresses if it is to, and sends it, so many times; how many packets were sent.
+size_t dpdk_forward(struct dpdk_port *port, int swaps, size_t passes);
 
 // echo.c: two ports in memory, between which `packets` of these bytes go back and forth.
 struct echo;
