@@ -79,9 +79,9 @@ struct HotSymbolTests {
         "apus_eal_join",
     ]
 
-    /// Of a worker with devices that the kernel does not have, for messages to the host: it rings for the control thread, and
-    /// is rung for (`read`).
-    static let bells: Set<String> = ["write"]
+    /// Of a worker with devices that the kernel does not have, for messages to the host, and of workers that share queues:
+    /// one rings for another thread that may sleep, and is rung for (`read`).
+    static let bells: Set<String> = ["write", "eventfd_write", "eventfd_read"]
 
     @Test(.enabled(if: Examples.hasDPDK), arguments: ["hotEchoOverDPDK", "hotCopyOverDPDK"])
     func `Ports of DPDK call nothing more than DPDK`(_ name: String) throws {
@@ -100,13 +100,16 @@ struct HotSymbolTests {
         let round = ["ApusRuntime.ForwardWorker<", ".round(", "generic specialization"]
         let rounds = code.functions(named: round)
         let withDPDK = Set(code.functions(named: round + ["DPDKDriver"]))
-        let kinds = "memory, XDP, packet sockets, the last two; DPDK, and that with those"
-        #expect(rounds.count == (Examples.hasDPDK ? 6 : 4), "\(kinds): \(rounds)")
+        let sharing = Set(code.functions(named: round + ["SharedDriver"]))
+        let kinds = "memory, XDP, packet sockets, the last two, and sharing; DPDK, that with those, and sharing"
+        #expect(rounds.count == (Examples.hasDPDK ? 8 : 5), "\(kinds): \(rounds)")
         for round in rounds {
             let ofDPDK = withDPDK.contains(round) ? Self.callsOfDPDK.union(Self.bells) : []
+            let ofSharing = sharing.contains(round) ? Self.bells : []
             for (callee, way) in code.reached(from: round, leavingOut: Self.exceptions + Self.shims) {
                 #expect(
-                    Self.allowed.contains(callee) || Self.wakeUps.contains(callee) || ofDPDK.contains(callee),
+                    Self.allowed.contains(callee) || Self.wakeUps.contains(callee) || ofDPDK.contains(callee)
+                        || ofSharing.contains(callee),
                     "\(callee) is called by\n\(way)")
             }
         }
