@@ -95,7 +95,7 @@ let package = Package(
         room("ApusWire"),
         room("ApusRings", on: ["CLinux", "CNUMA"]),
         room("ApusTime", on: ["ApusRings", "CLinux"]),
-        room("ApusPorts", on: ["ApusRings", "CPcap", "CLinux"]),
+        room("ApusPorts", on: ["ApusRings", "ApusWire", "CPcap", "CLinux"]),
         room("ApusHost", on: ["ApusWire", "CLinux", "CMNL", "CCapNG"]),
         room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "ApusWire", "CLinux"]),
         room("ApusXDP", on: ["ApusPorts", "ApusHost", "ApusWire", "CXDP", "CLinux"], plugins: ["EmbedBPF"]),
@@ -125,7 +125,7 @@ let package = Package(
         tests("ApusWireTests", on: ["ApusWire", "NetworkLab", "Seeds"]),
         tests("ApusRingsTests", on: ["ApusRings", "Seeds"]),
         tests("ApusTimeTests", on: ["ApusTime", "CLinux", "Seeds"]),
-        tests("ApusPortsTests", on: ["ApusPorts", "ApusWire"]),
+        tests("ApusPortsTests", on: ["ApusPorts", "ApusWire", "Seeds"]),
         tests("ApusHostTests", on: ["ApusHost", "ApusWire", "CCapNG", "CLinux", "CMNL", "NetworkLab"]),
         tests(
             "ApusPacketSocketTests",

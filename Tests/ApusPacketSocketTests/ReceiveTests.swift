@@ -37,6 +37,25 @@ struct ReceiveTests {
         #expect(port.driver.pool.free == port.driver.pool.capacity)
     }
 
+    @Test("a frame that was used before carries no tag and no hash of that packet", arguments: rings)
+    func reuse(ring: PacketSocketReceiveRing) throws {
+        let scene = try Scene("reuse")
+        defer { scene.close() }
+        var port = try scene.port(frames: 256) { $0.receiveRing = ring }
+        // Those that go back last are taken first.
+        var burst = Burst()
+        while burst.room > 0, var packet = port.makePacket() {
+            packet.vlan = 7
+            unsafe packet.rawFrame.header.pointee.flowHash = 9
+            packet.flags.insert(.flowHash)
+            burst.append(packet)
+        }
+        burst.removeAll()
+        try scene.send([Datagram(tags: [(0x8100, 5)]).frame, Datagram().frame])
+        let count = port.receive(2) { #expect($0.vlan == nil && $0.flowHash == nil) }
+        #expect(count == 2)
+    }
+
     @Test("VLAN tags, 802.1Q and 802.1ad, one and two, are where they were on the wire", arguments: rings)
     func tags(ring: PacketSocketReceiveRing) throws {
         let scene = try Scene("tags")

@@ -36,6 +36,29 @@ struct TransmitTests {
         #expect(port.driver.pool.free == port.driver.pool.capacity)
     }
 
+    @Test("what is left to who sends is done: a tag put in, a checksum completed")
+    func unfinished() throws {
+        let scene = try Scene("txleft")
+        defer { scene.close() }
+        let capture = try Capture(on: "va", in: scene.a)
+        var port = try scene.port()
+        var random = Seeded(6)
+        let frames = (0..<60).map { number in
+            SeededFrame(&random, tags: number % 2 == 0 ? [] : [(0x8100, 0x2005)], payload: 20...1300)
+        }
+        var burst = Burst()
+        for frame in frames {
+            let (octets, tag) = stripped(frame.partial)
+            var packet = port.packet(octets)
+            (packet.flags, packet.vlan) = (.checksumPartial, tag)
+            burst.append(packet)
+        }
+        let taken = port.transmit(&burst)
+        port.flush()
+        #expect(taken == 60)
+        expectSame(try capture.frames(60), frames.map(\.whole))
+    }
+
     @Test("too long and too short ones are counted and hold nobody up; a VLAN tag is not part of the MTU")
     func lengths() throws {
         let scene = try Scene("txlengths")

@@ -4,6 +4,7 @@ import ApusWire
 import ApusXDP
 import Glibc
 import NetworkLab
+import Seeds
 import Testing
 
 /// The mode, as an option of an interface.
@@ -70,6 +71,64 @@ struct PortTests {
             #expect(statistics.receivedBytes == statistics.sentBytes)
             #expect(statistics.drops.total == 0)
             print(port.grant, port.driver.wakeups)
+        }
+    }
+
+    @Test func `What is left to who sends is done, and a frame used before carries nothing of that packet`()
+        throws
+    {
+        var random = Seeded(1)
+        let frames = (0..<30).map { _ in SeededFrame(&random, payload: 20...1300) }
+        try withPort("left", options(.native)) { port, wire, _, _ in
+            var burst = Burst()
+            for frame in frames {
+                var packet = port.makePacket()!
+                packet.fill(frame.partial)
+                packet.flags = .checksumPartial
+                burst.append(packet)
+            }
+            let taken = port.transmit(&burst)
+            #expect(taken == 30)
+            port.flush()
+            expectEqual((0..<30).compactMap { _ in wire.receiveOurs() }, frames.map(\.whole))
+        }
+        try withEnds("tags", .native) { sender, receiver in
+            var burst = Burst()
+            var wanted: [[UInt8]] = []
+            for number in 0..<30 {
+                let octets = Numbered.frame(number, length: 100)
+                var packet = sender.makePacket()!
+                packet.fill(octets)
+                packet.vlan = 0x2005
+                burst.append(packet)
+                wanted.append(octets[..<12] + [0x81, 0, 0x20, 5] + octets[12...])
+            }
+            let taken = sender.transmit(&burst)
+            #expect(taken == 30)
+            sender.flush()
+            for _ in 0..<100 where burst.count < 30 {
+                if receiver.receive(into: &burst) == 0 { receiver.wait(milliseconds: 100) }
+            }
+            var got: [[UInt8]] = []
+            burst.forEach {
+                got.append($0.octets)
+                #expect($0.vlan == nil && $0.flowHash == nil)
+                // Left in the frame, which the kernel fills again.
+                $0.vlan = 9
+                unsafe $0.rawFrame.header.pointee.flowHash = 9
+                $0.flags.insert(.flowHash)
+            }
+            expectEqual(got, wanted)
+            burst.removeAll()
+            // More than there are frames, so that each of those is used again.
+            for round in 0..<300 {
+                sender.send((0..<30).map { Numbered.frame(30 * round + $0) })
+                for _ in 0..<100 where burst.count < 30 {
+                    if receiver.receive(into: &burst) == 0 { receiver.wait(milliseconds: 100) }
+                }
+                burst.forEach { #expect($0.vlan == nil && $0.flowHash == nil) }
+                burst.removeAll()
+            }
         }
     }
 }

@@ -15,6 +15,14 @@ extension PacketSocketDriver {
         var mayKick = true
         while taken < count {
             let frame = unsafe burst.rawFrame(at: taken)
+            if _slowPath(unsafe !frame.header.pointee.flags.isDisjoint(with: .unfinished)),
+                unsafe !frame.finish()
+            {
+                counters.drops[.sendRefused] &+= 1
+                unsafe frame.release()
+                taken &+= 1
+                continue
+            }
             let length = unsafe Self.length(of: frame)
             guard unsafe canSend(frame, length: length) else {
                 unsafe frame.release()

@@ -131,7 +131,8 @@ extension CaptureDriver {
             burst.removeAll()
             return count
         }
-        while let packet = burst.popFirst() {
+        while var packet = burst.popFirst() {
+            _ = packet.finish()
             writer.append(
                 packet, timestamp: packet.timestamp == 0 ? wallClock() : packet.timestamp, direction: .sent)
             if writer.failure == nil {

@@ -16,7 +16,7 @@ extension CaptureWriter {
     public mutating func append(
         _ packet: borrowing Packet, timestamp: UInt64, direction: CaptureDirection = .received
     ) {
-        reserve(min(packet.totalCount, snapshotLength) + Self.recordOverhead)
+        reserve(min(Self.length(of: packet), snapshotLength) + Self.recordOverhead)
         append(unreserved: packet, timestamp: timestamp, direction: direction)
     }
 
@@ -24,7 +24,7 @@ extension CaptureWriter {
     mutating func reserve(_ burst: borrowing Burst) -> Mark {
         var bytes = 0
         for position in 0..<burst.count {
-            bytes += min(burst[position].totalCount, snapshotLength) + Self.recordOverhead
+            bytes += min(Self.length(of: burst[position]), snapshotLength) + Self.recordOverhead
         }
         reserve(bytes)
         return mark
@@ -53,7 +53,7 @@ extension CaptureWriter {
         unreserved packet: borrowing Packet, timestamp: UInt64, direction: CaptureDirection
     ) {
         guard failure == nil else { return }
-        let length = packet.totalCount
+        let length = Self.length(of: packet)
         let recorded = min(length, snapshotLength)
         let padding = -recorded & 3
         switch format {
@@ -85,13 +85,31 @@ extension CaptureWriter {
         idle = false
     }
 
-    /// Puts the first `limit` bytes of a packet.
+    /// The bytes of a packet, those of a tag that was taken off it among them.
+    static func length(of packet: borrowing Packet) -> Int {
+        packet.totalCount + (packet.vlan == nil ? 0 : 4)
+    }
+
+    /// Puts the first `limit` bytes of a packet, a tag that was taken off it in its place behind the addresses.
     mutating func putData(of packet: borrowing Packet, limit: Int) {
-        var left = limit
+        guard let tag = packet.vlan, packet.count >= 12 else {
+            return putBytes(of: packet, from: 0, limit: limit)
+        }
+        put(packet.bytes.extracting(first: min(12, limit)))
+        // As on the wire: IEEE 802.1Q, section 9.
+        for (place, octet) in [0x81, 0, UInt8(tag >> 8), UInt8(tag & 255)].enumerated()
+        where 12 + place < limit {
+            put(octet)
+        }
+        putBytes(of: packet, from: 12, limit: max(0, limit - 16))
+    }
+
+    private mutating func putBytes(of packet: borrowing Packet, from start: Int, limit: Int) {
+        var (start, left) = (start, limit)
         packet.forEachSegment { bytes in
-            let count = min(left, bytes.byteCount)
-            put(bytes.extracting(first: count))
-            left -= count
+            let count = min(left, bytes.byteCount - start)
+            put(bytes.extracting(start..<start + count))
+            (start, left) = (0, left - count)
         }
     }
 }

@@ -72,7 +72,8 @@ extension Frame {
         let from = unsafe other.header.pointee
         unsafe header.pointee.timestamp = from.timestamp
         unsafe (header.pointee.port, header.pointee.queue) = (from.port, from.queue)
-        unsafe header.pointee.flags = from.flags
+        unsafe (header.pointee.flags, header.pointee.vlan) = (from.flags, from.vlan)
+        unsafe header.pointee.flowHash = from.flowHash
     }
 
     /// Copies the bytes of one segment, keeping the default headroom; `false` when they don't fit.

@@ -165,4 +165,31 @@ extension Packet {
         get { unsafe frame.header.pointee.flags }
         set { unsafe frame.header.pointee.flags = newValue }
     }
+
+    /// The control information (priority, drop eligible indicator, VLAN) of the packet's outermost 802.1Q tag where it is
+    /// not among the ``bytes``: a port that strips tags took it off, and whatever sends the packet puts it back. `nil` when
+    /// there is none, or it is among the bytes.
+    @inlinable
+    public var vlan: UInt16? {
+        get {
+            let header = unsafe frame.header.pointee
+            return unsafe header.flags.contains(.vlanTag) ? header.vlan : nil
+        }
+        set {
+            if let newValue {
+                unsafe frame.header.pointee.vlan = newValue
+                unsafe frame.header.pointee.flags.insert(.vlanTag)
+            } else {
+                unsafe frame.header.pointee.flags.remove(.vlanTag)
+            }
+        }
+    }
+
+    /// The hash of the flow that the packet was of when it was received, the same for both directions; `nil` when the driver
+    /// did not say.
+    @inlinable
+    public var flowHash: UInt32? {
+        let header = unsafe frame.header.pointee
+        return unsafe header.flags.contains(.flowHash) ? header.flowHash : nil
+    }
 }

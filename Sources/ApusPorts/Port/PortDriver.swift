@@ -18,7 +18,8 @@ public protocol PortDriver: ~Copyable, Sendable {
     /// Sends from the front of `burst`; what the driver has no room for stays in it, in order.
     ///
     /// A packet that can never be sent (too long for the interface, a frame of a memory the
-    /// device can't reach) is dropped and counted, and is among those taken.
+    /// device can't reach) is dropped and counted, and is among those taken. What is left to be done to a packet
+    /// (`FrameFlags.unfinished`) is done, by the device or in software; only ``MemoryDriver`` passes it on as it is.
     /// - Returns: how many packets were taken.
     mutating func transmit(_ burst: inout Burst) -> Int
 

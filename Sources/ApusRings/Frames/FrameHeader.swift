@@ -22,14 +22,18 @@ public struct FrameHeader: BitwiseCopyable {
     public var port: UInt16
     /// The receive queue it came from.
     public var queue: UInt16
-    /// What the driver knows of the packet.
+    /// What the driver knows of the packet, and which of the fields behind this one say something.
     public var flags: FrameFlags
+    /// With ``FrameFlags/vlanTag``: the control information of the 802.1Q tag that is not among the data.
+    public var vlan: UInt16
+    /// With ``FrameFlags/flowHash``: the hash of the packet's flow.
+    public var flowHash: UInt32
 
     /// The header of an empty frame whose slot has that size, this header included.
     package init(pool: UnsafeMutablePointer<FramePoolCore>, slotSize: Int) {
         unsafe (self.pool, next, timestamp) = unsafe (pool, nil, 0)
         unsafe (offset, length, self.slotSize) = (UInt32(FramePool.dataOffset), 0, UInt32(slotSize))
-        unsafe (port, queue, flags) = (0, 0, [])
+        unsafe (port, queue, flags, vlan, flowHash) = (0, 0, [], 0, 0)
     }
 
     /// The header at an address that a frame's handle was stored as.
@@ -50,12 +54,20 @@ public struct FrameFlags: OptionSet, Sendable, BitwiseCopyable {
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The transport checksum holds only the sum of the pseudo header (`CHECKSUM_PARTIAL`): the
-    /// sender left the rest to a device that the packet never met.
+    /// sender left the rest to a device that the packet never met. The port that sends such a packet sees to it.
     @inlinable public static var checksumPartial: FrameFlags { FrameFlags(rawValue: 1 << 0) }
     /// The device or the kernel has verified the transport checksum.
     @inlinable public static var checksumVerified: FrameFlags { FrameFlags(rawValue: 1 << 1) }
     /// ``FrameHeader/timestamp`` was taken by the device, not by software.
     @inlinable public static var hardwareTimestamp: FrameFlags { FrameFlags(rawValue: 1 << 2) }
+    /// The packet's outermost 802.1Q tag is in ``FrameHeader/vlan`` in place of among its bytes, and goes back there when
+    /// the packet is sent.
+    @inlinable public static var vlanTag: FrameFlags { FrameFlags(rawValue: 1 << 3) }
+    /// ``FrameHeader/flowHash`` is known.
+    @inlinable public static var flowHash: FrameFlags { FrameFlags(rawValue: 1 << 4) }
+
+    /// What is left to be done to a packet by whoever sends it.
+    @inlinable public static var unfinished: FrameFlags { [.checksumPartial, .vlanTag] }
 }
 
 /// The sizes of a frame's slot.

@@ -94,6 +94,8 @@ extension Packet {
             } else {
                 0 as UInt16
             }
+        // It is whole from here on, also where the sender had left it to the device.
+        flags.remove(.checksumPartial)
         return prepend(headers.byteCount) && write(headers, accepted, checksum)
     }
 

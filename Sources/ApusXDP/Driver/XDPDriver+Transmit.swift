@@ -24,6 +24,12 @@ extension XDPDriver {
         while taken < wanted {
             let frame = unsafe burst.rawFrame(at: taken)
             let header = unsafe frame.header
+            if _slowPath(unsafe !header.pointee.flags.isDisjoint(with: .unfinished)), unsafe !frame.finish() {
+                counters.drops[.sendRefused] &+= 1
+                unsafe frame.release()
+                taken &+= 1
+                continue
+            }
             if unsafe header.pointee.next != nil {
                 let sent = unsafe transmitSegments(frame, limit, free: free, &written)
                 if sent < 0 { break }
