@@ -59,7 +59,8 @@ let dpdk: [Target] = [
     tests(
         "ApusDPDKTests",
         on: [
-            "ApusDPDK", "ApusPorts", "ApusRings", "CDPDK", "CRingPair", "DPDKPort", "NetworkLab", "Seeds",
+            "ApusDPDK", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux", "CRingPair", "DPDKPort",
+            "NetworkLab", "Seeds",
         ]),
     .executableTarget(
         name: "DPDKEcho", dependencies: ["Apus", "ApusDPDK"], path: "Tests/DPDKEcho", swiftSettings: rules),

@@ -11,6 +11,8 @@
 #define DPDK_END
 #endif
 
+// rte_eth_read_clock, which DPDK has had since 2019 and calls experimental still.
+#define ALLOW_EXPERIMENTAL_API
 #include <errno.h>
 #include <rte_bus_pci.h>
 #include <rte_dev.h>
@@ -47,10 +49,17 @@ SAME(pool, pool);
 SAME(next, next);
 SAME(tx_offload, tx_offload);
 _Static_assert(sizeof(struct rte_mbuf) == APUS_MBUF_SIZE, "an mbuf has another size");
-_Static_assert(RTE_ETH_RX_OFFLOAD_VLAN_STRIP == 1 << 0 && RTE_ETH_RX_OFFLOAD_IPV4_CKSUM == 1 << 1
-    && RTE_ETH_RX_OFFLOAD_UDP_CKSUM == 1 << 2 && RTE_ETH_RX_OFFLOAD_SCATTER == 1 << 13
-    && RTE_ETH_RX_OFFLOAD_TIMESTAMP == 1 << 14 && RTE_ETH_RX_OFFLOAD_RSS_HASH == 1 << 19
-    && RTE_ETH_TX_OFFLOAD_VLAN_INSERT == 1 << 0 && RTE_ETH_TX_OFFLOAD_IPV4_CKSUM == 1 << 1
-    && RTE_ETH_TX_OFFLOAD_UDP_CKSUM == 1 << 2 && RTE_ETH_TX_OFFLOAD_MULTI_SEGS == 1 << 15, "offloads have other bits");
-_Static_assert(RTE_MBUF_F_RX_VLAN_STRIPPED == 1 << 6 && RTE_MBUF_F_RX_L4_CKSUM_BAD == 1 << 3
-    && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1 << 8 && (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT) == 3ull << 61, "flags have other bits");
+_Static_assert(RTE_ETH_RX_OFFLOAD_VLAN_STRIP == 1 << 0 && RTE_ETH_RX_OFFLOAD_UDP_CKSUM == 1 << 2
+    && RTE_ETH_RX_OFFLOAD_SCATTER == 1 << 13 && RTE_ETH_RX_OFFLOAD_TIMESTAMP == 1 << 14
+    && RTE_ETH_RX_OFFLOAD_RSS_HASH == 1 << 19 && RTE_ETH_TX_OFFLOAD_VLAN_INSERT == 1 << 0
+    && RTE_ETH_TX_OFFLOAD_UDP_CKSUM == 1 << 2 && RTE_ETH_TX_OFFLOAD_TCP_CKSUM == 1 << 3
+    && RTE_ETH_TX_OFFLOAD_MULTI_SEGS == 1 << 15, "offloads have other bits");
+_Static_assert((RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_TCP
+        | RTE_ETH_RSS_NONFRAG_IPV6_UDP) == 0xc30
+    && (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER | RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6
+        | RTE_ETH_RSS_NONFRAG_IPV6_OTHER) == 0x238c, "kinds of packets have other bits");
+_Static_assert(RTE_MBUF_F_RX_RSS_HASH == 1 << 1 && RTE_MBUF_F_RX_VLAN_STRIPPED == 1 << 6
+    && RTE_MBUF_F_RX_L4_CKSUM_BAD == 1 << 3 && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1 << 8
+    && (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT) == 3ull << 61 && RTE_MBUF_F_TX_TCP_CKSUM == 1ull << 52
+    && RTE_MBUF_F_TX_UDP_CKSUM == 3ull << 52 && RTE_MBUF_F_TX_IPV4 == 1ull << 55 && RTE_MBUF_F_TX_IPV6 == 1ull << 56
+    && RTE_MBUF_F_TX_VLAN == 1ull << 57 && RTE_MBUF_L2_LEN_BITS == APUS_MBUF_L3_SHIFT, "flags have other bits");

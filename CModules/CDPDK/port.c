@@ -59,7 +59,7 @@ static int set_up(uint16_t port, struct apus_port_setup *setup, enum apus_port_s
     struct rte_eth_dev_info info;
     int code = rte_eth_dev_info_get(port, &info);
     if (code < 0) return code;
-    uint64_t rss = setup->rx_queues > 1 ? setup->rss_types & info.flow_type_rss_offloads : 0;
+    uint64_t rss = setup->rss_types & info.flow_type_rss_offloads;
     struct rte_eth_conf conf = {
         .rxmode = {.mq_mode = rss != 0 ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE, .offloads = setup->rx_offloads},
         .txmode = {.offloads = setup->tx_offloads},
@@ -181,6 +181,12 @@ int apus_port_link(uint16_t port, uint32_t *speed, bool *full_duplex) {
     *speed = link.link_speed, *full_duplex = link.link_duplex;
     return link.link_status;
 }
+
+int apus_port_timestamps(int *offset, uint64_t *flag) {
+    return rte_mbuf_dyn_rx_timestamp_register(offset, flag) == 0 ? 0 : -rte_errno;
+}
+
+int apus_port_clock(uint16_t port, uint64_t *ticks) { return rte_eth_read_clock(port, ticks); }
 
 int apus_port_counters(uint16_t port, struct apus_port_counters *counters) {
     struct rte_eth_stats stats;

@@ -23,13 +23,13 @@ extension DPDKDriver {
         var (octets, frames) = (0, count)
         var (next, place) = unsafe (mbufs, first)
         let end = unsafe mbufs + count
-        let (portNumber, queue) = (portNumber, queue)
+        let (portNumber, queue, unusual) = (portNumber, queue, unusual)
         while unsafe next != end {
             // Sound: DPDK gave so many, each of a pool of ours, and nobody else has them.
             var mbuf = unsafe next.pointee.unsafelyUnwrapped
             unsafe next += 1
             let flags = unsafe mbuf.pointee.ol_flags
-            if _slowPath(unsafe mbuf.pointee.nb_segs != 1 || flags & APUS_MBUF_ELSEWHERE != 0) {
+            if _slowPath(unsafe mbuf.pointee.nb_segs != 1 || flags & unusual != 0) {
                 let (own, count) = unsafe takeUnusual(mbuf)
                 frames &+= count &- 1
                 if count == 0 { continue }
@@ -50,6 +50,7 @@ extension DPDKDriver {
             place &+= 1
         }
         unsafe burst.endPlacing(at: place)
+        if _slowPath(describes) { octets &-= describe(&burst, from: first) }
         count = place &- first
         outside &+= frames
         counters.received &+= UInt64(truncatingIfNeeded: count)
@@ -57,8 +58,9 @@ extension DPDKDriver {
         return count
     }
 
-    /// A packet in several buffers, or one whose data the driver has put elsewhere, which is copied. Gives the number of its
-    /// frames; 0 when it is dropped, for want of a frame to copy it to.
+    /// A packet in several buffers; one whose data the driver has put elsewhere, which is copied; or one whose tag the device has
+    /// taken off unasked, which is put back. Gives the number of its frames; 0 when it is dropped, for want of a frame to copy
+    /// it to.
     @inline(never)
     private mutating func takeUnusual(
         _ mbuf: UnsafeMutablePointer<apus_mbuf>
@@ -71,11 +73,11 @@ extension DPDKDriver {
                     counters.drops[.poolEmpty] &+= 1
                     return unsafe (mbuf, 0)
                 }
-                return unsafe (own, chain(own))
+                return unsafe (own, chain(restored(own)))
             }
             unsafe part = one.pointee.next
         }
-        return unsafe (mbuf, chain(mbuf))
+        return unsafe (mbuf, chain(restored(mbuf)))
     }
 
     /// What the device says of the UDP or TCP checksum: right; or, as a virtual one does, that the field is not filled in but

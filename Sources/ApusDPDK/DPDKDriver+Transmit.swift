@@ -20,6 +20,7 @@ extension DPDKDriver {
                 let length = unsafe header.pointee.length
                 if _slowPath(
                     unsafe header.pointee.next != nil
+                        || !header.pointee.flags.isDisjoint(with: .unfinished)
                         || header.pointee.pool != home && !FramePool.isForeign(header)
                         || length &- Self.shortest > limit &- Self.shortest)
                 {
@@ -65,13 +66,18 @@ extension DPDKDriver {
 
     /// An Ethernet header: what is shorter is no packet, and there are devices that stop at one.
     @inline(__always)
-    private static var shortest: UInt32 { 14 }
+    static var shortest: UInt32 { 14 }
 
     /// The first packet of a burst, which is in several frames or can't be sent: 1 if it was taken, which it
     /// is too when it is dropped, and what comes of those behind it.
     @inline(never)
     private mutating func transmitOther(_ burst: inout Burst) -> Int {
         let frame = unsafe burst.rawFrame(at: 0)
+        if unsafe !frame.header.pointee.flags.isDisjoint(with: .unfinished) {
+            if let taken = transmitUnfinished(&burst) { return taken }
+            // One in several frames, or that can't be sent at all, for a reason that is told below.
+            guard unsafe frame.finish() else { return drop(.sendRefused, from: &burst) }
+        }
         let total = unsafe Packet.count(of: frame.header)
         var next: UnsafeMutablePointer<FrameHeader>? = unsafe frame.header
         var (segments, isForeign) = (0, false)
@@ -92,13 +98,16 @@ extension DPDKDriver {
             } else {
                 nil
             }
-        if let reason {
-            counters.drops[reason] &+= 1
-            unsafe frame.release()
-            unsafe burst.forgetFirst(1)
-            return 1 + transmit(&burst)
-        }
+        if let reason { return drop(reason, from: &burst) }
         guard unsafe sendChain(frame, segments, total) else { return 0 }
+        unsafe burst.forgetFirst(1)
+        return 1 + transmit(&burst)
+    }
+
+    /// Drops the first packet of a burst, and sends those behind it.
+    mutating func drop(_ reason: PortDrop, from burst: inout Burst) -> Int {
+        counters.drops[reason] &+= 1
+        unsafe burst.rawFrame(at: 0).release()
         unsafe burst.forgetFirst(1)
         return 1 + transmit(&burst)
     }

@@ -28,6 +28,11 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     var outside: Int
     var counters = PortStatistics()
     let before: apus_port_counters
+    /// The flags of received packets that are no ordinary ones.
+    let unusual: UInt64
+    /// Whether more is wanted of received packets than their bytes.
+    let describes: Bool
+    var offloads: Offloads
     /// Whether the device may hold frames that it has sent, and whether some were handed to it since the last ``flush()``.
     var (isHolding, hasSent) = (false, false)
     /// Whether the device was told to say when packets come, and how many times none came since.
@@ -41,6 +46,9 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
         self.memory = memory
         outside = memory.outside.load(ordering: .relaxed)
         (port, self.queue, portNumber) = (interface.port, UInt16(queue), interface.portNumber)
+        offloads = interface.offloads
+        unusual = APUS_MBUF_ELSEWHERE | (offloads.stripsTags ? 0 : APUS_MBUF_RX_VLAN_STRIPPED)
+        describes = offloads.describes
         unsafe mbufs = .allocate(capacity: Burst.capacity)
         unsafe mbufs.initialize(repeating: nil, count: Burst.capacity)
         var first = apus_port_counters()

@@ -6,7 +6,7 @@ extension DPDKInterface {
     /// What a device was granted.
     struct Granted {
         var takesSegments = false
-        var checksChecksums = false
+        var offloads = Offloads()
         var event = APUS_EVENT_NONE
         var features: [PortGrant.Feature] = []
     }
@@ -17,7 +17,8 @@ extension DPDKInterface {
         _ name: String
     ) throws(DPDKError) -> Granted {
         let scatters = info.rx_offloads & APUS_RX_SCATTER != 0
-        let checks = options.checksumOffload && info.rx_offloads & APUS_RX_UDP_CKSUM != 0
+        var offloads = Offloads(info, options)
+        if options.timestamps { offloads.clock = clock(info) }
         let segments = info.tx_offloads & APUS_TX_MULTI_SEGS != 0
         let isLong = (options.mtu ?? 1500) + 14 + 8 > options.room
         var setup = unsafe apus_port_setup()
@@ -25,10 +26,11 @@ extension DPDKInterface {
         unsafe setup.rx_descriptors = UInt16(options.receiveDescriptors)
         unsafe setup.tx_descriptors = UInt16(options.transmitDescriptors)
         unsafe (setup.mtu, setup.sets_mtu) = (UInt16(options.mtu ?? 0), options.mtu != nil)
-        unsafe setup.rx_offloads =
-            (checks ? APUS_RX_UDP_CKSUM : 0) | (isLong && scatters ? APUS_RX_SCATTER : 0)
-        unsafe setup.tx_offloads = segments ? APUS_TX_MULTI_SEGS : 0
-        unsafe setup.rss_types = info.rss_types
+        unsafe setup.rx_offloads = offloads.receiveFlags | (isLong && scatters ? APUS_RX_SCATTER : 0)
+        unsafe setup.tx_offloads = offloads.transmitFlags | (segments ? APUS_TX_MULTI_SEGS : 0)
+        // The same kinds for all devices, so that all hash alike.
+        let spreads = options.queues > 1 || offloads.deviceHashes
+        unsafe setup.rss_types = spreads ? info.rss_types & (APUS_RSS_PORTS | APUS_RSS_ADDRESSES) : 0
         unsafe (setup.rx_interrupts, setup.promiscuous) = (options.interrupts, options.isPromiscuous)
         var step = APUS_STEP_NONE
         let mac = options.mac ?? []
@@ -48,7 +50,10 @@ extension DPDKInterface {
         }
         var granted = Granted()
         granted.takesSegments = segments
-        granted.checksChecksums = checks
+        if offloads.clock.source == .ticks, !offloads.clock.begin(port) {
+            offloads.clock = DeviceClock(.software)
+        }
+        granted.offloads = offloads
         granted.event = unsafe setup.rx_interrupts ? apus_port_event(port) : APUS_EVENT_NONE
         granted.features = unsafe features(info, options, setup, granted, scatters: scatters)
         return granted
@@ -75,17 +80,22 @@ extension DPDKInterface {
             PortGrant.Feature("driver", requested: "any", granted: device),
             ring("receive descriptors", options.receiveDescriptors, receive),
             ring("transmit descriptors", options.transmitDescriptors, transmit),
-            PortGrant.Feature(
-                "UDP checksum", requested: options.checksumOffload ? "device" : "software",
-                granted: granted.checksChecksums ? "device" : "software",
-                reason: options.checksumOffload && !granted.checksChecksums ? missing : nil),
             feature("several frames a packet", true, granted.takesSegments),
             feature("interrupts", options.interrupts, granted.event != APUS_EVENT_NONE),
         ]
+        features += granted.offloads.features(options, missing: missing)
         if options.queues > 1 {
-            features.append(feature("symmetric RSS", true, info.rss_types != 0 && info.rss_key_size > 0))
+            unsafe features.append(
+                feature("symmetric RSS", true, setup.rss_types != 0 && info.rss_key_size > 0))
         }
         return features
+    }
+
+    /// What is known of the times of packets: net_pcap does not say that it tells, and in which unit.
+    private static func clock(_ info: apus_port_info) -> DeviceClock {
+        let driver = unsafe withUnsafeBytes(of: info.driver) { unsafe text($0) }
+        if driver == "net_pcap" { return DeviceClock(.microseconds) }
+        return DeviceClock(info.rx_offloads & APUS_RX_TIMESTAMP != 0 ? .ticks : .software)
     }
 
     private static func text(of step: apus_port_step) -> String {

@@ -29,7 +29,7 @@ public final class DPDKInterface: @unchecked Sendable {
     let port: UInt16
     let portNumber: UInt16
     let takesSegments: Bool
-    let checksChecksums: Bool
+    let offloads: Offloads
     let event: apus_port_event
     let features: [PortGrant.Feature]
     let pages: EAL.Pages
@@ -69,9 +69,7 @@ public final class DPDKInterface: @unchecked Sendable {
             (queueCount, portNumber) = (options.queues, options.portNumber)
             mac = Self.mac(of: port)
             currentMTU = Atomic(Self.mtu(of: port))
-            (takesSegments, checksChecksums, event) = (
-                got.takesSegments, got.checksChecksums, got.event
-            )
+            (takesSegments, offloads, event) = (got.takesSegments, got.offloads, got.event)
             features = got.features
             opened = Mutex([])
             EAL.devices.add(1, ordering: .relaxed)

@@ -16,16 +16,36 @@ public struct DPDKOptions: Sendable, Hashable {
     public var mtu: Int?
     /// The most octets of a packet that lie in one frame: 1024 to 16 × 1024. A longer packet goes on in further frames.
     public var room = 2048
-    /// Whether packets to all addresses are wanted.
+    /// Whether packets to all addresses are wanted. Of a virtio card it takes this to receive packets with tags, as the card drops
+    /// those of all VLANs that it was not told.
     public var isPromiscuous = false
-    /// Whether the device checks UDP checksums of received packets where it can.
+    /// Whether the device checks UDP checksums of received packets, and completes those of sent ones that have
+    /// `checksumPartial`, where it can. Where it can't, those received are left to who looks at them, and those sent are
+    /// completed in software.
     public var checksumOffload = true
+    /// What becomes of 802.1Q tags (0x8100) of received packets.
+    public var vlan = VLANTags.keep
+    /// Whether received packets carry the hash of their flow, ``ApusPorts/Packet/flowHash``: Toeplitz's with
+    /// `ToeplitzKey.symmetric`, by the device where it gives that and else in software, for some 15 ns a packet.
+    public var flowHash = false
+    /// Whether received packets say when they came: by the device's clock where it has one (`hardwareTimestamp`), else when
+    /// their burst was received, for some 30 ns a burst.
+    public var timestamps = false
     /// Whether a queue tells by an interrupt of packets, where the device can, so that a thread may sleep meanwhile.
     public var interrupts = true
     /// The link-layer address; `nil` keeps the device's own.
     public var mac: [UInt8]?
     /// The number that received packets carry: ``ApusPorts/Packet/port``.
     public var portNumber: UInt16 = 0
+
+    /// What becomes of the outermost tag of a received packet, if it is one of 802.1Q.
+    public enum VLANTags: Sendable, Hashable {
+        /// It stays among the bytes.
+        case keep
+        /// It is taken off, and becomes ``ApusPorts/Packet/vlan``; by the device where it can and else in software. So are
+        /// tags put back into packets that are sent; in software that moves 12 bytes each.
+        case strip
+    }
 
     /// The defaults.
     public init() {}

@@ -35,6 +35,14 @@ struct Rings: @unchecked Sendable {
     /// Packets on their way to each.
     var waiting: [Int] { (0..<2).map { unsafe Int(ring_pair_waiting(pair, $0)) } }
 
+    /// Has the packets on their way to a device come with what a device may know of them.
+    func describe(
+        _ number: UInt32, flags: UInt64, tag: UInt16 = 0, hash: UInt32 = 0, time: UInt64 = 0,
+        at offset: Int = 0
+    ) {
+        unsafe ring_pair_describe(pair, number, flags, tag, hash, UInt32(offset), time)
+    }
+
     init(slots: Int = 1024) throws {
         try DeviceTests.startDPDK()
         let name = DeviceTests.name("x") + "_"
@@ -52,7 +60,12 @@ struct JoinedPorts: ~Copyable {
 
     init(_ rings: Rings? = nil, slots: Int = 1024, _ options: DPDKOptions = Self.small) throws {
         let rings = try rings ?? Rings(slots: slots)
-        let interfaces = try rings.names.map { try DPDKInterface($0, options) }
+        try self.init(rings, first: options, second: options)
+    }
+
+    /// With options for each.
+    init(_ rings: Rings, first: DPDKOptions, second: DPDKOptions) throws {
+        let interfaces = try zip(rings.names, [first, second]).map { try DPDKInterface($0, $1) }
         self.init(rings, try interfaces[0].open(), try interfaces[1].open())
     }
 

@@ -83,6 +83,41 @@ struct FlowHashTests {
         }
     }
 
+    @Test func `The hash of a frame is that of a card with the symmetric key`() {
+        func hash(_ bytes: [UInt8]) -> UInt32? { unsafe ToeplitzKey.symmetricHash(of: bytes.span.bytes) }
+        let key = ToeplitzKey.symmetric
+        var random = Seeded(3)
+        for number in 0..<2_000 {
+            let isIPv6 = Bool.random(using: &random)
+            let (one, other) = (endpoint(isIPv6, &random), endpoint(isIPv6, &random))
+            let options = isIPv6 ? 0 : number % 11
+            for kind in [UInt8(17), 6] {
+                #expect(
+                    hash(frame(one, other, number: kind, tags: number % 3, options: options))
+                        == key.hash(from: one, to: other))
+            }
+            let addresses = key.hash(from: one.address, to: other.address)
+            if isIPv6 {
+                // Destination options, and a fragment's header.
+                var bytes = frame(one, other)
+                (bytes[18], bytes[19], bytes[20]) = (0, 16, 60)
+                bytes.insert(contentsOf: [17, 0, 1, 4, 0, 0, 0, 0], at: 54)
+                #expect(hash(bytes) == key.hash(from: one, to: other))
+                (bytes[20], bytes[55], bytes[56], bytes[57]) = (44, 0, 0, 1)
+                #expect(hash(bytes) == addresses)
+            }
+            #expect(hash(frame(one, other, number: 1, tags: number % 3)) == addresses)
+            guard !isIPv6 else { continue }
+            #expect(hash(frame(one, other, fragment: 0x2000)) == addresses)
+            #expect(hash(frame(one, other, fragment: 185)) == addresses)
+        }
+        let (one, other) = (Endpoint("[2001:db8::1]:7")!, Endpoint("[2001:db8::2]:8")!)
+        let full = frame(one, other, tags: 2)
+        for count in 0...full.count { _ = hash(Array(full[..<count])) }
+        #expect(hash(Array(full[..<61])) == nil)
+        #expect(hash([UInt8](repeating: 0x81, count: 60)) == nil)
+    }
+
     @Test func `Tags and options change nothing, and neither do ports where there are none`() {
         var random = Seeded(2)
         for _ in 0..<500 {

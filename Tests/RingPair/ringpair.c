@@ -5,6 +5,7 @@
 #pragma clang attribute push(__attribute__((target("ssse3,sse4.2"))), apply_to = function)
 #endif
 
+#include <rte_mbuf.h>
 #include <rte_memory.h>
 #include <rte_ring.h>
 #include <stdio.h>
@@ -54,6 +55,18 @@ struct ring_pair *ring_pair_make(const char *name, unsigned slots) {
 const char *ring_pair_device(const struct ring_pair *pair, unsigned number) { return pair->devices[number]; }
 
 unsigned ring_pair_waiting(const struct ring_pair *pair, unsigned number) { return rte_ring_count(pair->to[number]); }
+
+void ring_pair_describe(
+    struct ring_pair *pair, unsigned number, uint64_t flags, uint16_t tag, uint32_t hash, unsigned offset, uint64_t time) {
+    for (unsigned left = rte_ring_count(pair->to[number]); left > 0; left--) {
+        void *entry;
+        if (rte_ring_dequeue(pair->to[number], &entry) != 0) return;
+        struct rte_mbuf *mbuf = entry;
+        mbuf->ol_flags = flags, mbuf->vlan_tci = tag, mbuf->hash.rss = hash;
+        if (offset != 0) *(uint64_t *)((char *)mbuf + offset) = time;
+        rte_ring_enqueue(pair->to[number], mbuf);
+    }
+}
 
 #if defined(__x86_64__)
 #pragma clang attribute pop

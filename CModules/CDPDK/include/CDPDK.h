@@ -93,6 +93,7 @@ struct apus_port_info {
 /// How a port is to be set up.
 struct apus_port_setup {
     uint16_t rx_queues, tx_queues, rx_descriptors, tx_descriptors, mtu;
+    // The kinds of packets whose flows are hashed, with a symmetric key; none for one queue that nobody wants hashes of.
     uint64_t rx_offloads, tx_offloads, rss_types;
     bool rx_interrupts, promiscuous, sets_mtu;
     const uint8_t *mac;
@@ -123,6 +124,11 @@ int apus_port_set_mtu(uint16_t port, uint16_t mtu);
 int apus_port_set_promiscuous(uint16_t port, bool promiscuous);
 /// 1 when it is up, 0 when down, or a negative errno; the speed is in Mbit/s.
 int apus_port_link(uint16_t port, uint32_t *speed, bool *full_duplex);
+
+/// Where in an mbuf its receive timestamp stands, and the flag of those that have one. 0, or a negative errno.
+int apus_port_timestamps(int *offset, uint64_t *flag);
+/// The clock of the device, in its own unit. 0, or a negative errno.
+int apus_port_clock(uint16_t port, uint64_t *ticks);
 
 /// Of rte_eth_stats.
 struct apus_port_counters { uint64_t missed, rx_errors, tx_errors, no_mbuf; };
@@ -156,13 +162,22 @@ uint16_t apus_port_prepare(uint16_t port, uint16_t queue, struct apus_mbuf **mbu
 void apus_port_clean_up(uint16_t port, uint16_t queue);
 
 // The offloads, by their names in DPDK.
-static const uint64_t APUS_RX_VLAN_STRIP = 1ull << 0, APUS_RX_IPV4_CKSUM = 1ull << 1, APUS_RX_UDP_CKSUM = 1ull << 2,
+static const uint64_t APUS_RX_VLAN_STRIP = 1ull << 0, APUS_RX_UDP_CKSUM = 1ull << 2,
     APUS_RX_SCATTER = 1ull << 13, APUS_RX_TIMESTAMP = 1ull << 14, APUS_RX_RSS_HASH = 1ull << 19;
-static const uint64_t APUS_TX_VLAN_INSERT = 1ull << 0, APUS_TX_IPV4_CKSUM = 1ull << 1, APUS_TX_UDP_CKSUM = 1ull << 2,
+static const uint64_t APUS_TX_VLAN_INSERT = 1ull << 0, APUS_TX_UDP_CKSUM = 1ull << 2, APUS_TX_TCP_CKSUM = 1ull << 3,
     APUS_TX_MULTI_SEGS = 1ull << 15;
 
+// Packets by which RSS tells flows apart. With ports: UDP and TCP that is no fragment, over IPv4 and over IPv6.
+static const uint64_t APUS_RSS_PORTS = 1ull << 4 | 1ull << 5 | 1ull << 10 | 1ull << 11;
+// By addresses: all else of both, without IPv6's variants that take addresses from extension headers.
+static const uint64_t APUS_RSS_ADDRESSES = 1ull << 2 | 1ull << 3 | 1ull << 7 | 1ull << 8 | 1ull << 9 | 1ull << 13;
+
 // The flags of a packet (rte_mbuf_core.h).
-static const uint64_t APUS_MBUF_RX_VLAN_STRIPPED = 1ull << 6;
+static const uint64_t APUS_MBUF_RX_RSS_HASH = 1ull << 1, APUS_MBUF_RX_VLAN_STRIPPED = 1ull << 6;
+static const uint64_t APUS_MBUF_TX_TCP_CKSUM = 1ull << 52, APUS_MBUF_TX_UDP_CKSUM = 3ull << 52, APUS_MBUF_TX_IPV4 = 1ull << 55,
+    APUS_MBUF_TX_IPV6 = 1ull << 56, APUS_MBUF_TX_VLAN = 1ull << 57;
+// The length of the IP header in `tx_offload`; that of what is in front of it is below it.
+enum { APUS_MBUF_L3_SHIFT = 7 };
 // Either: the data lies elsewhere than in the buffer of the mbuf.
 static const uint64_t APUS_MBUF_ELSEWHERE = 3ull << 61;
 // Both: the field is not filled in, but the packet is whole.

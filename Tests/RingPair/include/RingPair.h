@@ -13,3 +13,8 @@ const char *ring_pair_device(const struct ring_pair *pair, unsigned number);
 
 /// How many packets are on their way to a device.
 unsigned ring_pair_waiting(const struct ring_pair *pair, unsigned number);
+
+/// Has all packets on their way to a device come as if it had found out that of them: flags (RTE_MBUF_F_RX_*), a tag, a hash, and
+/// unless `offset` is 0 the time that stands there in an mbuf.
+void ring_pair_describe(
+    struct ring_pair *pair, unsigned number, uint64_t flags, uint16_t tag, uint32_t hash, unsigned offset, uint64_t time);
