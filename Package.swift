@@ -160,6 +160,6 @@ let package = Package(
             name: "ApusBenchTests", dependencies: ["ApusBench"], exclude: ["Fixtures"], swiftSettings: rules),
         tests("ApusCLITests", on: ["ApusBench", "ApusCLI", "NetworkLab"]),
         tests("LawTests", on: ["Apus", "ApusPorts", "ApusRings", "NetworkLab", "Seeds"]),
-        tests("LabTests", on: ["ApusRTP", "NetworkLab"] + echoOnDPDK),
+        tests("LabTests", on: ["ApusRTP", "ApusWire", "NetworkLab", "Seeds"] + echoOnDPDK),
     ]
 )

@@ -6,24 +6,32 @@ import Glibc
 /// the other. Then it prints the statistics, and whether all frames are accounted for. What the tests run where there
 /// are real devices.
 ///
-///     DPDKEcho [--mtu N] [--wait] DEVICE [DEVICE]
+///     DPDKEcho [--mtu N] [--promiscuous] [--wait] [--strip] [--partial] [--describe] [--queues 2] DEVICE [DEVICE]
+///
+/// --strip: with tags taken off; --partial: with what it turns left with the sum of the pseudo header in place of the checksum;
+/// --describe: a line for each packet with what is known of it.
 @main
 struct DPDKEcho {
     static func main() {
-        var (options, waits, names) = (DPDKOptions(), false, [String]())
+        var (options, turn, names) = (DPDKOptions(), Turn(), [String]())
         options.framesPerQueue = 4096
         var words = CommandLine.arguments.dropFirst()
         while let word = words.popFirst() {
             switch word {
             case "--mtu": options.mtu = words.popFirst().flatMap { Int($0) }
-            case "--wait": waits = true
+            case "--wait": turn.waits = true
+            case "--promiscuous": options.isPromiscuous = true
+            case "--strip": options.vlan = .strip
+            case "--partial": turn.isPartial = true
+            case "--describe": (turn.describes, options.flowHash, options.timestamps) = (true, true, true)
+            case "--queues": options.queues = words.popFirst().flatMap { Int($0) } ?? 1
             default: names.append(word)
             }
         }
-        options.interrupts = waits
+        options.interrupts = turn.waits
         blockSignals()
         do throws(DPDKError) {
-            try run(names, options, waits: waits)
+            try run(names, options, turn)
             // The ports are closed by now.
             try EAL.stop()
         } catch {
@@ -32,13 +40,24 @@ struct DPDKEcho {
         }
     }
 
-    private static func run(_ names: [String], _ options: DPDKOptions, waits: Bool) throws(DPDKError) {
+    private static func run(_ names: [String], _ options: DPDKOptions, _ turn: Turn) throws(DPDKError) {
         // A device that was closed can be opened again.
         for name in names { _ = try DPDKInterface(name, options).open() }
+        if options.queues == 2 {
+            let interface = try DPDKInterface(names[0], options)
+            var one = try interface.open(queue: 0)
+            var other = try interface.open(queue: 1)
+            say("grant: \(one.grant)")
+            say("ready")
+            turnBoth(&one, &other, turn)
+            report("queue 0", &one)
+            report("queue 1", &other)
+            return
+        }
         var first = try open(names[0], options)
         if names.count == 1 {
             say("ready")
-            echo(&first, waits: waits)
+            echo(&first, turn)
             report(names[0], &first)
             sayWhether(first.driver.pool.free + first.driver.framesInside == first.driver.pool.capacity)
         } else {
@@ -62,21 +81,35 @@ struct DPDKEcho {
         return port
     }
 
-    private static func echo(_ port: inout Port<DPDKDriver>, waits: Bool) {
+    private static func echo(_ port: inout Port<DPDKDriver>, _ turn: Turn) {
         var burst = Burst()
         var idle = 0
         while !isOver {
             if burst.isEmpty {
                 if port.receive(into: &burst) == 0 {
                     idle += 1
-                    if waits { port.wait(milliseconds: 1000) } else { usleep(200) }
+                    if turn.waits { port.wait(milliseconds: 1000) } else { usleep(200) }
                 }
-                burst.keep { turn(&$0) }
+                burst.forEach { turn(&$0) }
             }
             port.transmit(&burst)
             port.flush()
         }
         say("idle \(idle) times")
+    }
+
+    /// What comes to a queue leaves by it.
+    private static func turnBoth(_ one: inout Port<DPDKDriver>, _ other: inout Port<DPDKDriver>, _ turn: Turn)
+    {
+        var first = Burst()
+        var second = Burst()
+        while !isOver {
+            if one.receive(into: &first) + other.receive(into: &second) == 0 { usleep(200) }
+            first.forEach { turn(&$0) }
+            second.forEach { turn(&$0) }
+            one.transmit(&first)
+            other.transmit(&second)
+        }
     }
 
     private static func cross(_ one: inout Port<DPDKDriver>, _ other: inout Port<DPDKDriver>) {
@@ -89,12 +122,6 @@ struct DPDKEcho {
             other.flush()
             one.flush()
         }
-    }
-
-    /// UDP datagrams go back to where they came from, all others as they came.
-    private static func turn(_ packet: inout Packet) -> Bool {
-        if let headers = packet.udp { packet.swapEndpoints(headers) }
-        return true
     }
 
     private static func report(_ name: String, _ port: inout Port<DPDKDriver>) {
@@ -125,7 +152,7 @@ struct DPDKEcho {
     }
 
     /// Without a buffer, so that the line is out at once.
-    private static func say(_ line: String) {
+    static func say(_ line: String) {
         _ = unsafe Array("\(line)\n".utf8).withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count) }
     }
 }

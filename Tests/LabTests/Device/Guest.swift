@@ -39,6 +39,10 @@ final class Guest: Sendable {
 
     /// An Intel 82574L, and a virtio card as those of most clouds.
     let cards: [Card]
+    /// A virtio card with two queues and receive-side scaling, which QEMU has only where a tap interface is at the other end: in
+    /// the namespace that it runs in.
+    let spreading: (address: String, mac: [UInt8]) = ("0000:00:05.0", [2, 0, 0, 0, 1, 5])
+    private let space: Namespace
     private let lab = NetworkLab("guest")
     private let scratch: Scratch
     private let machine: Running
@@ -64,8 +68,11 @@ final class Guest: Sendable {
         guard listen(listener.number, 1) == 0 else { throw LabError.system("listen") }
 
         // In a namespace, which ends it when this process ends without doing so.
-        machine = try lab.namespace("host").start(
-            Self.command(scratch) + cards.flatMap(\.options))
+        space = try lab.namespace("host")
+        try space.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+        try space.run("ip", "tuntap", "add", "dev", "rss0", "mode", "tap", "multi_queue")
+        try space.run("ip", "link", "set", "rss0", "up")
+        machine = try space.start(Self.command(scratch) + cards.flatMap(\.options) + Self.spreadingCard)
         guard listener.isReadable(within: 20_000) else {
             throw LabError("QEMU does not start: \(machine.errors)")
         }
@@ -74,6 +81,26 @@ final class Guest: Sendable {
     }
 
     deinit { lab.close() }
+
+    private static let spreadingCard = [
+        "-netdev", "tap,id=spread,ifname=rss0,script=no,downscript=no,queues=2,vhost=off",
+        "-device",
+        "virtio-net-pci,disable-modern=off,netdev=spread,addr=5,mac=02:00:00:00:01:05,mq=on,rss=on,vectors=6,romfile=",
+    ]
+
+    /// Sends frames to the card with two queues.
+    func send(_ frames: [[UInt8]]) throws {
+        let program = """
+            import socket, sys, time
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            s.bind(("rss0", 0))
+            for line in sys.stdin:
+                s.send(bytes.fromhex(line))
+                time.sleep(0.001)
+            """
+        let lines = frames.map { frame in frame.map { String(format: "%02x", $0) }.joined() }
+        try space.run(["python3", "-c", program], input: lines.joined(separator: "\n"))
+    }
 
     private static func command(_ scratch: Scratch) -> [String] {
         [

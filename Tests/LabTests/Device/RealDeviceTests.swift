@@ -21,9 +21,13 @@ extension Lab {
                 try checkEcho(guest, card)
                 try checkJumbo(guest, card)
             }
+            try checkOffloads(
+                guest, guest.cards[0], byDevice: ["VLAN strip", "VLAN insert", "transmit checksum"])
+            try checkOffloads(guest, guest.cards[1], byDevice: ["VLAN strip", "VLAN insert"])
             try checkCrossing(guest)
             try checkWaiting(guest, guest.cards[0])
             try checkForward(guest)
+            try checkSpreading(guest)
             #expect(try guest.shutDown() == .exited(0))
         }
 
@@ -49,7 +53,7 @@ extension Lab {
                 try refusal(of: "0000:00:09.0")
                     == """
                     error: 0000:00:09.0: there is no such PCI device; network devices: \
-                    \(guest.cards.map(\.address).joined(separator: ", "))
+                    \((guest.cards.map(\.address) + [guest.spreading.address]).joined(separator: ", "))
 
                     """)
         }
