@@ -14,6 +14,7 @@
 // rte_eth_read_clock, which DPDK has had since 2019 and calls experimental still.
 #define ALLOW_EXPERIMENTAL_API
 #include <errno.h>
+#include <rte_bus.h>
 #include <rte_bus_pci.h>
 #include <rte_dev.h>
 #include <rte_eal.h>

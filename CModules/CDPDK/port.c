@@ -55,6 +55,13 @@ static const uint8_t symmetric[128] = {
     SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN
 };
 
+// Whether a driver is to tell of link changes by an interrupt. A card has it on the line of its queues' interrupts unless it
+// has several, which can't be found out, and then either is lost; and what it told last is all that is to be had of its link.
+static bool tells_of_link(const struct rte_eth_dev_info *info, bool rx_interrupts) {
+    if (info->dev_flags == NULL || !(*info->dev_flags & RTE_ETH_DEV_INTR_LSC)) return false;
+    return !rx_interrupts || strcmp(rte_bus_name(rte_dev_bus(info->device)), "vdev") == 0;
+}
+
 static int set_up(uint16_t port, struct apus_port_setup *setup, enum apus_port_step *step) {
     struct rte_eth_dev_info info;
     int code = rte_eth_dev_info_get(port, &info);
@@ -63,7 +70,7 @@ static int set_up(uint16_t port, struct apus_port_setup *setup, enum apus_port_s
     struct rte_eth_conf conf = {
         .rxmode = {.mq_mode = rss != 0 ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE, .offloads = setup->rx_offloads},
         .txmode = {.offloads = setup->tx_offloads},
-        .intr_conf = {.rxq = setup->rx_interrupts},
+        .intr_conf = {.rxq = setup->rx_interrupts, .lsc = tells_of_link(&info, setup->rx_interrupts)},
     };
     if (setup->sets_mtu) conf.rxmode.mtu = setup->mtu;
     if (rss != 0) {
@@ -172,14 +179,6 @@ int apus_port_set_mtu(uint16_t port, uint16_t mtu) { return rte_eth_dev_set_mtu(
 
 int apus_port_set_promiscuous(uint16_t port, bool promiscuous) {
     return promiscuous ? rte_eth_promiscuous_enable(port) : rte_eth_promiscuous_disable(port);
-}
-
-int apus_port_link(uint16_t port, uint32_t *speed, bool *full_duplex) {
-    struct rte_eth_link link;
-    int code = rte_eth_link_get_nowait(port, &link);
-    if (code < 0) return code;
-    *speed = link.link_speed, *full_duplex = link.link_duplex;
-    return link.link_status;
 }
 
 int apus_port_timestamps(int *offset, uint64_t *flag) {

@@ -1,15 +1,5 @@
 import CDPDK
 
-/// The state of a device's link.
-public struct DPDKLink: Sendable, Hashable {
-    /// Whether packets can pass.
-    public let isUp: Bool
-    /// In Mbit/s; `nil` where the device does not say.
-    public let megabits: Int?
-    /// Whether both directions can be used at once.
-    public let isFullDuplex: Bool
-}
-
 /// A counter of a device's own, by DPDK's name for it.
 public struct DPDKStatistic: Sendable, Hashable {
     /// `rx_good_packets`, or one that only this driver has.
@@ -20,17 +10,6 @@ public struct DPDKStatistic: Sendable, Hashable {
 
 /// For the control thread: each asks the device, some for a millisecond.
 extension DPDKInterface {
-    /// The link as it is now; `nil` where the device does not say. What takes part in link changes looks at it now and then.
-    public var link: DPDKLink? {
-        var (speed, isFullDuplex): (UInt32, Bool) = (0, false)
-        // Sound: both are written during the call.
-        let state = unsafe apus_port_link(port, &speed, &isFullDuplex)
-        guard state >= 0 else { return nil }
-        // RTE_ETH_SPEED_NUM_NONE and RTE_ETH_SPEED_NUM_UNKNOWN.
-        let isKnown = speed != 0 && speed != UInt32.max
-        return DPDKLink(isUp: state == 1, megabits: isKnown ? Int(speed) : nil, isFullDuplex: isFullDuplex)
-    }
-
     /// All that the device counts, by name. What its driver could not send after it had taken it is `tx_errors`.
     public func extendedStatistics() -> [DPDKStatistic] {
         // With room for none it only says how many there are.

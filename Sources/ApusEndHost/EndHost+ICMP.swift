@@ -57,9 +57,13 @@ extension EndHost {
             packet = try IPv6View(checking: ethernet.payload)
             offset = try packet.upperLayer().offset
             message = try ICMPv6View(checking: packet.bytes.extracting(offset..<packet.bytes.byteCount))
-        } catch { throw .parse(error) }
+        } catch {
+            counters.count(.icmpv6)
+            throw .parse(error)
+        }
         let (source, destination) = (packet.source, packet.destination)
         let isNeighbor = message.type == 135 || message.type == 136
+        counters.count(isNeighbor ? .neighborDiscovery : .icmpv6)
         // Whoever uses one of the host's addresses says so as that address; and who has none yet, as none.
         let mayBeOwn = isNeighbor && (source == .any || own.contains(.v6(source)))
         guard mayBeOwn || isHost(.v6(source)) else { throw .drop(.badSource) }

@@ -72,6 +72,18 @@ extension EndHost {
         }
     }
 
+    /// How many neighbors are kept in a state.
+    public func neighborCount(_ state: NeighborStatus.State) -> Int {
+        switch state {
+        case .incomplete: neighbors.unresolved
+        case .reachable: neighbors.table.count(.reachable)
+        case .stale: neighbors.table.count(.stale) + neighbors.table.count(.heard)
+        case .delay: neighbors.table.count(.delay)
+        case .probe: neighbors.table.count(.probe)
+        case .failed: neighbors.table.count(.failed)
+        }
+    }
+
     /// The addresses of the interface that are in use, the link-local one included.
     public var addresses: [AddressPrefix] {
         own.all.indices.filter { own.all[$0].stage != .givenUp }.map { own.all[$0].prefix }

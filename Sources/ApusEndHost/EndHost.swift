@@ -95,11 +95,19 @@ public struct EndHost: ~Copyable {
         counters.received.add()
         let now = advanceClock(to: now)
         do throws(Refused) {
-            guard ethernet.source != mac else { throw .drop(.ownFrame) }
-            guard !ethernet.source.isGroup, ethernet.source != .zero else { throw .drop(.badSource) }
+            let isOwn = ethernet.source == mac
+            guard !isOwn, !ethernet.source.isGroup, ethernet.source != .zero else {
+                // Of ICMPv6 it is not found out what it is.
+                counters.count(message == .arp ? .arp : message == .icmpv4 ? .icmpv4 : .icmpv6)
+                throw .drop(isOwn ? .ownFrame : .badSource)
+            }
             switch message {
-            case .arp: return try receiveARP(ethernet, now, &answer, counters)
-            case .icmpv4: return try receiveICMPv4(ethernet, now, &answer, counters)
+            case .arp:
+                counters.count(.arp)
+                return try receiveARP(ethernet, now, &answer, counters)
+            case .icmpv4:
+                counters.count(.icmpv4)
+                return try receiveICMPv4(ethernet, now, &answer, counters)
             case .icmpv6: return try receiveICMPv6(ethernet, now, &answer, counters)
             }
         } catch {

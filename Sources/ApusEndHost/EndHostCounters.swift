@@ -1,6 +1,28 @@
 public import ApusRings
 import ApusWire
 
+/// What a host looks at, by protocol.
+public enum EndHostMessage: Int, Sendable, CaseIterable {
+    /// ARP.
+    case arp
+    /// ICMP over IPv4.
+    case icmpv4
+    /// ICMPv6 but for neighbor discovery.
+    case icmpv6
+    /// A neighbor solicitation or advertisement.
+    case neighborDiscovery
+
+    /// The protocol as the label of a metric: `neighbor_discovery`.
+    public var label: String {
+        switch self {
+        case .arp: "arp"
+        case .icmpv4: "icmpv4"
+        case .icmpv6: "icmpv6"
+        case .neighborDiscovery: "neighbor_discovery"
+        }
+    }
+}
+
 /// What a host sends by itself.
 public enum EndHostFrame: Int, Sendable, CaseIterable {
     /// An answer to an ARP request.
@@ -37,11 +59,13 @@ public enum EndHostFrame: Int, Sendable, CaseIterable {
 
 /// What a host counts, for everyone to read.
 ///
-/// Nothing is lost without a name: `received == arpReply + advertisement + echoReply + defense + noted + reported +
+/// Nothing is lost without a name: `received == Σ messages == arpReply + advertisement + echoReply + defense + noted + reported +
 /// Σ parseFailures + Σ drops`. Of the errors that it was told to send: `errorsAsked == error + Σ errorRefusals`.
 public struct EndHostCounters: ~Copyable, Sendable {
     /// Frames that were the host's to look at: all but those with ``EndHostVerdict/notMine``.
     public let received = Counter()
+    /// Those, by ``EndHostMessage``.
+    public let messages: FixedArray<Counter>
     /// Frames that told something and need no answer.
     public let noted = Counter()
     /// Frames that told of the way of packets: ``EndHostVerdict/path(_:)``.
@@ -69,12 +93,14 @@ public struct EndHostCounters: ~Copyable, Sendable {
 
     /// All at 0.
     public init() {
+        messages = FixedArray(count: EndHostMessage.allCases.count) { _ in Counter() }
         parseFailures = FixedArray(count: ParseFailure.count) { _ in Counter() }
         drops = FixedArray(count: EndHostDrop.allCases.count) { _ in Counter() }
         sent = FixedArray(count: EndHostFrame.allCases.count) { _ in Counter() }
         errorRefusals = FixedArray(count: ICMPErrorRefusal.allCases.count) { _ in Counter() }
     }
 
+    func count(_ message: EndHostMessage) { messages[message.rawValue].add() }
     func count(_ failure: ParseFailure) { parseFailures[Int(failure.rawValue)].add() }
     func count(_ drop: EndHostDrop) { drops[drop.rawValue].add() }
     func count(_ frame: EndHostFrame) { sent[frame.rawValue].add() }

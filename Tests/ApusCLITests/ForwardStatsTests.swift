@@ -7,7 +7,8 @@ import Testing
 /// Statuses as a forwarder would give them, by way of the JSON that it gives to others.
 private func status(
     uptime: Double, packets: [UInt64], drops: [String: Int] = [:], names: [String]? = nil,
-    unreachable: [String: String] = [:], rtp: Bool = true, jitter: Double? = 1.25, isOpen: Bool = true
+    unreachable: [String: String] = [:], rtp: Bool = true, jitter: Double? = 1.25, isOpen: Bool = true,
+    devices: [[String: Any]] = []
 ) throws -> ForwarderStatus {
     let total = packets.reduce(0, +)
     let streams = packets.enumerated().map { index, count -> [String: Any] in
@@ -46,6 +47,7 @@ private func status(
                 "drops": [:],
             ] as [String: Any]
         ],
+        "devices": devices,
         "steering": [
             ["interface": "eth0", "steered": total, "passed": ["not_ip": 0, "fragment": 3, "no_port": 1200]]
                 as [String: Any]
@@ -121,6 +123,34 @@ private func page(
         deaf.interfaces[0].reason = "down, so no packets come"
         let down = "interface eth0: down, so no packets come"
         #expect(page(nil, deaf).contains(down) && ForwardSummary.lines(deaf, isRunning: true).contains(down))
+    }
+
+    @Test func `a device has a row on the page, and its messages, drops and neighbors in the summary`() throws
+    {
+        let device: [String: Any] = [
+            "interface": "net_tap0", "isLinkUp": true, "linkMegabits": 10_000, "isFullDuplex": true,
+            "linkChanges": 2, "received": ["arp": 1200, "icmpv4": 2], "noted": 1, "reported": 0,
+            "sent": ["arp_reply": 3, "echo_reply": 2, "solicitation": 9],
+            "drops": ["host_queue_full": 4, "unsolicited": 1], "conflicts": 0,
+            "neighbors": ["reachable": 1, "failed": 2], "neighborEvents": ["failed": 3], "narrowPaths": 1,
+        ]
+        let new = try status(uptime: 1, packets: [7], devices: [device])
+        let lines = page(nil, new)
+        let title = try #require(lines.firstIndex { $0.hasPrefix("device ") })
+        #expect(
+            lines[title...(title + 1)] == [
+                "device    link                        messages  answered  dropped  neighbors",
+                "net_tap0  up, 10 Gbit/s, full duplex     1,202         5        5  failed 2, reachable 1",
+            ])
+        let summary = ForwardSummary.lines(new)
+        for line in [
+            "device net_tap0 link up, 10 Gbit/s, full duplex, changed 2 times",
+            "device net_tap0 received arp 1,200, icmpv4 2",
+            "device net_tap0 sent arp_reply 3, echo_reply 2, solicitation 9",
+            "device net_tap0 dropped host_queue_full 4, unsolicited 1",
+            "device net_tap0 neighbors failed 2, reachable 1", "device net_tap0 neighbor events failed 3",
+            "device net_tap0 paths of a smaller MTU 1",
+        ] { #expect(summary.contains(line), "\(line): \(summary)") }
     }
 
     @Test func `jitter that can't be measured is said to be unknown`() throws {

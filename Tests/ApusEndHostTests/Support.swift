@@ -106,6 +106,9 @@ struct Rig: ~Copyable {
         for position in counters.drops.indices { sum += counters.drops[position].value }
         let received = counters.received.value
         #expect(received == sum, sourceLocation: location)
+        var messages: UInt64 = 0
+        for position in counters.messages.indices { messages += counters.messages[position].value }
+        #expect(received == messages, sourceLocation: location)
         var errors = count(.error)
         for position in counters.errorRefusals.indices { errors += counters.errorRefusals[position].value }
         let asked = counters.errorsAsked.value

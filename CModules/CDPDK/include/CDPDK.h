@@ -122,8 +122,18 @@ int apus_port_mac(uint16_t port, uint8_t mac[6]);
 int apus_port_mtu(uint16_t port, uint16_t *mtu);
 int apus_port_set_mtu(uint16_t port, uint16_t mtu);
 int apus_port_set_promiscuous(uint16_t port, bool promiscuous);
+// MARK: links (link.c)
+
 /// 1 when it is up, 0 when down, or a negative errno; the speed is in Mbit/s.
 int apus_port_link(uint16_t port, uint32_t *speed, bool *full_duplex);
+/// Has the eventfd be readable when the driver tells of a change. 0, or a negative errno.
+int apus_port_watch_link(uint16_t port, int bell);
+/// Afterwards nothing writes to the eventfd any more.
+void apus_port_unwatch_link(uint16_t port, int bell);
+/// How many changes drivers have told of, of all devices that had this number.
+unsigned apus_port_link_events(uint16_t port);
+/// Packets that the device says it has received.
+uint64_t apus_port_received(uint16_t port);
 
 /// Where in an mbuf its receive timestamp stands, and the flag of those that have one. 0, or a negative errno.
 int apus_port_timestamps(int *offset, uint64_t *flag);

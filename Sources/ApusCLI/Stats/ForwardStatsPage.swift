@@ -21,6 +21,7 @@ struct ForwardStatsPage {
         var rest: [[String]] = []
         if !status.drops.isEmpty { rest.append(drops(rows: min(8, max(1, room / 4)))) }
         if !status.ports.isEmpty { rest.append(ports(rows: min(8, max(1, room / 5)))) }
+        if !status.devices.isEmpty { rest.append(devices(rows: min(4, max(1, room / 6)))) }
         if !status.steering.isEmpty { rest.append(steering(rows: min(4, max(1, room / 6)))) }
         if !status.closedInterfaceLines.isEmpty {
             rest.append(closedInterfaces(rows: min(4, max(1, room / 6))))
@@ -157,6 +158,10 @@ struct ForwardStatsPage {
             ])
         }
         return drawn(table) + more(status.ports.count - rows)
+    }
+
+    private func devices(rows: Int) -> [String] {
+        drawn(Self.devices(status.devices.prefix(rows))) + more(status.devices.count - rows)
     }
 
     private func steering(rows: Int) -> [String] {

@@ -17,18 +17,31 @@ final class DeviceHost {
     let mac: MACAddress
     let mtu: Int
     let counters = EndHostCounters()
-    private var host: EndHost
-    private var ends: FixedArray<DeviceSide.ControlEnd>
+    private(set) var host: EndHost
+    private(set) var ends: FixedArray<DeviceSide.ControlEnd>
+    /// Its link, as it was found last.
+    private(set) var link = LinkWatch()
+    /// Messages that went to another link-layer address.
+    private(set) var othersMessages: UInt64 = 0
+    /// Messages that were on their way when it was stopped.
+    private(set) var stoppedMessages: UInt64 = 0
     private var pool: FramePool
     private var buffer = [UInt8](repeating: 0, count: 16 << 10)
     /// The neighbors of the plan in force.
     private var inUse: Set<IPAddress> = []
+    /// Frames that were put into the queues of the workers.
+    private var queued: UInt64 = 0
     private var nextRefresh: UInt64 = 0
     /// The largest IP packets that routers said paths take, and until when that counts.
     private var paths: [IPAddress: (mtu: Int, until: UInt64)] = [:]
     private var hasPathChanged = false
-    /// What is wrong, for the status: an address of its own that somebody else uses too, the one that was found last.
-    private(set) var trouble: String?
+    /// An address of its own that somebody else uses too, the one that was found last.
+    private var rival: String?
+    /// What is wrong, for the status.
+    var trouble: String? { isLinkDown ? Self.linkDown : rival }
+    /// Whether nothing can come or go.
+    var isLinkDown: Bool { link.report?.isUp == false }
+    static let linkDown = "its link is down, so no packets come or go"
 
     /// How often those in use are asked for again, in nanoseconds: often enough for them to be probed.
     private static var refreshInterval: UInt64 { 2_000_000_000 }
@@ -94,7 +107,7 @@ final class DeviceHost {
             switch event {
             case .neighbor(let address, _): hasChanged = hasChanged || inUse.contains(address)
             case .duplicate(let address, let mac, let isGivenUp):
-                trouble =
+                rival =
                     "its address \(address) is used by \(mac) too"
                     + (isGivenUp ? ", so it is not used here any more" : "")
             }
@@ -108,7 +121,8 @@ final class DeviceHost {
         switch host.receive(packet.bytes, at: now, answer: &answer, counters: counters) {
         case .answer(let count): send(count, by: end)
         case .path(let report): learn(report, now)
-        case .taken, .notMine: break
+        case .taken: break
+        case .notMine: othersMessages += 1
         }
     }
 
@@ -123,8 +137,29 @@ final class DeviceHost {
         guard var packet = pool.makePacket(),
             packet.replaceBytes(with: unsafe buffer.span.bytes.extracting(first: count)),
             ends[end].toWorker.enqueue(packet) == nil
-        else { return ends[end].counters.unsent.add() }
+        else { return ends[end].counters.unqueued.add() }
+        queued += 1
         ends[end].worker.ring()
+    }
+
+    /// Notes what is said of its link, and what it has received so far. When it is up again, its addresses are made known anew.
+    ///
+    /// - Returns: whether it went up or down.
+    func note(_ said: LinkReport?, received: UInt64) -> Bool {
+        let now = Clock.monotonic
+        guard link.note(said, received: received, at: now) else { return false }
+        if !isLinkDown { host.announce(at: now) }
+        return true
+    }
+
+    /// Counts what is under way to it and from it, when the workers are gone.
+    func stop() {
+        for end in ends.indices {
+            while ends[end].fromWorker.dequeue() != nil { stoppedMessages += 1 }
+            queued -= ends[end].counters.sent.value + ends[end].counters.unsent.value
+        }
+        stoppedMessages += queued
+        queued = 0
     }
 
     /// Takes note of what a router says a path takes. Anybody may say so who knows of packets on it, hence the bounds.
@@ -156,6 +191,9 @@ final class DeviceHost {
 
     /// Whether an address is one of its own.
     func has(_ address: IPAddress) -> Bool { host.addresses.contains { $0.address == address } }
+
+    /// Destinations of which a router said that they take less than the MTU.
+    var narrowPaths: UInt64 { UInt64(paths.count) }
 
     /// The largest IP packet to a destination.
     func mtu(to destination: IPAddress) -> Int {

@@ -11,12 +11,15 @@ enum DeviceSide {
     /// worker a look at each and no more.
     static var room: Int { 256 }
 
-    /// What it did, for all to read.
+    /// What it did, for all to read; written by the worker where nothing else is said.
     final class Counters: Sendable {
         /// Frames handed to the control thread.
         let handed = Counter()
         /// Frames for it that there was no room for.
         let dropped = Counter()
+        /// Frames of the control thread's that were for the worker to send, and there was no room or frame for: written by the
+        /// control thread.
+        let unqueued = Counter()
         /// Frames of the control thread's that were sent.
         let sent = Counter()
         /// Those that could not be: there was no free frame, or the device took none.

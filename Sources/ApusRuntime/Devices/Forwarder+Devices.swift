@@ -17,6 +17,12 @@ extension Forwarder {
     func attendDevices() {
         // First: what comes meanwhile rings again.
         interfaces.bell.silence()
-        for device in interfaces.devices.values where device.attend() { isPlanStale = true }
+        for device in interfaces.openDevices {
+            if device.checkLink() {
+                let host = device.host
+                tell(.link(host.name, isUp: !host.isLinkDown, details: host.link.report?.details ?? ""))
+            }
+            if device.host.attend() { isPlanStale = true }
+        }
     }
 }

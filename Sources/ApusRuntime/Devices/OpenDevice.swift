@@ -15,6 +15,12 @@ final class OpenDevice {
     /// How many queues it has in each direction.
     let queueCount: Int
     private var ports: FixedArray<Port<DeviceDriver<DPDKDriver>>?>
+    #if DPDK
+        private let interface: DPDKInterface
+        private let bell: DeviceSide.Bell
+        /// When it is asked for its link again, and what it had told of changes when that was done last.
+        private var nextLook: (time: UInt64, events: UInt32) = (0, 0)
+    #endif
 
     /// The port of one of its queues; once.
     func takePort(_ queue: Int) -> Port<DeviceDriver<DPDKDriver>> { ports[queue].take()! }
@@ -49,6 +55,7 @@ final class OpenDevice {
             } catch {
                 throw .required("\(error)")
             }
+            (self.interface, self.bell) = (interface, bell)
             queueCount = interface.queueCount
             var sides: [Sides] = []
             for _ in 0..<queueCount { sides.append(Sides(bell: bell)) }
@@ -59,6 +66,22 @@ final class OpenDevice {
             ports = try FixedArray(count: queueCount) { (queue) throws(ForwarderError) in
                 try Self.open(interface, queue, sides[queue].takeWorker())
             }
+            interface.watchLink(bell.descriptor)
+        }
+
+        deinit { interface.unwatchLink(bell.descriptor) }
+
+        /// Asks for its link, once a second and when its driver has told of a change.
+        ///
+        /// - Returns: whether it went up or down.
+        func checkLink() -> Bool {
+            let (now, events) = (Clock.monotonic, interface.linkEvents)
+            guard now >= nextLook.time || events != nextLook.events else { return false }
+            nextLook = (now &+ 1_000_000_000, events)
+            let said = interface.link.map {
+                LinkReport(isUp: $0.isUp, megabits: $0.megabits, isFullDuplex: $0.isFullDuplex)
+            }
+            return host.note(said, received: interface.receivedPackets)
         }
 
         /// Opens a device with as many queues as are wanted, or with all it has where that is enough: its flows are spread over
@@ -110,6 +133,9 @@ final class OpenDevice {
             func takeControl() -> DeviceSide.ControlEnd { control.take()! }
         }
     #else
+        /// There is no such device.
+        func checkLink() -> Bool { false }
+
         /// Always refuses.
         init(
             _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],

@@ -44,5 +44,5 @@ extension Forwarder {
         }
     }
 
-    private func tell(_ one: InterfaceNews) { if news.count < 64 { news.append(one) } }
+    func tell(_ one: InterfaceNews) { if news.count < 64 { news.append(one) } }
 }

@@ -40,6 +40,8 @@ public final class Forwarder {
     private var isStopped = false
     /// What the XDP programs had counted when they were taken off.
     private var lastSteering: [ForwarderStatus.Steering] = []
+    /// What the devices that the kernel does not have had counted when they were closed.
+    private var lastDevices: [ForwarderStatus.Device] = []
     /// What is legal in the configuration, and may not be what was meant on this host, with its place.
     public private(set) var warnings: [ConfigurationError] = []
     /// The interfaces on which streams listen.
@@ -222,10 +224,12 @@ public final class Forwarder {
         status.interfaces = interfaces.names.enumerated().map { number, name in
             ForwarderStatus.Interface(
                 name: name, isOpen: interfaces.absences[number] == nil,
-                isReceiving: interfaces.absences[number] == nil && !interfaces.deaf.contains(number),
+                isReceiving: interfaces.absences[number] == nil && !interfaces.deaf.contains(number)
+                    && devices[name]?.isLinkDown != true,
                 isListening: listening.contains(name),
                 reason: interfaces.absences[number] ?? interfaces.troubles[number] ?? devices[name]?.trouble)
         }
+        status.devices = isStopped ? lastDevices : interfaces.openDevices.map(\.host.figures)
         status.steering = isStopped ? lastSteering : interfaces.steering
         for (destination, reason) in unreachable { status.unreachable["\(destination)"] = reason }
         return status
@@ -237,6 +241,10 @@ public final class Forwarder {
             isStopped = true
             crew.stop()
             lastSteering = interfaces.steering
+            lastDevices = interfaces.openDevices.map { device in
+                device.host.stop()
+                return device.host.figures
+            }
             interfaces.close()
         }
         return status()

@@ -57,6 +57,44 @@ public struct ForwarderStatus: Sendable, Codable {
         public var reason: String?
     }
 
+    /// One interface that the kernel does not have, for which the forwarder is the host: its link, and what was said on it
+    /// besides the packets of streams.
+    public struct Device: Sendable, Codable {
+        /// The interface's name.
+        public var interface: String
+        /// Whether its link is up; `nil` where the device does not say.
+        public var isLinkUp: Bool?
+        /// The speed of its link in Mbit/s; `nil` where the device does not say.
+        public var linkMegabits: Int?
+        /// Whether its link takes packets in both directions at once; `nil` where the device does not say.
+        public var isFullDuplex: Bool?
+        /// How often its link was found up after it had been down, or down after it had been up.
+        public var linkChanges: UInt64
+        /// Messages to the host, by protocol: `arp`, `icmpv4`, `icmpv6`, `neighbor_discovery`; those with a count only.
+        public var received: [String: UInt64]
+        /// Those that told something and needed no answer.
+        public var noted: UInt64
+        /// Those that told of the way of packets: ICMP errors.
+        public var reported: UInt64
+        /// What the host wrote to be sent, by kind: `arp_reply`, `advertisement`, `echo_reply`, `solicitation`; those with a
+        /// count only.
+        public var sent: [String: UInt64]
+        /// Messages dropped, by reason; those with a count only. Received and dropped on the way to the host are
+        /// `host_queue_full` and `other_host`, written by it and dropped on their way out `answer_queue_full` and
+        /// `not_sent`.
+        public var drops: [String: UInt64]
+        /// Messages of others that use an address of the interface's.
+        public var conflicts: UInt64
+        /// Neighbors now, by state (RFC 4861 section 7.3.2): `incomplete` are asked for, and `failed` have not answered;
+        /// those with a count only.
+        public var neighbors: [String: UInt64]
+        /// What became of neighbors: `failed`, `moved` to another link-layer address, `evicted` for newer ones, `refused` for
+        /// want of room; those with a count only.
+        public var neighborEvents: [String: UInt64]
+        /// Destinations to which routers have said that less than the MTU gets through.
+        public var narrowPaths: UInt64
+    }
+
     /// What the XDP program of one interface did with the frames that arrived there.
     public struct Steering: Sendable, Codable {
         /// The interface's name.
@@ -106,6 +144,8 @@ public struct ForwarderStatus: Sendable, Codable {
     public var streams: [Stream] = []
     /// The interfaces, in the order in which they were opened.
     public var interfaces: [Interface] = []
+    /// The interfaces that the kernel does not have.
+    public var devices: [Device] = []
     /// The queues, by worker; those of interfaces that are gone among them, with the figures they ended with.
     public var ports: [Port] = []
     /// The XDP programs, one for each interface that AF_XDP was granted on.

@@ -1,7 +1,9 @@
 public import ApusPorts
 
-/// An interface of a running forwarder was deleted, or one of its name is there again.
+/// An interface of a running forwarder was deleted, or one of its name is there again; or its link went down or up.
 public enum InterfaceNews: Sendable, CustomStringConvertible {
+    /// The link of one that the kernel does not have went down, or came up again, with the rest that is known of it.
+    case link(String, isUp: Bool, details: String)
     /// It was deleted, or went to another network namespace.
     case lost(String)
     /// One of that name is there and up, but can't be opened; told again when the reason is another one.
@@ -12,6 +14,9 @@ public enum InterfaceNews: Sendable, CustomStringConvertible {
     /// One line for a log.
     public var description: String {
         switch self {
+        case .link(let name, true, let details):
+            "\(name): its link is up again\(details.isEmpty ? "" : ", \(details)")"
+        case .link(let name, false, _): "\(name): \(DeviceHost.linkDown)"
         case .lost(let name):
             "\(name) is gone, and its ports are closed; one of that name is opened when it is there and up"
         case .refused(let name, let reason):

@@ -87,13 +87,14 @@ final class OpenInterfaces {
         return (.dpdk(device), PortGrant.Feature("backend", requested: "dpdk", granted: "dpdk"))
     }
 
-    /// The devices that the kernel does not have, as their hosts, by name.
+    /// The devices that the kernel does not have, in their order.
+    var openDevices: [OpenDevice] {
+        opened.compactMap { if case .dpdk(let device)? = $0 { device } else { nil } }
+    }
+
+    /// They as their hosts, by name.
     var devices: [String: DeviceHost] {
-        var hosts: [String: DeviceHost] = [:]
-        for (number, interface) in opened.enumerated() {
-            if case .dpdk(let device)? = interface { hosts[names[number]] = device.host }
-        }
-        return hosts
+        Dictionary(uniqueKeysWithValues: openDevices.map { ($0.host.name, $0.host) })
     }
 
     /// As many workers as the configuration says, else as many as every interface has queues.

@@ -89,7 +89,25 @@ struct ServiceTextTests {
             "apus_unverified_checksums_total 9\n",
             "apus_worker_stalls_total 3\n",
             "apus_unreachable_destinations 1\n",
+            "# TYPE apus_device_link_up gauge\napus_device_link_up{interface=\"net_tap0\"} 1\n",
+            "apus_device_link_speed_bits_per_second{interface=\"net_tap0\"} 10000000000\n",
+            "apus_device_link_changes_total{interface=\"net_tap0\"} 2\n",
+            "apus_device_received_messages_total{interface=\"net_tap0\",protocol=\"arp\"} 5\n",
+            "apus_device_received_messages_total{interface=\"net_tap0\",protocol=\"icmpv4\"} 0\n",
+            "apus_device_sent_messages_total{interface=\"net_tap0\",kind=\"arp_reply\"} 4\n",
+            "apus_device_dropped_messages_total{interface=\"net_tap0\",reason=\"host_queue_full\"} 7\n",
+            "apus_device_dropped_messages_total{interface=\"net_tap0\",reason=\"rate_limited\"} 0\n",
+            "apus_device_neighbors{interface=\"net_tap0\",state=\"failed\"} 1\n",
+            "apus_device_neighbor_events_total{interface=\"net_tap0\",event=\"evicted\"} 0\n",
+            "apus_device_narrow_paths{interface=\"net_tap0\"} 1\n",
         ] { #expect(text.contains(lines)) }
+    }
+
+    @Test("what a device does not say of its link is not made up")
+    func unknownLink() {
+        let text = whole(MetricsText(StatusSnapshot(.sample))).text
+        #expect(!text.contains("apus_device_link_up{interface=\"0000:03:00.0\"}"))
+        #expect(text.contains("apus_device_link_changes_total{interface=\"0000:03:00.0\"} 0\n"))
     }
 
     @Test("a quote, a backslash and a line feed in a stream's name are escaped in its label")

@@ -19,7 +19,16 @@ struct Status: Decodable, Sendable {
 
     struct Interface: Decodable, Sendable {
         var name: String
+        var isReceiving: Bool
         var reason: String?
+    }
+
+    struct Device: Decodable, Sendable {
+        var interface: String
+        var isLinkUp, isFullDuplex: Bool?
+        var linkMegabits: Int?
+        var linkChanges, noted, reported, conflicts, narrowPaths: UInt64
+        var received, sent, drops, neighbors, neighborEvents: [String: UInt64]
     }
 
     struct Port: Decodable, Sendable {
@@ -46,6 +55,7 @@ struct Status: Decodable, Sendable {
     var drops: [String: UInt64]
     var streams: [Stream]
     var interfaces: [Interface]
+    var devices: [Device]
     var ports: [Port]
     var steering: [Steering]
     var unreachable: [String: String]

@@ -4,7 +4,7 @@ import ApusWire
 
 extension MetricFamily {
     /// All families, in the order in which they are served.
-    static let all = forwarder + ports + steering + streams
+    static let all = forwarder + ports + devices + steering + streams
 
     private static let forwarder: [MetricFamily] = [
         one("apus_uptime_seconds", .gauge, "Time since the forwarder was started.") { .fraction($0.uptime) },
@@ -154,7 +154,7 @@ extension MetricFamily {
     private static let relayReasons = ParseFailure.allCases.map(\.label) + RelayDrop.allCases.map(\.label)
 
     /// The known reasons and those that were counted, each once: a series that begins at 0 shows its first drop.
-    private static func allReasons(_ known: [String], _ counted: [String: UInt64]) -> [(String, UInt64)] {
+    static func allReasons(_ known: [String], _ counted: [String: UInt64]) -> [(String, UInt64)] {
         let others = counted.keys.filter { !known.contains($0) }.sorted()
         return (known + others).map { ($0, counted[$0] ?? 0) }
     }

@@ -74,6 +74,9 @@ package struct StatusJSON: TextSource {
             writer.closeObject()
         }
         writer.closeArray()
+        writer.openArray("devices")
+        for device in status.devices { writer.add(device) }
+        writer.closeArray()
         writer.openArray("ports")
         for port in status.ports { writer.add(port) }
         writer.closeArray()
@@ -110,6 +113,25 @@ extension ForwarderStatus {
 }
 
 extension JSONWriter {
+    fileprivate mutating func add(_ device: ForwarderStatus.Device) {
+        openObject()
+        add("interface", device.interface)
+        if let isUp = device.isLinkUp { add("isLinkUp", isUp) }
+        add("linkMegabits", device.linkMegabits)
+        if let isFullDuplex = device.isFullDuplex { add("isFullDuplex", isFullDuplex) }
+        add("linkChanges", device.linkChanges)
+        add("received", device.received)
+        add("noted", device.noted)
+        add("reported", device.reported)
+        add("sent", device.sent)
+        add("drops", device.drops)
+        add("conflicts", device.conflicts)
+        add("neighbors", device.neighbors)
+        add("neighborEvents", device.neighborEvents)
+        add("narrowPaths", device.narrowPaths)
+        closeObject()
+    }
+
     fileprivate mutating func add(_ port: ForwarderStatus.Port) {
         openObject()
         add("interface", port.interface)
