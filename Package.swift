@@ -49,17 +49,19 @@ let dpdk: [Target] = [
     .target(
         name: "CDPDK", path: "CModules/CDPDK", cSettings: headersOfDPDK(".."),
         linkerSettings: ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_eal"].map { .linkedLibrary($0) }),
-    room("ApusDPDK", on: ["ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux"]),
+    room("ApusDPDK", on: ["ApusDevices", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux"]),
     .target(
         name: "CRingPair", path: "Tests/RingPair", cSettings: headersOfDPDK("../../CModules"),
         linkerSettings: ["rte_ring", "rte_eal"].map { .linkedLibrary($0) }),
     .executableTarget(
-        name: "DPDKPort", dependencies: ["ApusDPDK", "ApusPorts", "ApusRings"], path: "Tests/DPDKPort",
+        name: "DPDKPort", dependencies: ["ApusDPDK", "ApusPorts", "ApusRings", "ApusWire"],
+        path: "Tests/DPDKPort",
         swiftSettings: rules),
     tests(
         "ApusDPDKTests",
         on: [
-            "ApusDPDK", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux", "CRingPair", "DPDKPort",
+            "ApusDPDK", "ApusDevices", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux", "CRingPair",
+            "DPDKPort",
             "NetworkLab", "Seeds",
         ]),
     .executableTarget(
@@ -102,7 +104,8 @@ let package = Package(
         room("ApusXDP", on: ["ApusPorts", "ApusHost", "ApusWire", "CXDP", "CLinux"], plugins: ["EmbedBPF"]),
         room("ApusEndHost", on: ["ApusWire", "ApusRings"]),
         room("ApusRTP", on: ["ApusWire", "ApusRings"]),
-        room("ApusConfig", on: ["ApusWire"]),
+        room("ApusDevices"),
+        room("ApusConfig", on: ["ApusWire", "ApusDevices"]),
         room(
             "ApusRuntime",
             on: [

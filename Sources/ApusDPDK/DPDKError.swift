@@ -1,15 +1,12 @@
+public import ApusDevices
 import Glibc
 
 /// Why a port could not be opened over DPDK, or why DPDK did not start: the device, the cause and the way out.
 public struct DPDKError: Error, Hashable, Sendable {
     /// What stood in the way.
     public enum Cause: Hashable, Sendable {
-        /// Neither a PCI address nor a vdev string.
-        case badName
-        /// DPDK has no driver of that name for virtual devices; the nearest of those it has.
-        case noSuchDriver(String, nearest: String?)
-        /// The driver takes no argument of that name; the nearest of those it takes, and all.
-        case noSuchArgument(String, driver: String, nearest: String?, known: [String])
+        /// Neither a PCI address nor a virtual device, or one that its driver does not make.
+        case badName(DPDKDeviceRefusal)
         /// No PCI device with that address; the network devices that there are.
         case noSuchDevice(existing: [String])
         /// A driver of the kernel has the device.
@@ -65,15 +62,7 @@ extension DPDKError: CustomStringConvertible {
 
     private var explanation: String {
         switch cause {
-        case .badName:
-            "neither a PCI address such as 0000:03:00.0 nor a virtual device such as net_tap0,iface=tap0"
-        case .noSuchDriver(let name, let nearest):
-            "DPDK has no driver \(name) for a virtual device"
-                + (nearest.map { "; is \($0) meant?" }
-                    ?? "; it has \(VirtualDriver.arguments.keys.sorted().joined(separator: ", "))")
-        case .noSuchArgument(let name, let driver, let nearest, let known):
-            "\(driver) takes no argument \(name); \(nearest.map { "is \($0) meant? " } ?? "")it takes "
-                + known.joined(separator: ", ")
+        case .badName(let refusal): Self.text(refusal)
         case .noSuchDevice(let existing):
             "there is no such PCI device; "
                 + (existing.isEmpty
@@ -82,10 +71,10 @@ extension DPDKError: CustomStringConvertible {
         case .heldByKernel(let driver):
             """
             the kernel's driver \(driver) has it; give it to DPDK with: modprobe vfio-pci; \
-            dpdk-devbind.py --bind=vfio-pci \(device) (the kernel loses the interface then)
+            dpdk-devbind.py --bind=vfio-pci \(address) (the kernel loses the interface then)
             """
         case .unbound:
-            "no driver has it; give it to DPDK with: modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci \(device)"
+            "no driver has it; give it to DPDK with: modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci \(address)"
         case .alreadyOpen: "this process has a port over it already"
         case .notTaken(let code, let log):
             "no driver of DPDK took it up (\(Self.text(code)))\(Self.text(log))"
@@ -116,6 +105,33 @@ extension DPDKError: CustomStringConvertible {
             \(wanted) MiB of hugepages are needed and \(free) are free; \
             reserve them with: sysctl -w vm.nr_hugepages=\((wanted + 1) / 2)
             """
+        }
+    }
+
+    /// The device without what its driver is told.
+    private var address: Substring { device.prefix { $0 != "," } }
+
+    private static func text(_ refusal: DPDKDeviceRefusal) -> String {
+        let neither =
+            "neither a PCI address such as 0000:03:00.0 nor a virtual device such as net_tap0,iface=tap0"
+        switch refusal {
+        case .neither: return neither
+        case .notAddress(_, let meant): return "\(neither); is \(meant) meant?"
+        case .notVirtual(let meant): return "\(neither); is \(meant) meant?"
+        case .noDriver(let name, _, let nearest):
+            return "DPDK has no driver \(name) for a virtual device"
+                + (nearest.map { "; is \($0) meant?" }
+                    ?? "; it has \(VirtualDriver.all.map(\.name).joined(separator: ", "))")
+        case .nameTooLong: return "a virtual device has a name of at most 63 letters and digits"
+        case .emptyArgument(let example, let device):
+            return "something has to follow a comma, as in \(device),\(example)"
+        case .unknownArgument(let name, let driver, let nearest):
+            return
+                "\(driver.name) takes no argument \(name); \(nearest.map { "is \($0) meant? " } ?? "")it takes "
+                + driver.arguments.joined(separator: ", ")
+        case .missingArgument(let example, let driver, let device):
+            return
+                "\(driver.name) needs an argument \(example.prefix { $0 != "=" }), as in \(device),\(example)"
         }
     }
 

@@ -1,4 +1,5 @@
 import ApusPorts
+import ApusWire
 import CDPDK
 import Glibc
 
@@ -33,7 +34,9 @@ extension DPDKInterface {
         unsafe setup.rss_types = spreads ? info.rss_types & (APUS_RSS_PORTS | APUS_RSS_ADDRESSES) : 0
         unsafe (setup.rx_interrupts, setup.promiscuous) = (options.interrupts, options.isPromiscuous)
         var step = APUS_STEP_NONE
-        let mac = options.mac ?? []
+        let mac =
+            options.mac.map { mac in (0..<6).map { UInt8(truncatingIfNeeded: mac.bits >> (40 - 8 * $0)) } }
+            ?? []
         let pools = unsafe memories.map { unsafe Optional($0.pool) }
         let started = EALLog.collecting {
             // Sound: DPDK reads both arrays during the call only.

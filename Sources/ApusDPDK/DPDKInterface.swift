@@ -1,5 +1,7 @@
+import ApusDevices
 public import ApusPorts
 import ApusRings
+public import ApusWire
 import CDPDK
 import Glibc
 import Synchronization
@@ -20,7 +22,7 @@ public final class DPDKInterface: @unchecked Sendable {
     /// DPDK's driver of it: `net_ixgbe`.
     public let driver: String
     /// Its link-layer address.
-    public let mac: [UInt8]
+    public let mac: MACAddress
     /// The longest packet it takes, without the Ethernet header, in octets.
     public var mtu: Int { currentMTU.load(ordering: .relaxed) }
     let currentMTU: Atomic<Int>
@@ -38,7 +40,7 @@ public final class DPDKInterface: @unchecked Sendable {
 
     /// Opens a device and starts it; starts DPDK if that does not run yet.
     public init(_ name: String, _ options: DPDKOptions = DPDKOptions()) throws(DPDKError) {
-        guard let device = DeviceName(name) else { throw DPDKError(name, .badName) }
+        let device = try DPDKDevice.named(name)
         try Self.check(options, name)
         try device.check(name)
         EAL.beginChange()
@@ -120,10 +122,10 @@ public final class DPDKInterface: @unchecked Sendable {
         if let mtu = options.mtu { try check("the MTU", mtu, 68...65535) }
     }
 
-    private static func probe(_ device: DeviceName, _ name: String) throws(DPDKError) -> UInt16 {
-        guard unsafe !apus_port_exists(device.portName) else { throw DPDKError(name, .alreadyOpen) }
+    private static func probe(_ device: DPDKDevice, _ name: String) throws(DPDKError) -> UInt16 {
+        guard unsafe !apus_port_exists(device.name) else { throw DPDKError(name, .alreadyOpen) }
         var port: UInt16 = 0
-        let probed = EALLog.collecting { unsafe apus_port_probe(device.arguments, device.portName, &port) }
+        let probed = EALLog.collecting { unsafe apus_port_probe(device.argument, device.name, &port) }
         guard probed.result == 0 else {
             throw DPDKError(name, .notTaken(code: -probed.result, log: probed.log))
         }
@@ -134,13 +136,11 @@ public final class DPDKInterface: @unchecked Sendable {
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    private static func mac(of port: UInt16) -> [UInt8] {
-        var address: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0, 0, 0)
+    private static func mac(of port: UInt16) -> MACAddress {
+        var octets = [UInt8](repeating: 0, count: 6)
         // Sound: it writes six octets.
-        unsafe withUnsafeMutableBytes(of: &address) {
-            unsafe _ = apus_port_mac(port, $0.baseAddress!.assumingMemoryBound(to: UInt8.self))
-        }
-        return [address.0, address.1, address.2, address.3, address.4, address.5]
+        unsafe _ = apus_port_mac(port, &octets)
+        return MACAddress(bits: octets.reduce(0) { $0 << 8 | UInt64($1) })
     }
 
     private static func mtu(of port: UInt16) -> Int {

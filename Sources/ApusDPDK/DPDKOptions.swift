@@ -1,3 +1,5 @@
+public import ApusWire
+
 /// What is wanted of a device opened over DPDK.
 public struct DPDKOptions: Sendable, Hashable {
     /// Queues in each direction, each of which becomes a port.
@@ -34,7 +36,7 @@ public struct DPDKOptions: Sendable, Hashable {
     /// Whether a queue tells by an interrupt of packets, where the device can, so that a thread may sleep meanwhile.
     public var interrupts = true
     /// The link-layer address; `nil` keeps the device's own.
-    public var mac: [UInt8]?
+    public var mac: MACAddress?
     /// The number that received packets carry: ``ApusPorts/Packet/port``.
     public var portNumber: UInt16 = 0
 

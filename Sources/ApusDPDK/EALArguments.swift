@@ -1,3 +1,5 @@
+import ApusDevices
+
 /// The further arguments that DPDK may be started with: those that are wrong end in its usage on the standard output, and some
 /// in the end of the process.
 enum EALArguments {
@@ -40,7 +42,7 @@ enum EALArguments {
             if let option = own[name] { throw error(word, "EALOptions.\(option) is for that") }
             if let reason = refused[name] { throw error(word, reason) }
             guard let hasValue = known[name] else {
-                let near = VirtualDriver.nearest(to: name, of: known.keys)
+                let near = nearestName(to: name, among: known.keys.sorted())
                 throw error(word, near.map { "is \($0) meant?" } ?? "there is no such option")
             }
             guard hasValue else {

@@ -27,6 +27,7 @@ import Testing
 
     @Test(arguments: [
         ("net_null0", "net_null0"), ("net_tap0,iface=tap0", "net_tap0"), ("net_tap", "net_tap"),
+        ("net_ring_a1,internal=0x10", "net_ring_a1"), ("net_vhost1,iface=/a[b,c]", "net_vhost1"),
         ("net_af_packet7,iface=va,qpairs=2", "net_af_packet7"), ("net_null12,no-rx=1", "net_null12"),
         ("net_bonding0,mode=1,slave=0000:03:00.0", "net_bonding0"),
         ("net_virtio_user0,path=/dev/vhost-net", "net_virtio_user0"),
@@ -76,11 +77,11 @@ import Testing
         ),
     ])
     func `a typo in a device is told with what was meant`(text: String, sentence: String) {
-        #expect { try DPDKDevice(text) } throws: { ($0 as? ValueRefusal)?.message == sentence }
+        #expect { try DPDKDevice.read(text) } throws: { ($0 as? ValueRefusal)?.message == sentence }
     }
 
     @Test func `an unknown driver is told with those there are`() {
-        #expect { try DPDKDevice("net_frobnicate0") } throws: {
+        #expect { try DPDKDevice.read("net_frobnicate0") } throws: {
             "\(($0 as? ValueRefusal)?.message ?? "")".hasPrefix(
                 "DPDK makes no virtual device \"net_frobnicate0\"; its drivers are net_af_packet, net_af_xdp, "
             )

@@ -1,3 +1,4 @@
+import ApusDevices
 import ApusPorts
 import ApusRings
 import Foundation
@@ -23,11 +24,17 @@ extension DeviceTests {
                 == "net_nul0: DPDK has no driver net_nul for a virtual device; is net_null meant?")
         #expect(
             try error("net_frobnicator0").hasSuffix(
-                "; it has \(VirtualDriver.arguments.keys.sorted().joined(separator: ", "))"))
+                "; it has \(VirtualDriver.all.map(\.name).joined(separator: ", "))"))
         #expect(
             try error("net_tap0,ifcae=tap0")
                 == "net_tap0,ifcae=tap0: net_tap takes no argument ifcae; is iface meant? it takes iface, remote, mac, persist"
         )
+        #expect(
+            try error("net_af_packet0") == "net_af_packet0: net_af_packet needs an argument iface, as in "
+                + "net_af_packet0,iface=eth0")
+        #expect(
+            try error("net_null0,") == "net_null0,: something has to follow a comma, as in net_null0,size=…")
+        #expect(try error("3:0.0").hasSuffix("; is 0000:03:00.0 meant?"))
         #expect(
             try error("net_pcap0,rx_pcap=/nowhere/a.pcap").hasPrefix(
                 "net_pcap0,rx_pcap=/nowhere/a.pcap: no driver of DPDK took it up"))
@@ -72,10 +79,11 @@ extension DeviceTests {
         try add("0000:03:00.0", "0x020000", driver: "ixgbe")
         try add("0000:03:00.1", "0x020000", driver: nil)
         try add("0000:04:00.0", "0x020000", driver: "vfio-pci")
+        try add("10000:e1:00.0", "0x020000", driver: "vfio-pci")
         try add("0000:05:00.0", "0x010601", driver: "ahci")
         func error(_ name: String) -> String? {
             do throws(DPDKError) {
-                try DeviceName(name)!.check(name, devices: folder.path)
+                try DPDKDevice.named(name).check(name, devices: folder.path)
                 return nil
             } catch {
                 return "\(error)"
@@ -86,10 +94,13 @@ extension DeviceTests {
                 == "0000:03:00.0: the kernel's driver ixgbe has it; give it to DPDK with: modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci 0000:03:00.0 (the kernel loses the interface then)"
         )
         #expect(error("03:00.1")?.hasPrefix("03:00.1: no driver has it; give it to DPDK with: ") == true)
-        #expect(error("0000:04:00.0") == nil)
+        #expect(error("0000:04:00.0") == nil && error("0000:04:00.0,llq=1") == nil)
+        #expect(
+            error("0000:03:00.1,llq=1")?.hasSuffix("dpdk-devbind.py --bind=vfio-pci 0000:03:00.1") == true)
+        #expect(error("10000:e1:00.0") == nil && error("10000:e1:00.1")?.contains(", 10000:e1:00.0") == true)
         #expect(
             error("0000:09:00.0")
-                == "0000:09:00.0: there is no such PCI device; network devices: 0000:03:00.0, 0000:03:00.1, 0000:04:00.0"
+                == "0000:09:00.0: there is no such PCI device; network devices: 0000:03:00.0, 0000:03:00.1, 0000:04:00.0, 10000:e1:00.0"
         )
     }
 

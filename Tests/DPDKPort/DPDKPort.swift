@@ -26,10 +26,9 @@ struct DPDKPort {
             do {
                 let interface = try DPDKInterface(arguments.device, arguments.options)
                 var port = try interface.open()
-                let mac = interface.mac.map { String($0, radix: 16) }.joined(separator: ":")
                 say(
                     """
-                    {"ready": true, "driver": "\(interface.driver)", "mac": "\(mac)", "mtu": \(interface.mtu), \
+                    {"ready": true, "driver": "\(interface.driver)", "mac": "\(interface.mac)", "mtu": \(interface.mtu), \
                     "descriptor": \(port.driver.readyDescriptor), "grant": "\(port.grant)"}
                     """)
                 var work = Work(arguments, mac: interface.mac)

@@ -1,15 +1,20 @@
 import ApusDPDK
 import ApusPorts
+import ApusWire
 import Glibc
 
 /// What is done with the port.
 struct Work {
     let arguments: Arguments
+    /// Its octets.
     let mac: [UInt8]
     /// How many times nothing was there.
     var waits = 0
 
-    init(_ arguments: Arguments, mac: [UInt8]) { (self.arguments, self.mac) = (arguments, mac) }
+    init(_ arguments: Arguments, mac: MACAddress) {
+        self.arguments = arguments
+        self.mac = (0..<6).map { UInt8(truncatingIfNeeded: mac.bits >> (40 - 8 * $0)) }
+    }
 
     /// Answers for some seconds, or until SIGTERM.
     mutating func answer(_ port: inout Port<DPDKDriver>) {

@@ -53,7 +53,7 @@ extension Forward {
         map.setElements(of: "gateway", gateways.map { _ in .option(gateway.name) })
         let device: DPDKDevice
         do throws(ValueRefusal) {
-            device = try DPDKDevice(name)
+            device = try DPDKDevice.read(name)
         } catch {
             throw ExitFailure(.usage, "\(interface.name): \(error.message)")
         }

@@ -44,7 +44,7 @@ extension DPDKConfiguration {
     private func validateAllowed(_ own: [DPDKPortConfiguration], _ report: ConfigurationReport) {
         for (index, text) in allow.enumerated() {
             do throws(ValueRefusal) {
-                let device = try DPDKDevice(text)
+                let device = try DPDKDevice.read(text)
                 if case .virtual = device {
                     throw ValueRefusal(
                         "\(device.name) is no device on PCI, and \"allow\" is about those; write it in \"vdevs\""
@@ -66,7 +66,7 @@ extension DPDKConfiguration {
             // Other kinds than net_ there are too, of which nothing is known here.
             let name = String(text.prefix { $0 != "," })
             if text.hasPrefix("net_") {
-                do throws(ValueRefusal) { _ = try VirtualDevice(text) } catch {
+                do throws(ValueRefusal) { _ = try DPDKDevice.read(text) } catch {
                     report.add(error.message, at: map["vdevs", index])
                 }
             } else if name.isEmpty || PCIAddress(name) != nil {

@@ -10,7 +10,7 @@ extension DPDKPortConfiguration {
         let report = reader.report
         var device: DPDKDevice?
         do {
-            device = try DPDKDevice(name)
+            device = try DPDKDevice.read(name)
         } catch {
             report.add(error.message, at: reader.map["name"])
         }

@@ -43,9 +43,7 @@ final class OpenDevice {
             // There are drivers that refuse to be told the MTU they have; what a device can't, its host does not use either.
             wanted.mtu = settings.mtu == 1500 ? nil : settings.mtu
             wanted.isPromiscuous = settings.promiscuous
-            wanted.mac = settings.mac.map { mac in
-                (0..<6).map { UInt8(truncatingIfNeeded: mac.bits >> (40 - 8 * $0)) }
-            }
+            wanted.mac = settings.mac
             wanted.portNumber = UInt16(number)
             wanted.nodes = nodes
             let interface: DPDKInterface
@@ -61,7 +59,7 @@ final class OpenDevice {
             for _ in 0..<queueCount { sides.append(Sides(bell: bell)) }
             host = try DeviceHost(
                 name, number: number, settings,
-                mac: MACAddress(bits: interface.mac.reduce(0) { $0 << 8 | UInt64($1) }), mtu: interface.mtu,
+                mac: interface.mac, mtu: interface.mtu,
                 ends: FixedArray(count: queueCount) { sides[$0].takeControl() })
             ports = try FixedArray(count: queueCount) { (queue) throws(ForwarderError) in
                 try Self.open(interface, queue, sides[queue].takeWorker())

@@ -1,32 +1,21 @@
+import ApusDevices
 import Glibc
 
-extension DeviceName {
-    /// Looks at what can be found out about a device without DPDK, which would say less of it.
+extension DPDKDevice {
+    /// The device of that name. What is wrong with it is told before DPDK, which would say less of it, is asked.
+    static func named(_ text: String) throws(DPDKError) -> DPDKDevice {
+        do throws(DPDKDeviceRefusal) { return try DPDKDevice(text) } catch {
+            throw DPDKError(text, .badName(error))
+        }
+    }
+
+    /// Looks at what can be found out about a device on PCI without DPDK.
     ///
     /// - Parameter folder: where the kernel shows the devices on PCI.
     func check(_ text: String, devices folder: String = "/sys/bus/pci/devices") throws(DPDKError) {
         switch self {
-        case .virtual(let name, let arguments):
-            guard let driver = VirtualDriver.driver(of: name) else {
-                // Names of other prefixes are old ones of the same drivers.
-                guard name.hasPrefix("net_") else { return }
-                let meant = name.prefix { !($0.isASCII && $0.isNumber) }
-                throw DPDKError(
-                    text,
-                    .noSuchDriver(
-                        String(meant),
-                        nearest: VirtualDriver.nearest(
-                            to: String(meant), of: VirtualDriver.arguments.keys)))
-            }
-            guard let arguments, let known = VirtualDriver.arguments[driver].flatMap({ $0 }) else { return }
-            for argument in VirtualDriver.names(in: arguments) where !known.contains(argument) {
-                throw DPDKError(
-                    text,
-                    .noSuchArgument(
-                        argument, driver: driver, nearest: VirtualDriver.nearest(to: argument, of: known),
-                        known: known))
-            }
-        case .pci(let address):
+        case .virtual: break
+        case .pci(let address, _):
             guard unsafe access("\(folder)/\(address)", F_OK) == 0 else {
                 throw DPDKError(text, .noSuchDevice(existing: Self.networkDevices(in: folder)))
             }
@@ -47,7 +36,7 @@ extension DeviceName {
         while let entry = unsafe readdir(directory) {
             // Sound: readdir(3) ends each name with a zero.
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe DPDKInterface.text($0) }
-            if DeviceName(name) != nil, firstLine("\(folder)/\(name)/class").hasPrefix("0x02") {
+            if PCIAddress(name) != nil, firstLine("\(folder)/\(name)/class").hasPrefix("0x02") {
                 found.append(name)
             }
         }

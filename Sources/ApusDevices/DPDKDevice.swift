@@ -9,7 +9,7 @@ public enum DPDKDevice: Hashable, Sendable {
     ///
     /// Throws what is wrong and what was meant; also for a name that is of another kind, such as that of a kernel
     /// interface.
-    public init(_ text: String) throws(ValueRefusal) {
+    public init(_ text: String) throws(DPDKDeviceRefusal) {
         if text.hasPrefix("net_") {
             self = .virtual(try VirtualDevice(text))
             return
@@ -19,16 +19,9 @@ public enum DPDKDevice: Hashable, Sendable {
             self = .pci(address, arguments: String(text.dropFirst(place.count + 1)))
             return
         }
-        if let address = PCIAddress.meant(by: place) {
-            throw ValueRefusal(
-                "\(place.quoted) is no PCI address as \"0000:03:00.0\" is; did you mean \"\(address)\"?")
-        }
-        if let near = Self.driver(near: text) {
-            throw ValueRefusal("DPDK makes no virtual device \(text.quoted); did you mean \"\(near)\"?")
-        }
-        throw ValueRefusal(
-            "expected a PCI address, such as \"0000:03:00.0\", or a virtual device, such as \"net_tap0,iface=tap0\", "
-                + "found \(text.quoted); `apus doctor` shows the addresses of network cards")
+        if let address = PCIAddress.meant(by: place) { throw .notAddress(place, meant: address) }
+        if let near = Self.driver(near: text) { throw .notVirtual(meant: near) }
+        throw .neither
     }
 
     /// Whether a name is one that only DPDK can open, rightly written or not: no interface of the kernel has a colon
@@ -55,7 +48,7 @@ public enum DPDKDevice: Hashable, Sendable {
     }
 
     /// The name of the interface that `text` means, whatever it is: a device may be written in several ways.
-    static func interfaceName(of text: String) -> String { (try? DPDKDevice(text))?.name ?? text }
+    package static func interfaceName(of text: String) -> String { (try? DPDKDevice(text))?.name ?? text }
 
     /// The device that was meant by a name that does not begin as one does: `nettap0`, `tap0,iface=tap0`.
     private static func driver(near text: String) -> String? {
@@ -63,7 +56,7 @@ public enum DPDKDevice: Hashable, Sendable {
         let name = text.prefix { $0 != "," }
         let digits = String(name.reversed().prefix { $0.isASCII && $0.isNumber }.reversed())
         let stem = String(name.dropLast(digits.count))
-        let drivers = VirtualDevice.drivers.map(\.name)
+        let drivers = VirtualDriver.all.map(\.name)
         let near = nearestName(to: stem, among: drivers) ?? nearestName(to: "net_" + stem, among: drivers)
         return near.map { $0 + (digits.isEmpty ? "0" : digits) + text[name.endIndex...] }
     }
