@@ -123,10 +123,11 @@ let package = Package(
             name: "ApusCLI", dependencies: ["Apus", "ApusBench", "CLinux"], swiftSettings: rules),
         .plugin(name: "EmbedBPF", capability: .buildTool(), path: "BPF/EmbedBPF"),
 
+        .target(name: "Octets", path: "Tests/Octets", swiftSettings: rules),
         .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: rules),
         .target(
             name: "NetworkLab", dependencies: ["CLinux"], path: "Tests/NetworkLab", swiftSettings: rules),
-        tests("ApusWireTests", on: ["ApusWire", "NetworkLab", "Seeds"]),
+        tests("ApusWireTests", on: ["ApusWire", "NetworkLab", "Octets", "Seeds"]),
         tests("ApusRingsTests", on: ["ApusRings", "Seeds"]),
         tests("ApusTimeTests", on: ["ApusTime", "CLinux", "Seeds"]),
         tests("ApusPortsTests", on: ["ApusPorts", "ApusWire", "Seeds"]),
@@ -152,9 +153,12 @@ let package = Package(
             "ApusEndHostTests",
             on: [
                 "ApusEndHost", "ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "NetworkLab",
+                "Octets",
                 "Seeds",
             ]),
-        tests("ApusRTPTests", on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Seeds"]),
+        tests(
+            "ApusRTPTests",
+            on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Octets", "Seeds"]),
         tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),
         tests(
             "ApusRuntimeTests",

@@ -1,6 +1,7 @@
 import ApusEndHost
 import ApusRings
 import ApusWire
+@_exported import Octets
 import Testing
 
 let second: UInt64 = 1_000_000_000
@@ -127,27 +128,6 @@ enum Outcome: Equatable {
         return frame
     }
 }
-
-extension [UInt8] {
-    /// The octets, to be parsed.
-    var raw: RawSpan {
-        @_lifetime(borrow self) get {
-            // Sound: octets have no padding, and the span lives no longer than the array.
-            let bytes = unsafe span.bytes
-            return unsafe _overrideLifetime(bytes, borrowing: self)
-        }
-    }
-}
-
-/// Lends octets to an encoder.
-func write(_ octets: inout [UInt8], _ encode: (inout MutableRawSpan) throws -> Void) rethrows {
-    var elements = octets.mutableSpan
-    // Sound: any bit pattern is an octet.
-    var bytes = unsafe elements.mutableBytes
-    try encode(&bytes)
-}
-
-func array(_ span: RawSpan) -> [UInt8] { unsafe span.withUnsafeBytes { unsafe Array($0) } }
 
 func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }
 func long(_ value: UInt32) -> [UInt8] { big(UInt16(value >> 16)) + big(UInt16(value & 0xffff)) }

@@ -1,4 +1,5 @@
 import ApusWire
+@_exported import Octets
 import Seeds
 
 /// Octets from hexadecimal digits; blanks and line ends between them are skipped.
@@ -10,15 +11,6 @@ func hex(_ text: String) -> [UInt8] {
 
 /// The 16-bit number in two octets.
 func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }
-
-/// A copy of the octets of a span.
-func array(_ span: RawSpan) -> [UInt8] {
-    var octets: [UInt8] = []
-    for offset in 0..<span.byteCount {
-        unsafe octets.append(span.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-    }
-    return octets
-}
 
 /// What a parser says of octets: nil if it took them.
 func refusal(_ octets: [UInt8], _ parse: (RawSpan) throws -> Void) -> ParseFailure? {
@@ -62,23 +54,4 @@ extension Seeded {
         default: Number(truncatingIfNeeded: next())
         }
     }
-}
-
-extension [UInt8] {
-    /// The octets, to be parsed.
-    var raw: RawSpan {
-        @_lifetime(borrow self) get {
-            // Sound: octets have no padding, and the span lives no longer than the array.
-            let bytes = unsafe span.bytes
-            return unsafe _overrideLifetime(bytes, borrowing: self)
-        }
-    }
-}
-
-/// Lends octets to an encoder.
-func write(_ octets: inout [UInt8], _ encode: (inout MutableRawSpan) throws -> Void) rethrows {
-    var elements = octets.mutableSpan
-    // Sound: any bit pattern is an octet.
-    var bytes = unsafe elements.mutableBytes
-    try encode(&bytes)
 }
