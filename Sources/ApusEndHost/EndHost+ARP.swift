@@ -37,7 +37,8 @@ extension EndHost {
             }
         }
         let isAnswer =
-            message.isReply && isForOwn && ethernet.destination == mac && neighbors.isBeingAsked(.v4(sender))
+            message.isReply && isForOwn && ethernet.destination == mac
+            && neighbors.isBeingAsked(.v4(sender), now)
         guard mayLearn, message.isRequest || message.isReply,
             neighbors.advertise(
                 .v4(sender), at: message.senderMAC, isSolicited: isAnswer, isOverride: true, isRouter: nil,

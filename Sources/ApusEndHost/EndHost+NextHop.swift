@@ -33,7 +33,7 @@ extension EndHost {
     /// ``advance(to:frame:counters:)`` on.
     ///
     /// Whoever keeps the answer has to ask again every few seconds while packets are sent: a neighbor that nobody asks for is
-    /// not probed, and may be given up for others when memory is full.
+    /// not probed, one that has not answered not asked for anew, and it may be given up for others when memory is full.
     public mutating func resolve(
         _ neighbor: IPAddress, at now: UInt64, counters: borrowing EndHostCounters
     ) -> NeighborResolution {
@@ -80,7 +80,7 @@ extension EndHost {
         case .stale: neighbors.table.count(.stale) + neighbors.table.count(.heard)
         case .delay: neighbors.table.count(.delay)
         case .probe: neighbors.table.count(.probe)
-        case .failed: neighbors.table.count(.failed)
+        case .failed: neighbors.table.count(.failed) + neighbors.table.count(.retry)
         }
     }
 
@@ -106,7 +106,7 @@ extension NeighborCache {
             case .stale, .heard: .stale
             case .delay: .delay
             case .probe: .probe
-            case .failed: .failed
+            case .failed, .retry: .failed
             }
         let isKnown = state != .incomplete && state != .failed
         return NeighborStatus(

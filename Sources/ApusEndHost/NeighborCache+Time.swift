@@ -26,12 +26,13 @@ extension NeighborCache {
         }
         if let position = due(.delay, at: now) { return ask(position, .probe, now) }
         if let position = table.first(.fresh) { return ask(position, .incomplete, now) }
+        if let position = table.first(.retry) { return ask(position, .failed, now) }
         return nil
     }
 
     /// When something is to be done next.
     var deadline: UInt64? {
-        if table.first(.fresh) != nil { return 0 }
+        if table.first(.fresh) != nil || table.first(.retry) != nil { return 0 }
         // `min` of more than two makes an array.
         let earliest = min(
             min(deadline(of: .reachable), deadline(of: .incomplete)),
@@ -48,7 +49,7 @@ extension NeighborCache {
         while let position = table.takeChanged() {
             let neighbor = table.entries[position]
             switch neighbor.list {
-            case .failed: return (neighbor.address, .unreachable(.noAnswer))
+            case .failed, .retry: return (neighbor.address, .unreachable(.noAnswer))
             case .reachable, .stale, .delay, .probe: return (neighbor.address, .ready(neighbor.mac))
             // It is asked for again already.
             case .fresh, .incomplete: return (neighbor.address, .pending)
@@ -74,7 +75,8 @@ extension NeighborCache {
     }
 
     private mutating func ask(_ position: Int, _ list: NeighborList, _ now: UInt64) -> Question {
-        table.entries[position].sent += 1
+        // One that is given up is asked for any number of times.
+        if table.entries[position].sent < NeighborTime.solicitations { table.entries[position].sent += 1 }
         table.move(position, to: list, at: now)
         let neighbor = table.entries[position]
         return Question(address: neighbor.address, mac: list == .probe ? neighbor.mac : nil)

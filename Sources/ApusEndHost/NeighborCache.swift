@@ -15,7 +15,8 @@ public enum NeighborResolution: Hashable, Sendable {
 /// Why there is no way to a neighbor.
 @frozen
 public enum NeighborFailure: UInt8, Hashable, Sendable, CaseIterable {
-    /// It has not answered. It is asked for anew when somebody wants it three seconds later.
+    /// It has not answered. It is asked for once a second for as long as somebody wants it; when it answers,
+    /// ``EndHost/nextEvent()`` tells.
     case noAnswer
     /// All places for neighbors are taken by those in use, or half of them by unresolved ones.
     case tooManyNeighbors
@@ -28,8 +29,6 @@ enum NeighborTime {
     static let retransmission: UInt64 = 1_000_000_000
     static let delay: UInt64 = 5_000_000_000
     static let baseReachable: UInt64 = 30_000_000_000
-    /// How long one that has not answered is not asked for.
-    static let failed: UInt64 = 3_000_000_000
     /// MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT.
     static let solicitations: UInt8 = 3
 }
@@ -65,13 +64,12 @@ struct NeighborCache: ~Copyable {
         case .stale, .heard: table.move(position, to: .delay, at: now)
         case .reachable, .delay, .probe: break
         case .failed:
-            guard now &- table.entries[position].since >= NeighborTime.failed else {
-                return .unreachable(.noAnswer)
+            // Nothing waits for it any more, but packets that come are to find it within a second of its being there.
+            if now &- table.entries[position].since >= NeighborTime.retransmission {
+                table.move(position, to: .retry, at: now)
             }
-            guard unresolved < unresolvedLimit else { return .unreachable(.noAnswer) }
-            table.entries[position].sent = 0
-            table.move(position, to: .fresh, at: now)
-            return .pending
+            return .unreachable(.noAnswer)
+        case .retry: return .unreachable(.noAnswer)
         }
         return .ready(table.entries[position].mac)
     }
@@ -88,7 +86,7 @@ struct NeighborCache: ~Copyable {
             return true
         }
         switch table.entries[position].list {
-        case .fresh, .incomplete, .failed: set(mac, position, to: idleList(position), now)
+        case .fresh, .incomplete, .failed, .retry: set(mac, position, to: idleList(position), now)
         default:
             guard table.entries[position].mac != mac else { return true }
             counters.neighborsMoved.add()
@@ -114,7 +112,10 @@ struct NeighborCache: ~Copyable {
         // Nobody answers what was not asked; else such neighbors would get out of their bound.
         let isSolicited = isSolicited && table.entries[position].isAsked
         switch table.entries[position].list {
-        case .free, .failed: return false
+        case .free: return false
+        case .failed, .retry:
+            guard let mac, isSolicited, isAwaited(position, now) else { return false }
+            set(mac, position, to: .reachable, now)
         case .fresh, .incomplete:
             guard let mac else { return false }
             set(mac, position, to: isSolicited ? .reachable : idleList(position), now)
@@ -138,11 +139,18 @@ struct NeighborCache: ~Copyable {
     }
 
     /// Whether the neighbor has been asked and not answered yet, so that an ARP reply of it answers us.
-    func isBeingAsked(_ address: IPAddress) -> Bool {
+    func isBeingAsked(_ address: IPAddress, _ now: UInt64) -> Bool {
         guard let position = table.find(address) else { return false }
+        return isAwaited(position, now)
+    }
+
+    private func isAwaited(_ position: Int, _ now: UInt64) -> Bool {
         switch table.entries[position].list {
-        case .incomplete, .probe: return true
-        default: return false
+        case .incomplete, .probe: true
+        case .failed:
+            table.entries[position].sent > 0
+                && now &- table.entries[position].since < NeighborTime.retransmission
+        default: false
         }
     }
 
@@ -152,7 +160,7 @@ struct NeighborCache: ~Copyable {
         case .reachable, .stale, .delay, .probe:
             table.entries[position].sent = 0
             table.move(position, to: .reachable, at: now)
-        case .heard, .fresh, .incomplete, .failed, .free: break
+        case .heard, .fresh, .incomplete, .failed, .retry, .free: break
         }
     }
 

@@ -45,6 +45,8 @@ enum NeighborList: UInt8, CaseIterable {
     case probe
     /// It has not answered.
     case failed
+    /// The same, and somebody wants it: to be asked for at once.
+    case retry
 }
 
 /// Neighbors in memory of fixed size: found by a hash of their address, and in one list each.

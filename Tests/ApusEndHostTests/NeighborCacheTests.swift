@@ -58,9 +58,41 @@ import Testing
         #expect(rig.pass(1) == [] && rig.state("192.0.2.1") == .failed)
         #expect(rig.events() == [.neighbor(IPAddress("192.0.2.1")!, .unreachable(.noAnswer))])
         // Then all are asked, as it may be elsewhere.
-        rig.pass(3)
-        #expect(rig.resolve("192.0.2.1") == .pending)
+        rig.pass(1)
+        #expect(rig.resolve("192.0.2.1") == .unreachable(.noAnswer))
         #expect(rig.due().first?.destination == .broadcast)
+        rig.give(reply("192.0.2.1"))
+        #expect(rig.resolve("192.0.2.1") == .ready(Frame.peer))
+    }
+
+    @Test func `one that has not answered is asked for once a second while it is wanted, and no longer`()
+        throws
+    {
+        var rig = try Rig()
+        _ = rig.resolve("192.0.2.1")
+        rig.pass(4)
+        #expect(rig.state("192.0.2.1") == .failed)
+        _ = rig.events()
+        for _ in 0..<20 {
+            var questions = 0
+            for _ in 0..<10 {
+                #expect(rig.resolve("192.0.2.1") == .unreachable(.noAnswer))
+                questions += rig.pass(0.1).count
+            }
+            #expect(questions == 1)
+        }
+        #expect(rig.counters.neighborsFailed.value == 1 && rig.events() == [])
+        // A reply is one to a question of the last second only.
+        rig.pass(2)
+        rig.give(reply("192.0.2.1"))
+        #expect(rig.state("192.0.2.1") == .failed)
+        _ = rig.resolve("192.0.2.1")
+        #expect(rig.due().map(\.destination) == [.broadcast])
+        rig.give(reply("192.0.2.1"))
+        #expect(rig.resolve("192.0.2.1") == .ready(Frame.peer))
+        #expect(rig.events() == [.neighbor(IPAddress("192.0.2.1")!, .ready(Frame.peer))])
+        #expect(rig.host.neighborCount(.reachable) == 1 && rig.host.neighborCount(.failed) == 0)
+        rig.expectConserved()
     }
 
     @Test func `a probe that is answered, or a word of the caller, makes it reachable`() throws {

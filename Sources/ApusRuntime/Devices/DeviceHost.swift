@@ -43,8 +43,9 @@ final class DeviceHost {
     var isLinkDown: Bool { link.report?.isUp == false }
     static let linkDown = "its link is down, so no packets come or go"
 
-    /// How often those in use are asked for again, in nanoseconds: often enough for them to be probed.
-    private static var refreshInterval: UInt64 { 2_000_000_000 }
+    /// How often those in use are wanted anew, in nanoseconds: often enough for them to be probed, and for one that has not
+    /// answered to be asked once a second.
+    private static var refreshInterval: UInt64 { 200_000_000 }
     /// How long a path's MTU counts: as long as the kernel's (RFC 1191 section 6.3).
     private static var pathTime: UInt64 { 600_000_000_000 }
     /// Paths kept: anybody may say what a path takes, if he knows of packets on it.

@@ -45,7 +45,11 @@ final class DeviceScene: Sendable {
     }
 
     /// Starts the forwarder on both devices, or on one and on an interface of the kernel's.
-    func forward(streams: String, farBackend: String = "auto", workers: Int = 1) throws -> ApusForward {
+    ///
+    /// - Parameter isConnected: whether the far tap gets its other end, which else ``connectFarTap()`` gives it.
+    func forward(
+        streams: String, farBackend: String = "auto", workers: Int = 1, isConnected: Bool = true
+    ) throws -> ApusForward {
         let far =
             kernelHasFarSide
             ? #"{ name: "out0", backend: "\#(farBackend)" }"#
@@ -62,23 +66,28 @@ final class DeviceScene: Sendable {
                 ],
                 workers: { count: \(workers) }, streams: [\(streams)],
                 """)
-        if kind == .tap { try connectTaps() }
+        if kind == .tap {
+            try connect("in0", sender, "02:00:00:00:00:01", ["192.0.2.1/24", "2001:db8:1::1/64"])
+            if isConnected { try connectFarTap() }
+        }
         return forward
     }
 
-    /// Gives the kernel's ends of the taps to sender and receiver. DPDK gives both ends of a tap the same address.
-    private func connectTaps() throws {
-        for (interface, space, mac, addresses) in [
-            ("in0", sender, "02:00:00:00:00:01", ["192.0.2.1/24", "2001:db8:1::1/64"]),
-            ("out0", receiver, "02:00:00:00:00:02", ["198.51.100.1/24", "2001:db8:2::1/64"]),
-        ] {
-            try relay.run("ip", "link", "set", interface, "netns", "\(space.pid)")
-            try space.run("ip", "link", "set", interface, "address", mac)
-            for address in addresses {
-                let nodad = address.contains(":") ? ["nodad"] : []
-                try space.run(["ip", "address", "add", address, "dev", interface] + nodad)
-            }
-            try space.run("ip", "link", "set", interface, "up")
+    /// Gives the kernel's end of the far tap to the receiver.
+    func connectFarTap() throws {
+        try connect("out0", receiver, "02:00:00:00:00:02", ["198.51.100.1/24", "2001:db8:2::1/64"])
+    }
+
+    /// Gives the kernel's end of a tap away. DPDK gives both ends of one the same address.
+    private func connect(
+        _ interface: String, _ space: Namespace, _ mac: String, _ addresses: [String]
+    ) throws {
+        try relay.run("ip", "link", "set", interface, "netns", "\(space.pid)")
+        try space.run("ip", "link", "set", interface, "address", mac)
+        for address in addresses {
+            let nodad = address.contains(":") ? ["nodad"] : []
+            try space.run(["ip", "address", "add", address, "dev", interface] + nodad)
         }
+        try space.run("ip", "link", "set", interface, "up")
     }
 }
