@@ -162,7 +162,10 @@ let package = Package(
         tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),
         tests(
             "ApusRuntimeTests",
-            on: ["ApusRuntime", "ApusConfig", "ApusPorts", "ApusRings", "ApusRTP", "ApusWire", "NetworkLab"]),
+            on: [
+                "ApusRuntime", "ApusConfig", "ApusEndHost", "ApusPorts", "ApusRings", "ApusRTP", "ApusWire",
+                "NetworkLab",
+            ]),
         .testTarget(
             name: "ApusBenchTests", dependencies: ["ApusBench"], exclude: ["Fixtures"], swiftSettings: rules),
         tests("ApusCLITests", on: ["ApusBench", "ApusCLI", "NetworkLab"]),

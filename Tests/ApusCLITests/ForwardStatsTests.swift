@@ -130,6 +130,7 @@ private func page(
         let device: [String: Any] = [
             "interface": "net_tap0", "isLinkUp": true, "linkMegabits": 10_000, "isFullDuplex": true,
             "linkChanges": 2, "received": ["arp": 1200, "icmpv4": 2], "noted": 1, "reported": 0,
+            "believed": 0,
             "sent": ["arp_reply": 3, "echo_reply": 2, "solicitation": 9],
             "drops": ["host_queue_full": 4, "unsolicited": 1], "conflicts": 0,
             "neighbors": ["reachable": 1, "failed": 2], "neighborEvents": ["failed": 3], "narrowPaths": 1,

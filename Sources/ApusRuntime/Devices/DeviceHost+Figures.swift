@@ -11,7 +11,7 @@ extension DeviceHost {
             isFullDuplex: link.report?.isUp == true ? link.report?.isFullDuplex : nil,
             linkChanges: link.changes,
             received: Self.counts(EndHostMessage.self, \.label, counters.messages),
-            noted: counters.noted.value, reported: counters.reported.value,
+            noted: counters.noted.value, reported: counters.reported.value, believed: believedReports,
             sent: Self.counts(EndHostFrame.self, \.label, counters.sent), drops: drops,
             conflicts: counters.conflicts.value, neighbors: neighbors, neighborEvents: neighborEvents,
             narrowPaths: narrowPaths)

@@ -32,8 +32,9 @@ final class DeviceHost {
     /// Frames that were put into the queues of the workers.
     private var queued: UInt64 = 0
     private var nextRefresh: UInt64 = 0
-    /// The largest IP packets that routers said paths take, and until when that counts.
-    private var paths: [IPAddress: (mtu: Int, until: UInt64)] = [:]
+    private var paths = NarrowPaths()
+    /// Errors of routers that were about packets of streams, and told of a smaller MTU.
+    private(set) var believedReports: UInt64 = 0
     private var hasPathChanged = false
     /// An address of its own that somebody else uses too, the one that was found last.
     private var rival: String?
@@ -46,10 +47,6 @@ final class DeviceHost {
     /// How often those in use are wanted anew, in nanoseconds: often enough for them to be probed, and for one that has not
     /// answered to be asked once a second.
     private static var refreshInterval: UInt64 { 200_000_000 }
-    /// How long a path's MTU counts: as long as the kernel's (RFC 1191 section 6.3).
-    private static var pathTime: UInt64 { 600_000_000_000 }
-    /// Paths kept: anybody may say what a path takes, if he knows of packets on it.
-    private static var mostPaths: Int { 4096 }
 
     init(
         _ name: String, number: Int, _ port: DPDKPortConfiguration, mac: MACAddress, mtu: Int,
@@ -163,19 +160,19 @@ final class DeviceHost {
         queued = 0
     }
 
-    /// Takes note of what a router says a path takes. Anybody may say so who knows of packets on it, hence the bounds.
+    /// Takes note of what a router says a path takes.
     private func learn(_ report: PathReport, _ now: UInt64) {
-        guard case .tooBig(let mtu) = report.cause else { return }
-        if paths.count >= Self.mostPaths { paths = paths.filter { $0.value.until > now } }
-        guard paths.count < Self.mostPaths else { return }
-        paths[report.packet.destination] = (mtu, now &+ Self.pathTime)
-        hasPathChanged = true
+        let before = paths.mtu(to: report.packet.destination, at: now)
+        guard paths.learn(report, at: now) else { return }
+        believedReports += 1
+        if paths.mtu(to: report.packet.destination, at: now) != before { hasPathChanged = true }
     }
 
     // MARK: what plans ask
 
-    /// The neighbors of a plan, of which its own are kept fresh from now on.
-    func use(_ neighbors: Set<Neighbor.Key>) {
+    /// The neighbors of a plan, of which its own are kept fresh from now on, and what leaves by it.
+    func use(_ neighbors: Set<Neighbor.Key>, _ flows: Set<NarrowPaths.Flow>) {
+        paths.use(flows)
         inUse = Set(neighbors.lazy.filter { [number] in $0.interface == -1 - Int32(number) }.map(\.address))
     }
 
@@ -194,11 +191,10 @@ final class DeviceHost {
     func has(_ address: IPAddress) -> Bool { host.addresses.contains { $0.address == address } }
 
     /// Destinations of which a router said that they take less than the MTU.
-    var narrowPaths: UInt64 { UInt64(paths.count) }
+    var narrowPaths: UInt64 { UInt64(paths.count(at: Clock.monotonic)) }
 
     /// The largest IP packet to a destination.
     func mtu(to destination: IPAddress) -> Int {
-        guard let path = paths[destination], path.until > Clock.monotonic else { return mtu }
-        return min(path.mtu, mtu)
+        min(paths.mtu(to: destination, at: Clock.monotonic) ?? mtu, mtu)
     }
 }

@@ -182,7 +182,9 @@ public final class Forwarder {
         let plan = try ForwarderError.lift { () throws(HostError) in try builder.plan() }
         crew.order(plan, slots: configuration.limits.streams, interfaces: interfaces.macAddresses(on: host))
         neighbors.use(builder.neighbors, unresolved: builder.unresolved)
-        for device in interfaces.devices.values { device.use(builder.neighbors) }
+        for device in interfaces.devices.values {
+            device.use(builder.neighbors, builder.flows[device.number] ?? [])
+        }
         paths.use(builder.resolutions)
         unreachable = builder.unreachable
         isPlanStale = false

@@ -76,6 +76,8 @@ public struct ForwarderStatus: Sendable, Codable {
         public var noted: UInt64
         /// Those that told of the way of packets: ICMP errors.
         public var reported: UInt64
+        /// Those of them that were about packets of streams, and told of a smaller MTU; others are not believed.
+        public var believed: UInt64
         /// What the host wrote to be sent, by kind: `arp_reply`, `advertisement`, `echo_reply`, `solicitation`; those with a
         /// count only.
         public var sent: [String: UInt64]

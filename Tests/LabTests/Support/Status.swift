@@ -27,7 +27,7 @@ struct Status: Decodable, Sendable {
         var interface: String
         var isLinkUp, isFullDuplex: Bool?
         var linkMegabits: Int?
-        var linkChanges, noted, reported, conflicts, narrowPaths: UInt64
+        var linkChanges, noted, reported, believed, conflicts, narrowPaths: UInt64
         var received, sent, drops, neighbors, neighborEvents: [String: UInt64]
     }
 

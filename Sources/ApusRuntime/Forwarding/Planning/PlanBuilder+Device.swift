@@ -13,6 +13,8 @@ extension PlanBuilder {
             unreachable.append((endpoint, "\(UnreachableReason.ourselves(endpoint.address))"))
             return .unreachable
         }
+        flows[device.number, default: []].insert(
+            NarrowPaths.Flow(source: stream.listen.port, destination: endpoint))
         // Below 0, as no interface of the kernel's has it.
         let key = Neighbor.Key(interface: -1 - Int32(device.number), address: neighbor)
         neighbors.insert(key)

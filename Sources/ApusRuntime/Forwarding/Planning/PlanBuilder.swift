@@ -19,6 +19,8 @@ struct PlanBuilder {
     var neighbors: Set<Neighbor.Key> = []
     var unresolved: Set<Neighbor.Key> { Set(numbers.keys) }
     var numbers: [Neighbor.Key: Int] = [:]
+    /// By number of the device, what leaves by it.
+    var flows: [Int: Set<NarrowPaths.Flow>] = [:]
     /// Destinations that can't be reached, with the reason, in the order of the configuration.
     var unreachable: [(destination: Endpoint, reason: String)] = []
     /// What the kernel was asked, and what it said.

@@ -27,6 +27,10 @@ extension MetricFamily {
         each("path_reports_total", .counter, "Those that told of the way of packets: ICMP errors.") {
             [($0.reported, nil)]
         },
+        each(
+            "believed_path_reports_total", .counter,
+            "Those of them that were about packets of streams, and told of a smaller MTU."
+        ) { [($0.believed, nil)] },
         each("sent_messages_total", .counter, "Messages written by the host of a device, by kind.") {
             counts($0.sent, EndHostFrame.allCases.map(\.label), "kind")
         },

@@ -123,6 +123,7 @@ extension JSONWriter {
         add("received", device.received)
         add("noted", device.noted)
         add("reported", device.reported)
+        add("believed", device.believed)
         add("sent", device.sent)
         add("drops", device.drops)
         add("conflicts", device.conflicts)
