@@ -24,6 +24,12 @@ extension EndHost {
         }
         // Who asks with no address of its own probes for duplicates (RFC 5227 section 2.1.1): an answer, but nothing learned.
         let isProbe = sender == .any
+        // While it is asked here too, neither may have it.
+        if isProbe, message.isRequest, let position = own.find(.v4(target)),
+            own.all[position].stage == .probing
+        {
+            return try meetRival(position, message, ethernet, now, &answer, counters)
+        }
         guard isProbe || !sender.isMartian && !sender.isMulticast && !own.isBroadcast(sender) else {
             throw .drop(.badSource)
         }
@@ -49,14 +55,21 @@ extension EndHost {
         return .taken
     }
 
-    /// Somebody else says that an address of the host's is its own. It is told of, and defended once in ten seconds (RFC 5227
-    /// section 2.4(c)): who configured it here did so on purpose.
+    /// Somebody else says that an address of the host's is its own, or is about to. It is told of. One that is being asked for is
+    /// given up (RFC 5227 section 2.1.1); others are defended once in ten seconds (section 2.4(c)), as who configured them here
+    /// did so on purpose.
     private mutating func meetRival(
         _ position: Int, _ message: ARPView, _ ethernet: EthernetView, _ now: UInt64,
         _ answer: inout MutableRawSpan, _ counters: borrowing EndHostCounters
     ) throws(Refused) -> EndHostVerdict {
         counters.conflicts.add()
         own.all[position].rival = message.senderMAC
+        if own.all[position].stage == .probing {
+            own.all[position].stage = .givenUp
+            own.updateDeadline()
+            counters.noted.add()
+            return .taken
+        }
         if let last = own.all[position].defended, now &- last < Self.defendInterval {
             counters.noted.add()
             return .taken

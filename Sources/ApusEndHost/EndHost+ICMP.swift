@@ -93,6 +93,7 @@ extension EndHost {
         switch message.type {
         case 1, 2, 3: return .path(try report(message, from: source, counters))
         case 129: throw .drop(.echoReply)
+        case 130: return try receiveListenerQuery(packet, message, now, counters)
         case 133, 134: throw .drop(.routerMessage)
         case 137: throw .drop(.redirect)
         default: throw .drop(.otherType)

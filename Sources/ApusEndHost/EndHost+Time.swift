@@ -7,8 +7,8 @@ public enum EndHostEvent: Hashable, Sendable {
     /// What became of a neighbor that ``EndHost/resolve(_:at:counters:)`` was asked for: resolved, at another address than
     /// before, being asked for again, or failed.
     case neighbor(IPAddress, NeighborResolution)
-    /// An address of the host is used by somebody else too. `isGivenUp` says that it is not used here any more, as an IPv6
-    /// address that was found in use at the start; others stay, and somebody should see to it.
+    /// An address of the host is used by somebody else too. `isGivenUp` says that it is not used here any more, as an
+    /// address that was found in use while it was asked for; others stay, and somebody should see to it.
     case duplicate(IPAddress, MACAddress, isGivenUp: Bool)
 }
 
@@ -22,12 +22,16 @@ extension EndHost {
     ) -> Int? {
         precondition(frame.byteCount >= Self.longestOwnFrame)
         let now = advanceClock(to: now)
+        let isReportDue = listener.due ?? .max <= now
+        // So that answers to what follows get through a switch that snoops (RFC 4862 section 5.4.2).
+        if isReportDue, listener.isFirst, let count = reportGroups(now, &frame, counters) { return count }
         if let deadline = own.deadline, deadline <= now {
             for position in own.all.indices where own.all[position].isWaiting && own.all[position].due <= now
             {
                 if let count = makeKnown(position, now, &frame, counters) { return count }
             }
         }
+        if isReportDue, let count = reportGroups(now, &frame, counters) { return count }
         while let question = neighbors.nextQuestion(at: now, counters) {
             // It was room enough.
             if let count = try? ask(question, &frame) {
@@ -40,8 +44,8 @@ extension EndHost {
 
     /// When ``advance(to:frame:counters:)`` has something to do next; nil if never.
     public var deadline: UInt64? {
-        guard let first = own.deadline else { return neighbors.deadline }
-        return min(first, neighbors.deadline ?? .max)
+        let first = min(min(own.deadline ?? .max, listener.due ?? .max), neighbors.deadline ?? .max)
+        return first == .max ? nil : first
     }
 
     /// The next thing to be told; nil when there is none. Of each neighbor and each address only the latest is kept, so that
@@ -63,6 +67,10 @@ extension EndHost {
         defer { own.updateDeadline() }
         switch own.all[position].address {
         case .v4(let address):
+            if own.all[position].stage == .probing {
+                if own.all[position].probes > 0 { return probe(address, position, now, &frame, counters) }
+                own.all[position].stage = .announcing
+            }
             // Twice, two seconds apart (RFC 5227 section 2.3).
             own.all[position].announcements -= 1
             if own.all[position].announcements == 0 { own.all[position].stage = .settled }
@@ -86,6 +94,21 @@ extension EndHost {
             let to = Envelope(destination: MACAddress(multicast: .v6(.allNodes)), source: mac, tags: tags)
             return try? to.write(message, from: address, to: .allNodes, into: &frame)
         }
+    }
+
+    /// Asks whether anybody has an IPv4 address: three times, one to two seconds apart, and a while before it is announced
+    /// (RFC 5227 section 2.1.1).
+    private mutating func probe(
+        _ address: IPv4Address, _ position: Int, _ now: UInt64, _ frame: inout MutableRawSpan,
+        _ counters: borrowing EndHostCounters
+    ) -> Int? {
+        own.all[position].probes -= 1
+        // PROBE_MIN to PROBE_MAX, and ANNOUNCE_WAIT after the last one.
+        let isLast = own.all[position].probes == 0
+        own.all[position].due = now &+ (isLast ? 2_000_000_000 : 1_000_000_000 &+ jitter)
+        counters.count(.duplicateProbe)
+        let all = Envelope(destination: .broadcast, source: mac, tags: tags)
+        return try? all.write(ARPMessage(asking: address, from: mac, .any), into: &frame)
     }
 
     private func ask(

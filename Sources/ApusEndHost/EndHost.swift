@@ -31,10 +31,11 @@ public import ApusWire
 /// ```
 ///
 /// Packets that wait for a neighbor are the caller's to keep. Routes come from the configuration alone: router
-/// advertisements and redirects are ignored. IPv6 addresses are used at once, while others are still asked whether they have
-/// them (as RFC 4429 allows, but for its restrictions on solicitations in that second); IPv4 addresses are announced and not
-/// asked for first. Fragments are not put together, and no multicast listener report is sent: a switch that snoops them has
-/// to forward what it has no listener for.
+/// advertisements and redirects are ignored. Addresses are used at once, while others are still asked whether they have
+/// them: an IPv6 address for a second, as RFC 4429 allows but for its restrictions on solicitations in that second, and an IPv4
+/// address with the three probes of RFC 5227, within six seconds; one that is found in use then is given up. Fragments are not
+/// put together. The groups in which neighbors solicit the host are reported (MLDv2, RFC 3810), to routers and switches of
+/// version 1 too.
 ///
 /// All that a peer can make grow is bounded by ``EndHostConfiguration``. Receiving allocates nothing.
 public struct EndHost: ~Copyable {
@@ -46,13 +47,14 @@ public struct EndHost: ~Copyable {
     let routes: Routes
     var own: OwnAddresses
     var neighbors: NeighborCache
+    var listener: ListenerReports
     var errorLimit: TokenBucket
     var echoLimit: TokenBucket
     private var latest: UInt64
-    private let jitter: UInt64
+    let jitter: UInt64
 
     /// Octets that any frame of ``advance(to:frame:counters:)`` fits.
-    public static var longestOwnFrame: Int { 14 + 8 + IPv6View.headerByteCount + 32 }
+    public static var longestOwnFrame: Int { 14 + 8 + IPv6View.headerByteCount + 16 + 20 * mostRecords }
 
     /// A host that begins to make itself known with the next ``advance(to:frame:counters:)``.
     ///
@@ -68,6 +70,8 @@ public struct EndHost: ~Copyable {
         let random = configuration.seed.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
         jitter = random.low % 1_000_000_000
         own = OwnAddresses(prefixes, at: now, jitter: jitter)
+        listener = ListenerReports(seed: random.high ^ random.low)
+        if prefixes.contains(where: \.address.isIPv6) { listener.begin(at: now &+ jitter) }
         // MIN_RANDOM_FACTOR 0.5 to MAX_RANDOM_FACTOR 1.5 (RFC 4861 section 6.3.2).
         let reachable =
             NeighborTime.baseReachable / 2 + (random.high ^ random.low) % NeighborTime.baseReachable
@@ -133,7 +137,10 @@ public struct EndHost: ~Copyable {
 
     /// Makes all addresses known anew, as when the link comes back.
     public mutating func announce(at now: UInt64) {
-        own.begin(at: advanceClock(to: now), jitter: jitter)
+        let now = advanceClock(to: now)
+        own.begin(at: now, jitter: jitter)
+        // What is no group ends by itself.
+        listener.begin(at: now &+ jitter)
     }
 
     /// The tags of an answer.

@@ -37,8 +37,10 @@ public enum EndHostFrame: Int, Sendable, CaseIterable {
     case solicitation
     /// An announcement at the start.
     case announcement
-    /// A question whether anybody has an IPv6 address of the host's already.
+    /// A question whether anybody has an address of the host's already.
     case duplicateProbe
+    /// A report of the groups in which neighbors solicit it.
+    case listenerReport
     /// An ICMP error.
     case error
 
@@ -52,6 +54,7 @@ public enum EndHostFrame: Int, Sendable, CaseIterable {
         case .solicitation: "solicitation"
         case .announcement: "announcement"
         case .duplicateProbe: "duplicate_probe"
+        case .listenerReport: "listener_report"
         case .error: "error"
         }
     }

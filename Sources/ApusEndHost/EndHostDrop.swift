@@ -32,6 +32,8 @@ public enum EndHostDrop: Int, Error, Sendable, CaseIterable {
     case otherType
     /// An ICMP error about a packet that the host can't have sent.
     case foreignError
+    /// A question for groups that no router of the link can have asked.
+    case badQuery
     /// A "packet too big" with an MTU that it can't have met.
     case badMTU
 
@@ -54,6 +56,7 @@ public enum EndHostDrop: Int, Error, Sendable, CaseIterable {
         case .echoReply: "echo_reply"
         case .otherType: "other_type"
         case .foreignError: "foreign_error"
+        case .badQuery: "bad_query"
         case .badMTU: "bad_mtu"
         }
     }

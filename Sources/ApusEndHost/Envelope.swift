@@ -67,6 +67,29 @@ struct Envelope {
         return try Self.close(start + IPv6View.headerByteCount + 8 + body.byteCount, &frame)
     }
 
+    /// Behind the option that has routers look at it (RFC 2711), and for the link only, as reports of groups have to be.
+    func write(
+        _ message: ICMPMessage, body: RawSpan, behindRouterAlertFrom from: IPv6Address, to: IPv6Address,
+        into frame: inout MutableRawSpan
+    ) throws(EncodeFailure) -> Int {
+        let start = try open(.ipv6, &frame)
+        let header = IPv6Header(nextHeader: .hopByHop, hopLimit: 1, source: from, destination: to)
+        do {
+            var bytes = frame.from(start)
+            try header.encode(into: &bytes, payloadLength: body.byteCount + 16)
+            var payload = bytes.from(IPv6View.headerByteCount)
+            guard payload.byteCount >= 8 else { throw EncodeFailure.noRoom }
+            // ICMPv6 follows; the alert for MLD; padding.
+            let options: [8 of UInt8] = [58, 0, 5, 2, 0, 0, 1, 0]
+            for offset in options.indices {
+                payload.storeBytes(of: options[offset], toByteOffset: offset, as: UInt8.self)
+            }
+            var rest = payload.from(8)
+            try message.encodeICMPv6(into: &rest, body: body, source: from, destination: to)
+        }
+        return try Self.close(start + IPv6View.headerByteCount + 16 + body.byteCount, &frame)
+    }
+
     private func open(_ type: EtherType, _ frame: inout MutableRawSpan) throws(EncodeFailure) -> Int {
         let header = EthernetHeader(destination: destination, source: source, tags: tags, etherType: type)
         try header.encode(into: &frame)

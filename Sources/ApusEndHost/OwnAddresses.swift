@@ -4,7 +4,7 @@ import ApusWire
 /// An address of the host, and how far it is in being made known.
 struct OwnAddress: BitwiseCopyable {
     enum Stage: UInt8 {
-        /// IPv6: to be asked for on the link.
+        /// To be asked for on the link; an IPv4 address three times.
         case probing
         /// IPv6: asked for; whoever has it may still object.
         case tentative
@@ -12,7 +12,7 @@ struct OwnAddress: BitwiseCopyable {
         case announcing
         /// Known.
         case settled
-        /// IPv6: somebody else had it first.
+        /// Somebody else had it first.
         case givenUp
     }
 
@@ -20,6 +20,8 @@ struct OwnAddress: BitwiseCopyable {
     var stage: Stage
     /// When the next frame is due, in all stages but the last two.
     var due: UInt64
+    /// IPv4: questions whether anybody has it that are to be sent yet.
+    var probes: UInt8 = 0
     /// Announcements that are to be sent yet.
     var announcements: UInt8 = 0
     /// Who else claims it, while that is to be told.
@@ -48,10 +50,11 @@ struct OwnAddresses: ~Copyable {
     mutating func begin(at now: UInt64, jitter: UInt64) {
         for position in all.indices {
             let isIPv6 = all[position].address.isIPv6
-            all[position].stage = isIPv6 ? .probing : .announcing
-            all[position].announcements = isIPv6 ? 1 : 2
-            // What comes first on a link waits up to a second (RFC 4862 section 5.4.2).
-            all[position].due = isIPv6 ? now &+ jitter : now
+            all[position].stage = .probing
+            // PROBE_NUM and ANNOUNCE_NUM (RFC 5227 section 1.1).
+            (all[position].probes, all[position].announcements) = isIPv6 ? (1, 1) : (3, 2)
+            // What comes first on a link waits up to a second (RFC 4862 section 5.4.2, RFC 5227 section 2.1.1).
+            all[position].due = now &+ jitter
         }
         updateDeadline()
     }

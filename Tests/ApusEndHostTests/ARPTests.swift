@@ -5,18 +5,68 @@ import Testing
 @Suite struct ARPTests {
     private let other = MACAddress("02:00:00:00:00:09")!
 
-    @Test func `the address is announced twice`() throws {
-        var rig = try Rig(isNew: true) {
+    /// A host with that address alone, which begins.
+    private func begin() throws -> Rig {
+        try Rig(isNew: true) {
             $0.mtu = 1000; $0.addresses = [AddressPrefix("192.0.2.2/24")!]
         }
-        let announcement = Frame.arp(1, Rig.mac, "192.0.2.2", "192.0.2.2")
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func `the address is probed for three times, and announced twice`(seed: UInt64) throws {
+        var rig = try Rig(isNew: true) {
+            $0.mtu = 1000; $0.addresses = [AddressPrefix("192.0.2.2/24")!]
+            $0.seed = seed &* 0x1234_5678_9abc_def1
+        }
         let padding = [UInt8](repeating: 0, count: 18)
-        #expect(rig.due() == [Frame(announcement.octets + padding)])
-        #expect(rig.host.deadline == rig.now + 2 * second)
-        #expect(rig.pass(60) == [Frame(announcement.octets + padding)])
+        let probe = Frame(Frame.arp(1, Rig.mac, "0.0.0.0", "192.0.2.2").octets + padding)
+        let announcement = Frame(Frame.arp(1, Rig.mac, "192.0.2.2", "192.0.2.2").octets + padding)
+        // RFC 5227 section 1.1.
+        var last = rig.now
+        for (frame, least, most) in [
+            (probe, 0, 1), (probe, 1, 2), (probe, 1, 2), (announcement, 2, 2), (announcement, 2, 2),
+        ] as [(Frame, UInt64, UInt64)] {
+            let next = rig.host.deadline
+            let due = try #require(next)
+            #expect((least * second...most * second).contains(due - last))
+            rig.now = due
+            #expect(rig.due() == [frame])
+            last = due
+        }
+        rig.pass(60)
         #expect(rig.host.deadline == nil)
+        #expect(rig.count(.duplicateProbe) == 3 && rig.count(.announcement) == 2)
         rig.host.announce(at: rig.now)
-        #expect(rig.pass(60).count == 2)
+        #expect(rig.pass(60).count == 5)
+    }
+
+    @Test
+    func `an address that is found in use while it is probed for is given up, until the link comes back`()
+        throws
+    {
+        for claim in [
+            Frame.arp(2, other, "192.0.2.2", Rig.mac, "0.0.0.0", to: Rig.mac),
+            .arp(1, other, "192.0.2.2", "192.0.2.2"), .arp(1, other, "192.0.2.2", "192.0.2.1"),
+            .arp(1, other, "0.0.0.0", "192.0.2.2"),
+        ] {
+            var rig = try begin()
+            rig.pass(2.5)
+            #expect(rig.host.addresses.count == 1)
+            #expect(rig.give(claim) == .taken)
+            #expect(rig.host.addresses.isEmpty && rig.host.deadline == nil)
+            #expect(rig.events() == [.duplicate(.v4(Rig.v4), other, isGivenUp: true)])
+            #expect(rig.count(.announcement) == 0 && rig.counters.conflicts.value == 1)
+            #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer == nil)
+            rig.host.announce(at: rig.now)
+            #expect(rig.host.addresses.count == 1 && rig.pass(10).count == 5)
+            rig.expectConserved()
+        }
+    }
+
+    @Test func `an address is used while it is probed for`() throws {
+        var rig = try begin()
+        #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer != nil)
+        #expect(rig.resolve("192.0.2.1") == .ready(Frame.peer))
     }
 
     @Test func `a request for an own address is answered, with its tags, and who asks is known`() throws {

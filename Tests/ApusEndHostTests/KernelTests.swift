@@ -153,7 +153,9 @@ import Testing
         }
         defer { rig.close() }
         rig.serve()
-        try eventually("all addresses are known") { rig.now.sent[.announcement] ?? 0 >= 6 }
+        try eventually("all addresses are known", within: .seconds(15)) {
+            rig.now.sent[.announcement] ?? 0 >= 6
+        }
         let mac = MACAddress(
             String(try rig.kernel.run("cat", "/sys/class/net/va/address").standardOutput.dropLast()))!
 
@@ -172,6 +174,55 @@ import Testing
             rig.now.events.contains(.duplicate(.v4(Rig.v4), mac, isGivenUp: false))
         }
         #expect(rig.now.sent[.defense] == 1)
+    }
+
+    @Test(.requires(.root, .program("arping")))
+    func `the host gives up an IPv4 address that the kernel has already`() throws {
+        let rig = try KernelRig("taken4") { kernel in
+            try kernel.run("ip", "address", "add", "192.0.2.2/32", "dev", "va")
+        }
+        defer { rig.close() }
+        let mac = MACAddress(
+            String(try rig.kernel.run("cat", "/sys/class/net/va/address").standardOutput.dropLast()))!
+        rig.serve()
+        try eventually("the host is told") {
+            rig.now.events.contains(.duplicate(.v4(Rig.v4), mac, isGivenUp: true))
+        }
+    }
+
+    @Test(.requires(.root, .program("bridge")))
+    func `a bridge that snoops knows the host's groups, and goes on knowing them`() throws {
+        let rig = try KernelRig("snooping") { kernel in
+            try kernel.run("ip", "address", "flush", "dev", "va")
+            // Members are forgotten after 3 s, and asked for each second, in hundredths.
+            try kernel.run(
+                "ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "1",
+                "mcast_mld_version", "2", "mcast_startup_query_interval", "100", "mcast_query_interval",
+                "100",
+                "mcast_query_response_interval", "50", "mcast_membership_interval", "300")
+            try kernel.run("ip", "link", "set", "va", "master", "br0")
+            try kernel.run("ip", "link", "set", "br0", "up")
+            try kernel.run("ip", "address", "add", "2001:db8::1/64", "dev", "br0", "nodad")
+        }
+        defer { rig.close() }
+        rig.serve()
+        let mac = try rig.bare.run("cat", "/sys/class/net/vb/address").standardOutput.dropLast()
+        let own = IPv6Address(linkLocalOf: MACAddress(String(mac))!)
+        func knows(_ address: IPv6Address) throws -> Bool {
+            try rig.kernel.run("bridge", "mdb", "show", "dev", "br0").standardOutput.split(separator: "\n")
+                .contains { $0.contains("port va grp \(address.solicitedNode) ") }
+        }
+        for address in [Rig.v6, own] {
+            try eventually("\(address.solicitedNode) is known") { try knows(address) }
+        }
+        // Longer than without an answer: what is sent unasked is over by then.
+        let sent = rig.now.sent[.listenerReport] ?? 0
+        try eventually("eight questions were answered", within: .seconds(15)) {
+            rig.now.sent[.listenerReport] ?? 0 >= sent + 8
+        }
+        let areKnown = try knows(Rig.v6) && knows(own)
+        #expect(areKnown)
+        try rig.kernel.run("ping", "-6", "-c", "1", "-W", "5", "2001:db8::2")
     }
 
     @Test(.requires(.root))
