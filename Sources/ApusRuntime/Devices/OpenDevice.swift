@@ -79,7 +79,9 @@ final class OpenDevice {
             let said = interface.link.map {
                 LinkReport(isUp: $0.isUp, megabits: $0.megabits, isFullDuplex: $0.isFullDuplex)
             }
-            return host.note(said, received: interface.receivedPackets)
+            // A card's counters are the worker's to read, and are asked for here only while none of them goes up.
+            let isDown = said?.isUp == false
+            return host.note(said, received: isDown ? interface.receivedPackets : 0)
         }
 
         /// Opens a device with as many queues as are wanted, or with all it has where that is enough: its flows are spread over
