@@ -103,7 +103,8 @@ struct HotSymbolTests {
         let rounds = code.functions(named: round)
         let withDPDK = Set(code.functions(named: round + ["DPDKDriver"]))
         let sharing = Set(code.functions(named: round + ["SharedDriver"]))
-        let kinds = "memory, XDP, packet sockets, the last two, and sharing; DPDK, that with those, and sharing"
+        let kinds =
+            "memory, XDP, packet sockets, the last two, and sharing; DPDK, that with those, and sharing"
         #expect(rounds.count == (Examples.hasDPDK ? 8 : 5), "\(kinds): \(rounds)")
         for round in rounds {
             let ofDPDK = withDPDK.contains(round) ? Self.callsOfDPDK.union(Self.bells) : []

@@ -47,6 +47,8 @@ extension Lab {
             let lab = NetworkLab("dpdklink")
             defer { lab.close() }
             let relay = try lab.namespace("relay")
+            // DPDK gives both ends of a tap the same link-layer address, and so the kernel has the same link-local one.
+            try relay.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
             let forward = try ApusForward(
                 in: relay,
                 configuration: """
@@ -59,7 +61,6 @@ extension Lab {
             func wait(_ what: String, isUp: Bool) throws -> Status {
                 try forward.wait(for: what) { $0.devices.first?.isLinkUp == isUp }
             }
-            // DPDK gives both ends of a tap the same address.
             try relay.run("ip", "link", "set", "in0", "address", "02:00:00:00:00:01")
             try relay.run("ip", "link", "set", "in0", "up")
             let before = try wait("up", isUp: true)
@@ -74,7 +75,8 @@ extension Lab {
                 #expect(text.contains("interface net_tap0: its link is down"), "\(text)")
                 try relay.run("ip", "link", "set", "in0", "up")
                 let up = try wait("up again", isUp: true)
-                #expect(up.interfaces[0].reason == nil && up.interfaces[0].isReceiving)
+                #expect(up.interfaces[0].reason == nil)
+                #expect(up.interfaces[0].isReceiving)
                 #expect(up.devices[0].linkChanges == before.devices[0].linkChanges + 2 * number)
             }
             _ = try forward.finish()

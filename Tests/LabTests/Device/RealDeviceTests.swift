@@ -88,7 +88,8 @@ extension Lab {
             for datagram in sent { try card.wire.send(datagram.frame) }
             expect(card.wire.receive(sent.count), sent.map(\.reply.frame))
             let text = try guest.stop()
-            #expect(text.contains("\(card.address) mac \(card.mac) mtu 1500\n"), "\(text)")
+            let mac = card.mac.map { String(format: "%02x", $0) }.joined(separator: ":")
+            #expect(text.contains("\(card.address) mac \(mac) mtu 1500\n"), "\(text)")
             #expect(text.contains("driver \(card.driver), ") && text.contains("pages 2 MiB"), "\(text)")
             expectReport(text, [card], sent.map(\.frame))
         }
