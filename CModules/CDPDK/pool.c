@@ -33,6 +33,12 @@ void apus_pool_give(struct rte_mempool *pool, struct apus_mbuf **mbufs, unsigned
     rte_mempool_put_bulk(pool, (void *const *)mbufs, count);
 }
 
+bool apus_pool_is_full(struct rte_mempool *pool) {
+    struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+    if (cache != NULL) rte_mempool_cache_flush(cache, pool);
+    return rte_mempool_get_ops(pool->ops_index)->get_count(pool) == pool->size;
+}
+
 unsigned apus_pool_available(const struct rte_mempool *pool) { return rte_mempool_avail_count(pool); }
 
 DPDK_END

@@ -115,10 +115,12 @@ extension DPDKDriver {
         pool.collect()
         guard interface.event == APUS_EVENT_COUNTER else { return false }
         if isArmed {
-            // It may have told of what was received already. Seldom, as this is a system call.
+            // It may have told of what was received already. Seldom, as this is a system call. What came since the look is not
+            // told of any more then, so there is another one.
             idleRounds &+= 1
-            if idleRounds & 63 == 0 { apus_port_clear_event(port, queue) }
-            return false
+            guard idleRounds & 63 == 0 else { return false }
+            apus_port_clear_event(port, queue)
+            return true
         }
         isArmed = apus_port_arm(port, queue) == 0
         return isArmed

@@ -174,6 +174,10 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
         result.drops[.receiveRingFull] &+= now.missed &- before.missed
         result.drops[.device] &+= now.rx_errors &- before.rx_errors
         result.drops[.poolEmpty] &+= now.no_mbuf &- before.no_mbuf
+        // Taken, and not sent after all: net_af_packet and net_af_xdp tell of it that way, when the interface is gone for one.
+        let unsent = min(result.sent, now.tx_errors &- before.tx_errors)
+        result.sent &-= unsent
+        result.drops[.sendRefused] &+= unsent
         return result
     }
 }

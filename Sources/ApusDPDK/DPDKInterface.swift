@@ -96,7 +96,10 @@ public final class DPDKInterface: @unchecked Sendable {
         }
         guard opened.withLock({ $0.insert(queue).inserted }) else { throw DPDKError(name, .queueBusy(queue)) }
         // There is a pool still where a port was dropped on another thread than its own.
-        guard let pool = memories[queue].lend() else { throw DPDKError(name, .queueBusy(queue)) }
+        guard let pool = memories[queue].lend() else {
+            closed(queue)
+            throw DPDKError(name, .queueBusy(queue))
+        }
         return Port(DPDKDriver(interface: self, queue: queue, memory: memories[queue], pool: pool))
     }
 

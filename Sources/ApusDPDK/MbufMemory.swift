@@ -18,7 +18,6 @@ final class MbufMemory: @unchecked Sendable {
     @safe
     private struct Retired: @unchecked Sendable {
         @unsafe let pool: OpaquePointer
-        let frames: Int
         let dropped: ForeignFrames
     }
 
@@ -69,7 +68,7 @@ final class MbufMemory: @unchecked Sendable {
     }
 
     deinit {
-        Self.retired.withLock { unsafe $0.append(Retired(pool: pool, frames: frames, dropped: dropped)) }
+        Self.retired.withLock { unsafe $0.append(Retired(pool: pool, dropped: dropped)) }
         Self.freeRetired()
     }
 
@@ -85,7 +84,7 @@ final class MbufMemory: @unchecked Sendable {
                     var mbuf: UnsafeMutablePointer<apus_mbuf>? = unsafe Mbuf.of(frame.header)
                     unsafe apus_pool_give(entry.pool, &mbuf, 1)
                 }
-                guard !entry.dropped.isLent, unsafe apus_pool_available(entry.pool) == UInt32(entry.frames)
+                guard !entry.dropped.isLent, unsafe apus_pool_is_full(entry.pool)
                 else { return false }
                 unsafe apus_pool_free(entry.pool)
                 return true

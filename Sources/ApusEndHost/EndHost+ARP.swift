@@ -18,8 +18,10 @@ extension EndHost {
         let (sender, target) = (message.senderAddress, message.targetAddress)
         guard message.senderMAC != mac else { throw .drop(.ownFrame) }
         guard !message.senderMAC.isGroup, message.senderMAC != .zero else { throw .drop(.badSource) }
+        if isOwnVLAN(ethernet.tags) { own.noteUse(of: .v4(sender == .any ? target : sender), at: now) }
         let isForOwn = own.contains(.v4(target))
         if let position = own.find(.v4(sender)) {
+            try requireOwnVLAN(ethernet)
             return try meetRival(position, message, ethernet, now, &answer, counters)
         }
         // Who asks with no address of its own probes for duplicates (RFC 5227 section 2.1.1): an answer, but nothing learned.
@@ -28,6 +30,7 @@ extension EndHost {
         if isProbe, message.isRequest, let position = own.find(.v4(target)),
             own.all[position].stage == .probing
         {
+            try requireOwnVLAN(ethernet)
             return try meetRival(position, message, ethernet, now, &answer, counters)
         }
         guard isProbe || !sender.isMartian && !sender.isMulticast && !own.isBroadcast(sender) else {
@@ -65,7 +68,7 @@ extension EndHost {
         counters.conflicts.add()
         own.all[position].rival = message.senderMAC
         if own.all[position].stage == .probing {
-            own.all[position].stage = .givenUp
+            own.all[position].giveUp(at: now)
             own.updateDeadline()
             counters.noted.add()
             return .taken

@@ -38,7 +38,9 @@ extension EndHost {
         }
         switch message.type {
         case 0: throw .drop(.echoReply)
-        case 3, 11: return .path(try report(message, from: source, counters))
+        case 3, 11:
+            try requireOwnVLAN(ethernet)
+            return .path(try report(message, from: source, counters))
         case 5: throw .drop(.redirect)
         case 9, 10: throw .drop(.routerMessage)
         default: throw .drop(.otherType)
@@ -91,7 +93,9 @@ extension EndHost {
             }
         }
         switch message.type {
-        case 1, 2, 3: return .path(try report(message, from: source, counters))
+        case 1, 2, 3:
+            try requireOwnVLAN(ethernet)
+            return .path(try report(message, from: source, counters))
         case 129: throw .drop(.echoReply)
         case 130: return try receiveListenerQuery(packet, message, now, counters)
         case 133, 134: throw .drop(.routerMessage)

@@ -25,13 +25,20 @@ extension EndHost {
         _ answer: inout MutableRawSpan, _ counters: borrowing EndHostCounters
     ) throws(Refused) -> EndHostVerdict {
         let (source, target) = (packet.source, view.target)
-        if let position = own.find(.v6(source)) { return meetRival(position, ethernet, counters) }
+        if isOwnVLAN(ethernet.tags) { own.noteUse(of: .v6(source == .any ? target : source), at: now) }
+        if let position = own.find(.v6(source)) {
+            try requireOwnVLAN(ethernet)
+            return meetRival(position, ethernet, now, counters)
+        }
         guard let position = own.find(.v6(target)) else { throw .drop(.otherDestination) }
         let stage = own.all[position].stage
         let isTentative = stage == .probing || stage == .tentative
         guard source != .any else {
             // Another is about to use the address. While we are too, neither may (RFC 4862 section 5.4.3).
-            if isTentative { return meetRival(position, ethernet, counters) }
+            if isTentative {
+                try requireOwnVLAN(ethernet)
+                return meetRival(position, ethernet, now, counters)
+            }
             counters.conflicts.add()
             let reply = NeighborMessage(advertising: target, at: mac, isSolicited: false)
             let all = Envelope(
@@ -58,8 +65,10 @@ extension EndHost {
         _ counters: borrowing EndHostCounters
     ) throws(Refused) -> EndHostVerdict {
         let target = IPAddress.v6(view.target)
+        if isOwnVLAN(ethernet.tags) { own.noteUse(of: target, at: now) }
         if let position = own.find(target) {
-            return meetRival(position, ethernet, counters)
+            try requireOwnVLAN(ethernet)
+            return meetRival(position, ethernet, now, counters)
         }
         guard isOwnVLAN(ethernet.tags),
             neighbors.advertise(
@@ -73,14 +82,14 @@ extension EndHost {
     /// Somebody else has an address of the host's. One that is not sure yet is given up (RFC 4862 section 5.4.5); others stay,
     /// as the configuration has them on purpose.
     private mutating func meetRival(
-        _ position: Int, _ ethernet: EthernetView, _ counters: borrowing EndHostCounters
+        _ position: Int, _ ethernet: EthernetView, _ now: UInt64, _ counters: borrowing EndHostCounters
     ) -> EndHostVerdict {
         counters.conflicts.add()
         counters.noted.add()
         own.all[position].rival = ethernet.source
         let stage = own.all[position].stage
         if stage == .probing || stage == .tentative {
-            own.all[position].stage = .givenUp
+            own.all[position].giveUp(at: now)
             own.updateDeadline()
         }
         return .taken

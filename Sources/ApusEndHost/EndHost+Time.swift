@@ -10,6 +10,8 @@ public enum EndHostEvent: Hashable, Sendable {
     /// An address of the host is used by somebody else too. `isGivenUp` says that it is not used here any more, as an
     /// address that was found in use while it was asked for; others stay, and somebody should see to it.
     case duplicate(IPAddress, MACAddress, isGivenUp: Bool)
+    /// An address that was given up is used again: nobody else has it any more.
+    case regained(IPAddress)
 }
 
 extension EndHost {
@@ -52,6 +54,10 @@ extension EndHost {
     /// nothing piles up. A neighbor of which something is to be told keeps its place in memory.
     public mutating func nextEvent() -> EndHostEvent? {
         for position in own.all.indices {
+            if own.all[position].isRegained {
+                own.all[position].isRegained = false
+                return .regained(own.all[position].address)
+            }
             guard let rival = own.all[position].rival else { continue }
             own.all[position].rival = nil
             return .duplicate(
@@ -67,8 +73,9 @@ extension EndHost {
         defer { own.updateDeadline() }
         switch own.all[position].address {
         case .v4(let address):
-            if own.all[position].stage == .probing {
+            if own.all[position].stage == .probing || own.all[position].stage == .givenUp {
                 if own.all[position].probes > 0 { return probe(address, position, now, &frame, counters) }
+                own.all[position].takeBackIfGivenUp()
                 own.all[position].stage = .announcing
             }
             // Twice, two seconds apart (RFC 5227 section 2.3).
@@ -79,14 +86,16 @@ extension EndHost {
             let all = Envelope(destination: .broadcast, source: mac, tags: tags)
             return try? all.write(ARPMessage(asking: address, from: mac, address), into: &frame)
         case .v6(let address):
-            if own.all[position].stage == .probing {
-                own.all[position].stage = .tentative
+            if own.all[position].probes > 0 {
+                own.all[position].probes = 0
+                if own.all[position].stage == .probing { own.all[position].stage = .tentative }
                 own.all[position].due = now &+ NeighborTime.retransmission
                 counters.count(.duplicateProbe)
                 let group = address.solicitedNode
                 let to = Envelope(destination: MACAddress(multicast: .v6(group)), source: mac, tags: tags)
                 return try? to.write(NeighborMessage(probing: address), from: .any, to: group, into: &frame)
             }
+            own.all[position].takeBackIfGivenUp()
             own.all[position].stage = .settled
             counters.count(.announcement)
             // RFC 4861 section 7.2.6.

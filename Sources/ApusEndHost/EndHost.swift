@@ -148,6 +148,11 @@ public struct EndHost: ~Copyable {
         Envelope(destination: ethernet.source, source: mac, tags: ethernet.tags)
     }
 
+    /// What others say of the host's addresses and paths counts only in its own VLAN: another one may have the same addresses.
+    func requireOwnVLAN(_ ethernet: EthernetView) throws(Refused) {
+        guard isOwnVLAN(ethernet.tags) else { throw .drop(.otherVLAN) }
+    }
+
     /// Whether a frame is of the VLAN in which the host itself sends. VLAN 0 is none (802.1Q section 9.6).
     func isOwnVLAN(_ other: VLANTags) -> Bool {
         (tags.outer?.identifier ?? 0, tags.inner?.identifier ?? 0)

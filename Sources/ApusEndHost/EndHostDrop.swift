@@ -6,6 +6,8 @@ public enum EndHostDrop: Int, Error, Sendable, CaseIterable {
     case badSource
     /// An IP destination that is not the host's, and no group that it belongs to.
     case otherDestination
+    /// A claim to an address of the host's, or a word on a path of its packets, in another VLAN than its own.
+    case otherVLAN
     /// A packet for the host alone in a frame for all (RFC 1122 section 3.3.6).
     case groupFrame
     /// An echo request to an IPv4 group or broadcast address, which need not be answered (RFC 1122 section 3.2.2.6).
@@ -43,6 +45,7 @@ public enum EndHostDrop: Int, Error, Sendable, CaseIterable {
         case .ownFrame: "own_frame"
         case .badSource: "bad_source"
         case .otherDestination: "other_destination"
+        case .otherVLAN: "other_vlan"
         case .groupFrame: "group_frame"
         case .groupEcho: "group_echo"
         case .fragment: "fragment"

@@ -12,13 +12,13 @@ struct OwnAddress: BitwiseCopyable {
         case announcing
         /// Known.
         case settled
-        /// Somebody else had it first.
+        /// Somebody else had it first. Not used, but asked for again after a minute.
         case givenUp
     }
 
     let prefix: AddressPrefix
     var stage: Stage
-    /// When the next frame is due, in all stages but the last two.
+    /// When the next frame is due, in all stages but `settled`.
     var due: UInt64
     /// IPv4: questions whether anybody has it that are to be sent yet.
     var probes: UInt8 = 0
@@ -26,11 +26,29 @@ struct OwnAddress: BitwiseCopyable {
     var announcements: UInt8 = 0
     /// Who else claims it, while that is to be told.
     var rival: MACAddress?
+    /// Whether it is to be told that it is used again.
+    var isRegained = false
     /// When it was defended last (RFC 5227 section 2.4).
     var defended: UInt64?
 
     var address: IPAddress { prefix.address }
-    var isWaiting: Bool { stage != .settled && stage != .givenUp }
+    var isWaiting: Bool { stage != .settled }
+
+    /// Gives it up. It is asked for again after RATE_LIMIT_INTERVAL (RFC 5227 section 1.1), as whoever has it may be gone then.
+    mutating func giveUp(at now: UInt64) {
+        begin(at: now &+ 60_000_000_000)
+        stage = .givenUp
+    }
+
+    /// Asks for it anew.
+    mutating func begin(at time: UInt64) {
+        (stage, due) = (.probing, time)
+        // PROBE_NUM and ANNOUNCE_NUM (RFC 5227 section 1.1).
+        (probes, announcements) = address.isIPv6 ? (1, 1) : (3, 2)
+    }
+
+    /// It was given up, and nobody has it any more.
+    mutating func takeBackIfGivenUp() { if stage == .givenUp { isRegained = true } }
 }
 
 /// The addresses of a host. There are as many as the configuration has, so they are gone through one by one.
@@ -49,12 +67,8 @@ struct OwnAddresses: ~Copyable {
     /// Makes all addresses known anew.
     mutating func begin(at now: UInt64, jitter: UInt64) {
         for position in all.indices {
-            let isIPv6 = all[position].address.isIPv6
-            all[position].stage = .probing
-            // PROBE_NUM and ANNOUNCE_NUM (RFC 5227 section 1.1).
-            (all[position].probes, all[position].announcements) = isIPv6 ? (1, 1) : (3, 2)
             // What comes first on a link waits up to a second (RFC 4862 section 5.4.2, RFC 5227 section 2.1.1).
-            all[position].due = now &+ jitter
+            all[position].begin(at: now &+ jitter)
         }
         updateDeadline()
     }
@@ -63,6 +77,15 @@ struct OwnAddresses: ~Copyable {
         deadline = nil
         for position in all.indices where all[position].isWaiting {
             deadline = min(deadline ?? .max, all[position].due)
+        }
+    }
+
+    /// Somebody uses an address, or is about to. If it is one that was given up, it stays so for another while.
+    mutating func noteUse(of address: IPAddress, at now: UInt64) {
+        for position in all.indices where all[position].stage == .givenUp && all[position].address == address
+        {
+            all[position].giveUp(at: now)
+            updateDeadline()
         }
     }
 

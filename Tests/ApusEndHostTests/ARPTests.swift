@@ -41,7 +41,8 @@ import Testing
     }
 
     @Test
-    func `an address that is found in use while it is probed for is given up, until the link comes back`()
+    func
+        `an address that is found in use while it is probed for is given up, and had again when the link comes back`()
         throws
     {
         for claim in [
@@ -53,12 +54,47 @@ import Testing
             rig.pass(2.5)
             #expect(rig.host.addresses.count == 1)
             #expect(rig.give(claim) == .taken)
-            #expect(rig.host.addresses.isEmpty && rig.host.deadline == nil)
+            #expect(rig.host.addresses.isEmpty && rig.host.deadline == rig.now + 60_000_000_000)
             #expect(rig.events() == [.duplicate(.v4(Rig.v4), other, isGivenUp: true)])
             #expect(rig.count(.announcement) == 0 && rig.counters.conflicts.value == 1)
             #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer == nil)
             rig.host.announce(at: rig.now)
             #expect(rig.host.addresses.count == 1 && rig.pass(10).count == 5)
+            rig.expectConserved()
+        }
+    }
+
+    @Test func `an address that was given up is asked for each minute, and had again when nobody answers`()
+        throws
+    {
+        var rig = try begin()
+        rig.pass(2.5)
+        #expect(rig.give(.arp(1, other, "192.0.2.2", "192.0.2.2")) == .taken)
+        #expect(rig.events() == [.duplicate(.v4(Rig.v4), other, isGivenUp: true)])
+        for _ in 0..<3 {
+            #expect(rig.pass(59.9).isEmpty)
+            #expect(rig.pass(0.2).count == 1)
+            // Whoever has it answers; it is not used here meanwhile.
+            #expect(rig.give(.arp(2, other, "192.0.2.2", Rig.mac, "0.0.0.0", to: Rig.mac)) == .taken)
+            #expect(rig.host.addresses.isEmpty && rig.events().isEmpty)
+            #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer == nil)
+        }
+        #expect(rig.pass(70).count == 5)
+        #expect(rig.host.addresses.count == 1 && rig.events() == [.regained(.v4(Rig.v4))])
+        #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer != nil)
+        rig.expectConserved()
+    }
+
+    @Test func `a claim in another VLAN takes no address away`() throws {
+        for claim in [
+            Frame.arp(1, other, "192.0.2.2", "192.0.2.2", tags: [7]),
+            .arp(1, other, "0.0.0.0", "192.0.2.2", tags: [7]),
+        ] {
+            var rig = try begin()
+            rig.pass(2.5)
+            #expect(rig.give(claim) == .taken)
+            #expect(rig.host.addresses.count == 1 && rig.events().isEmpty)
+            #expect(rig.count(.otherVLAN) == 1)
             rig.expectConserved()
         }
     }

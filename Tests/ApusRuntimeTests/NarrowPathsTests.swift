@@ -56,6 +56,23 @@ import Testing
         #expect(paths.count(at: 0) == 0)
     }
 
+    @Test func `a path that was said to be narrow is not made wider by what is said later, only by time`()
+        throws
+    {
+        var paths = NarrowPaths()
+        let address = 0xc633_6401 as UInt32
+        paths.use([flow(address)])
+        for (mtu, seen) in [(1400, 1400), (1300, 1300), (1400, 1300), (1499, 1300)] {
+            let isBelieved = paths.learn(try report(to: address, mtu: mtu), at: 0)
+            #expect(isBelieved)
+            #expect(paths.mtu(to: .v4(IPv4Address(bits: address)), at: 0) == seen)
+        }
+        let (early, late) = (paths.expire(at: 599 * Self.second), paths.expire(at: 600 * Self.second))
+        #expect(!early && late && paths.count(at: 0) == 0)
+        _ = paths.learn(try report(to: address, mtu: 1400), at: 601 * Self.second)
+        #expect(paths.mtu(to: .v4(IPv4Address(bits: address)), at: 601 * Self.second) == 1400)
+    }
+
     @Test func `what is in no plan any more is forgotten, and the rest after ten minutes`() throws {
         var paths = NarrowPaths()
         let (one, other) = (0xc633_6401 as UInt32, 0xc633_6402 as UInt32)

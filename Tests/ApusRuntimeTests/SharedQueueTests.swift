@@ -144,16 +144,21 @@ struct SharedQueueTests {
         configuration.limits.streams = 16
         try line.relay.enter(timeout: .seconds(150)) { [configuration] in
             var first = held()
+            var accepted: [UInt64] = [0, 0]
             for cycle in 0..<100 {
                 let forwarder = try Forwarder(configuration)
                 let deadline = ContinuousClock.now + .milliseconds(20)
                 while ContinuousClock.now < deadline { try forwarder.attend() }
+                for worker in 0..<2 {
+                    accepted[worker] += forwarder.crew.members[worker].board.counters.accepted.value
+                }
                 let last = forwarder.stop()
                 let losses = RelayDrop.allCases.filter { !$0.isRefusal }
                     .reduce(0) { $0 + last.drops[$1.label, default: 0] }
                 #expect(last.copies == last.sent + losses, "\(last)")
                 if cycle == 3 { first = held() }
             }
+            #expect(accepted.allSatisfy { $0 > 100 }, "\(accepted): both workers had something to do")
             let last = held()
             #expect(
                 last.threads <= first.threads + 1 && last.descriptors <= first.descriptors, "\(first) \(last)"

@@ -76,6 +76,10 @@ void apus_pool_give(struct rte_mempool *pool, struct apus_mbuf **mbufs, unsigned
 /// The mbufs that are in it, those in threads' caches too. Exact while nobody takes or gives any.
 unsigned apus_pool_available(const struct rte_mempool *pool);
 
+/// Whether all mbufs are in the pool itself, and none in a thread's cache but this one's, which is emptied. Also while others give
+/// some back: none is counted twice.
+bool apus_pool_is_full(struct rte_mempool *pool);
+
 // MARK: ports (port.c)
 
 /// What a device is and can, of rte_eth_dev_info.

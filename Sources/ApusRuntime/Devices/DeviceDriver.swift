@@ -18,7 +18,12 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
 
     private let waiting: DeviceWaiting
 
-    init(_ own: consuming Port<Own>, side: consuming DeviceSide.WorkerEnd) throws(ServiceError) {
+    init(
+        _ own: consuming Port<Own>, name: String, side: consuming DeviceSide.WorkerEnd
+    ) throws(ServiceError) {
+        let granted = own.grant
+        grant = PortGrant(
+            backend: granted.backend, interface: name, queue: granted.queue, features: granted.features)
         waiting = try DeviceWaiting(own.driver.readyDescriptor, side.worker.descriptor)
         self.own = own
         self.side = side
@@ -127,7 +132,8 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     var readyDescriptor: Int32 { waiting.descriptor }
     mutating func mayWait() -> Bool { side.toSend.isEmpty && own.driver.mayWait() }
     var maximumPacketSize: Int { own.driver.maximumPacketSize }
-    var grant: PortGrant { own.grant }
+    /// What was granted, by the name that the forwarder has for the device.
+    let grant: PortGrant
     /// Those of the port without the messages to the host and from it, see ``DeviceSide/Counters``.
     mutating func statistics() -> PortStatistics {
         var statistics = own.statistics()

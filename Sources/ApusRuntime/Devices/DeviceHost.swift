@@ -36,10 +36,16 @@ final class DeviceHost {
     /// Errors of routers that were about packets of streams, and told of a smaller MTU.
     private(set) var believedReports: UInt64 = 0
     private var hasPathChanged = false
-    /// An address of its own that somebody else uses too, the one that was found last.
-    private var rival: String?
+    /// Own addresses that somebody else uses too: what is to be told of it, and until when, where it stays in use all the same.
+    private var rivals: [IPAddress: (text: String, until: UInt64)] = [:]
+    /// What of that was not told yet.
+    private(set) var conflicts: [String] = []
     /// What is wrong, for the status.
-    var trouble: String? { isLinkDown ? Self.linkDown : rival }
+    var trouble: String? {
+        if isLinkDown { return Self.linkDown }
+        let now = Clock.monotonic
+        return rivals.values.lazy.filter { $0.until > now }.map(\.text).min()
+    }
     /// Whether nothing can come or go.
     var isLinkDown: Bool { link.report?.isUp == false }
     static let linkDown = "its link is down, so no packets come or go"
@@ -77,6 +83,12 @@ final class DeviceHost {
         }
     }
 
+    /// What is to be told of addresses of its own that others use, each once.
+    func takeConflicts() -> [String] {
+        defer { conflicts = [] }
+        return conflicts
+    }
+
     /// Answers what came in, and sends what is due.
     ///
     /// - Returns: whether a next hop may be another now.
@@ -93,6 +105,7 @@ final class DeviceHost {
         if now >= nextRefresh {
             nextRefresh = now &+ Self.refreshInterval
             for neighbor in inUse { _ = host.resolve(neighbor, at: now, counters: counters) }
+            if paths.expire(at: now) { hasPathChanged = true }
         }
         var left = DeviceSide.room
         while left > 0, let count = advance(now) {
@@ -105,9 +118,18 @@ final class DeviceHost {
             switch event {
             case .neighbor(let address, _): hasChanged = hasChanged || inUse.contains(address)
             case .duplicate(let address, let mac, let isGivenUp):
-                rival =
+                let text =
                     "its address \(address) is used by \(mac) too"
-                    + (isGivenUp ? ", so it is not used here any more" : "")
+                    + (isGivenUp ? ", so it is not used here until that ends" : "")
+                if rivals[address]?.text != text { conflicts.append(text) }
+                // One that is defended each time is over when nothing was heard of it for a minute.
+                rivals[address] = (text, isGivenUp ? .max : now &+ 60_000_000_000)
+                // Packets are to be sent from another one, or not at all.
+                hasChanged = hasChanged || isGivenUp
+            case .regained(let address):
+                rivals[address] = nil
+                conflicts.append("its address \(address) is used here again")
+                hasChanged = true
             }
         }
         return hasChanged
@@ -146,7 +168,11 @@ final class DeviceHost {
     func note(_ said: LinkReport?, received: UInt64) -> Bool {
         let now = Clock.monotonic
         guard link.note(said, received: received, at: now) else { return false }
-        if !isLinkDown { host.announce(at: now) }
+        if !isLinkDown {
+            host.announce(at: now)
+            rivals = [:]
+            hasPathChanged = true
+        }
         return true
     }
 

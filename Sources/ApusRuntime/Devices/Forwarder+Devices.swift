@@ -23,6 +23,7 @@ extension Forwarder {
                 tell(.link(host.name, isUp: !host.isLinkDown, details: host.link.report?.details ?? ""))
             }
             if device.host.attend() { isPlanStale = true }
+            for text in device.host.takeConflicts() { tell(.conflict(device.host.name, text)) }
         }
     }
 }

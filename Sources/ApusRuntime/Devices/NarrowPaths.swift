@@ -37,7 +37,10 @@ struct NarrowPaths {
                 Flow(source: ports.source, destination: Endpoint(packet.destination, port: ports.destination))
             )
         else { return false }
-        found[packet.destination] = (mtu, now &+ Self.time)
+        // What a router says later never makes it larger (RFC 1191 section 3, RFC 8201 section 4).
+        found[packet.destination] = (
+            min(mtu, self.mtu(to: packet.destination, at: now) ?? mtu), now &+ Self.time
+        )
         return true
     }
 
@@ -45,6 +48,15 @@ struct NarrowPaths {
     func mtu(to destination: IPAddress, at now: UInt64) -> Int? {
         guard let path = found[destination], path.until > now else { return nil }
         return path.mtu
+    }
+
+    /// Forgets those whose time is over.
+    ///
+    /// - Returns: whether there were any, so that longer packets may be tried again.
+    mutating func expire(at now: UInt64) -> Bool {
+        let before = found.count
+        found = found.filter { $0.value.until > now }
+        return found.count < before
     }
 
     /// How many there are.

@@ -14,6 +14,8 @@ final class OpenDevice {
     let host: DeviceHost
     /// How many queues it has in each direction.
     let queueCount: Int
+    /// Frames of each queue's pool.
+    let framesPerQueue: Int
     private var ports: FixedArray<Port<DeviceDriver<DPDKDriver>>?>
     #if DPDK
         private let interface: DPDKInterface
@@ -28,10 +30,12 @@ final class OpenDevice {
     #if DPDK
         /// Opens a device, with a queue for each worker if it has so many and no other number is asked for.
         ///
-        /// - Parameter bell: rung for the control thread when there are frames for it.
+        /// - Parameters:
+        ///   - sleeps: whether workers sleep while no packets come.
+        ///   - bell: rung for the control thread when there are frames for it.
         init(
             _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
-            bell: DeviceSide.Bell, _ environment: DPDKConfiguration
+            sleeps: Bool, bell: DeviceSide.Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             guard let settings = options.dpdk else { preconditionFailure("it is not an interface of DPDK's") }
             var wanted = DPDKOptions()
@@ -46,6 +50,8 @@ final class OpenDevice {
             wanted.mac = settings.mac
             wanted.portNumber = UInt16(number)
             wanted.nodes = nodes
+            // Who never sleeps need not be woken.
+            wanted.interrupts = sleeps
             let interface: DPDKInterface
             do throws(DPDKError) {
                 try EAL.start(environment.options)
@@ -54,7 +60,7 @@ final class OpenDevice {
                 throw .required("\(error)")
             }
             (self.interface, self.bell) = (interface, bell)
-            queueCount = interface.queueCount
+            (queueCount, framesPerQueue) = (interface.queueCount, wanted.framesPerQueue)
             var sides: [Sides] = []
             for _ in 0..<queueCount { sides.append(Sides(bell: bell)) }
             host = try DeviceHost(
@@ -62,7 +68,7 @@ final class OpenDevice {
                 mac: interface.mac, mtu: interface.mtu,
                 ends: FixedArray(count: queueCount) { sides[$0].takeControl() })
             ports = try FixedArray(count: queueCount) { (queue) throws(ForwarderError) in
-                try Self.open(interface, queue, sides[queue].takeWorker())
+                try Self.open(interface, name, queue, sides[queue].takeWorker())
             }
             interface.watchLink(bell.descriptor)
         }
@@ -100,14 +106,14 @@ final class OpenDevice {
         }
 
         private static func open(
-            _ interface: DPDKInterface, _ queue: Int, _ side: consuming DeviceSide.WorkerEnd
+            _ interface: DPDKInterface, _ name: String, _ queue: Int, _ side: consuming DeviceSide.WorkerEnd
         ) throws(ForwarderError) -> Port<DeviceDriver<DPDKDriver>> {
             let port: Port<DPDKDriver>
             do throws(DPDKError) { port = try interface.open(queue: queue) } catch {
                 throw .required("\(error)")
             }
             do throws(ServiceError) {
-                return Port(try DeviceDriver(port, side: side))
+                return Port(try DeviceDriver(port, name: name, side: side))
             } catch {
                 throw .required("\(error)")
             }
@@ -139,7 +145,7 @@ final class OpenDevice {
         /// Always refuses.
         init(
             _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
-            bell: DeviceSide.Bell, _ environment: DPDKConfiguration
+            sleeps: Bool, bell: DeviceSide.Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             throw .required(
                 "\(name): this apus was built without DPDK; build it where libdpdk-dev is installed, with the trait DPDK"

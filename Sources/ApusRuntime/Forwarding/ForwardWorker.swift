@@ -48,6 +48,8 @@ struct ForwardWorker<Driver: PortDriver & ~Copyable>: ~Copyable {
             finish(board.counters)
         }
         report(to: figures.ports)
+        // Frames of pools that outlast this thread come home.
+        for port in ports.indices { ports[port].handOver() }
     }
 
     /// The loop, apart from the board, so that no reference to it is counted in here.

@@ -111,8 +111,8 @@ public final class Forwarder {
         if !changes.links.isEmpty || changes.isResynchronized { areGuardsStale = true }
         closeDeletedInterfaces(changes)
         openReturnedInterfaces()
-        if isPlanStale, hasPlanInterval() { try replan() }
         attendDevices()
+        if isPlanStale, hasPlanInterval() { try replan() }
         if neighbors.attend(host) { isPlanStale = true }
         if paths.attend(host) { isPlanStale = true }
         if Clock.monotonic &- lastCheck >= 1_000_000_000 {
@@ -138,7 +138,11 @@ public final class Forwarder {
         let now = Clock.monotonic
         if due > now {
             guard due &- now <= 10_000_000 else { return false }
-            usleep(UInt32((due &- now) / 1000))
+            // In steps, since what comes for the hosts of devices meanwhile fits their rings for a millisecond or two.
+            while Clock.monotonic < due {
+                usleep(UInt32(min(1_000_000, max(1000, due &- min(due, Clock.monotonic))) / 1000))
+                attendDevices()
+            }
         }
         return true
     }

@@ -4,6 +4,8 @@ public import ApusPorts
 public enum InterfaceNews: Sendable, CustomStringConvertible {
     /// The link of one that the kernel does not have went down, or came up again, with the rest that is known of it.
     case link(String, isUp: Bool, details: String)
+    /// An address of one that the kernel does not have is used by another host too, or is not any more.
+    case conflict(String, String)
     /// It was deleted, or went to another network namespace.
     case lost(String)
     /// One of that name is there and up, but can't be opened; told again when the reason is another one.
@@ -14,6 +16,7 @@ public enum InterfaceNews: Sendable, CustomStringConvertible {
     /// One line for a log.
     public var description: String {
         switch self {
+        case .conflict(let name, let text): "\(name): \(text)"
         case .link(let name, true, let details):
             "\(name): its link is up again\(details.isEmpty ? "" : ", \(details)")"
         case .link(let name, false, _): "\(name): \(DeviceHost.linkDown)"

@@ -5,9 +5,6 @@ import ApusXDP
 
 /// Interfaces with fewer queues than there are workers.
 extension OpenInterfaces {
-    /// Packets that a ring between two workers holds: as many as some milliseconds bring at a million a second.
-    private static var ringLength: Int { 2048 }
-
     /// Whether workers share its queues, as it has fewer than there are workers.
     func isShared(_ number: Int) -> Bool { queueCount(of: number) < workers }
 
@@ -18,7 +15,9 @@ extension OpenInterfaces {
         switch opened[number] {
         case .xdp(let interface):
             try makeSpareFrames(number, in: interface.memory.frames, each: interface.options.framesPerQueue)
-            return try share(number, .xdp) { (queue) throws(ForwarderError) -> Port<XDPDriver> in
+            let frames = interface.options.framesPerQueue
+            return try share(number, .xdp, framesPerQueue: frames) {
+                (queue) throws(ForwarderError) -> Port<XDPDriver> in
                 try ForwarderError.lift { () throws(XDPError) in
                     try interface.open(queue: queue, number: UInt16(number))
                 }
@@ -34,19 +33,22 @@ extension OpenInterfaces {
                     }, frameSize: options.size, hugePages: options.pages)
             }
             try makeSpareFrames(number, in: memory, each: options.framesPerQueue)
-            return try share(number, .dpdk) { device.takePort($0) }
+            return try share(number, .dpdk, framesPerQueue: device.framesPerQueue) { device.takePort($0) }
         case .packet, nil: preconditionFailure("over AF_PACKET each worker has a queue")
         }
     }
 
     private func share<Own: QueueDriver & ~Copyable>(
-        _ number: Int, _ backend: Backend, _ open: (Int) throws(ForwarderError) -> Port<Own>
+        _ number: Int, _ backend: Backend, framesPerQueue: Int,
+        _ open: (Int) throws(ForwarderError) -> Port<Own>
     ) throws(ForwarderError) -> FixedArray<RestingWorker.Seat> {
         let queues = queueCount(of: number)
         var longest = 0
         var links: FixedArray<WorkerLinks?>
         do throws(ServiceError) {
-            links = try WorkerLinks.mesh(workers: workers, queues: queues, length: Self.ringLength)
+            links = try WorkerLinks.mesh(
+                workers: workers, queues: queues,
+                length: WorkerLinks.length(frames: framesPerQueue, workers: workers))
         } catch {
             throw refusal(number, error)
         }

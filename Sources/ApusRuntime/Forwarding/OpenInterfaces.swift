@@ -82,7 +82,8 @@ final class OpenInterfaces {
         _ name: String, _ number: Int, _ configuration: ForwarderConfiguration
     ) throws(ForwarderError) -> (Opened, PortGrant.Feature) {
         let device = try OpenDevice(
-            name, number: number, configuration.port(on: name), workers: workers, nodes: nodes, bell: bell,
+            name, number: number, configuration.port(on: name), workers: workers, nodes: nodes,
+            sleeps: configuration.workers.sleep > 0, bell: bell,
             configuration.dpdk)
         return (.dpdk(device), PortGrant.Feature("backend", requested: "dpdk", granted: "dpdk"))
     }

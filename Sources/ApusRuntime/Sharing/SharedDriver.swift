@@ -32,6 +32,7 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     private let waitSet: DescriptorSet?
     private var isWaiting = false
     private var firstLink = 0
+    private var nextPassed = 0
     private(set) var ringFull = RingFull()
     let grant: PortGrant
     let maximumPacketSize: Int
@@ -147,7 +148,12 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
 
     mutating func flush() {
         if own == nil { return }
-        for link in links.indices where !sendPassed(by: link) { break }
+        // In turn: the next time it goes on behind the one at which the queue took no more, so that nobody who sends more than
+        // the queue takes keeps the others from it.
+        for _ in links.indices {
+            if !sendPassed(by: nextPassed) { break }
+            nextPassed = nextPassed &+ 1 == links.count ? 0 : nextPassed &+ 1
+        }
         own!.flush()
     }
 

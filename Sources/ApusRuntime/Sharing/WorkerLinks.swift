@@ -98,6 +98,16 @@ struct WorkerLinks: ~Copyable, Sendable {
     /// By worker; that to itself has no rings.
     var links: FixedArray<WorkerLink>
 
+    /// How long the rings of a queue may be, that has a pool of so many frames: when all other workers stand still and their
+    /// rings are full, they hold a quarter of it at most, and the queue goes on. At most 2048, which some milliseconds bring
+    /// at a million a second.
+    static func length(frames: Int, workers: Int) -> Int {
+        let most = min(2048, frames / 4 / max(1, workers - 1))
+        var length = 2
+        while 2 * length <= most { length *= 2 }
+        return length
+    }
+
     /// The rings of an interface with fewer queues than there are workers, each as long as `length`.
     ///
     /// Queue q is for worker q, and the other workers send by those with a queue in turn, which have lower numbers.
