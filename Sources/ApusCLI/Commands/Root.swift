@@ -6,8 +6,8 @@ extension Command {
         name: "apus",
         summary: "packets past the kernel's network stack",
         discussion: [
-            "Apus takes packets through AF_XDP sockets, or AF_PACKET where those are not to be had, and forwards "
-                + "RTP and UDP streams with them."
+            "Apus takes packets through AF_XDP sockets, or AF_PACKET where those are not to be had, or through the "
+                + "poll-mode drivers of DPDK, and forwards RTP and UDP streams with them."
         ],
         usage: ["COMMAND [options]", "help COMMAND"],
         options: [Version.option, Version.json],

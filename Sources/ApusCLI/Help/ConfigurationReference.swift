@@ -109,7 +109,8 @@ struct ConfigurationReference {
                 (
                     "sleep",
                     "How many microseconds an idle worker sleeps at most; a packet wakes it earlier. "
-                        + "0 means that it never sleeps. Default: 10000."
+                        + "0 means that it never sleeps, which a device of DPDK's without interrupts means, too: its worker "
+                        + "takes a whole core. Default: 10000."
                 ),
             ]),
         ConfigurationReference(
@@ -228,7 +229,7 @@ struct ConfigurationReference {
         (
             "frames",
             "How many frames the pool of each queue has, up to 1048576. Default: four for each descriptor of a "
-                + "ring, at least 512."
+                + "ring, at least 512; over DPDK at least 8192."
         ),
         ("busyPoll", "An object, see below. Default: no busy polling."),
     ]
