@@ -109,8 +109,8 @@ let package = Package(
         room(
             "ApusRuntime",
             on: [
-                "ApusPorts", "ApusHost", "ApusEndHost", "ApusPacketSocket", "ApusXDP", "ApusRTP",
-                "ApusConfig", "CLinux", "CMicrohttpd", "CSystemd",
+                "ApusPorts", "ApusHost", "ApusDevices", "ApusEndHost", "ApusPacketSocket", "ApusXDP",
+                "ApusRTP", "ApusConfig", "CLinux", "CMicrohttpd", "CSystemd",
             ] + onDPDK),
         room(
             "Apus",

@@ -9,12 +9,19 @@ extension DPDKDevice {
         }
     }
 
-    /// Looks at what can be found out about a device on PCI without DPDK.
+    /// Looks at what can be found out about a device without DPDK: a card on PCI, or the kernel's interface that a virtual one
+    /// is over.
     ///
-    /// - Parameter folder: where the kernel shows the devices on PCI.
-    func check(_ text: String, devices folder: String = "/sys/bus/pci/devices") throws(DPDKError) {
+    /// - Parameters:
+    ///   - text: its name, for the error.
+    ///   - folder: where the kernel shows the devices on PCI.
+    package func check(_ text: String, devices folder: String = "/sys/bus/pci/devices") throws(DPDKError) {
         switch self {
-        case .virtual: break
+        case .virtual(let device):
+            guard device.usesInterface, let name = device.interface, unsafe if_nametoindex(name) == 0 else {
+                return
+            }
+            throw DPDKError(text, .noSuchInterface(name, existing: Self.interfaces))
         case .pci(let address, _):
             guard unsafe access("\(folder)/\(address)", F_OK) == 0 else {
                 throw DPDKError(text, .noSuchDevice(existing: Self.networkDevices(in: folder)))
@@ -26,6 +33,19 @@ extension DPDKDevice {
             let forPrograms = ["vfio-pci", "uio_pci_generic", "igb_uio", "mlx4_core", "mlx5_core"]
             guard forPrograms.contains(driver) else { throw DPDKError(text, .heldByKernel(driver: driver)) }
         }
+    }
+
+    /// The names of the kernel's interfaces.
+    private static var interfaces: [String] {
+        guard let all = unsafe if_nameindex() else { return [] }
+        defer { unsafe if_freenameindex(all) }
+        var (names, next): ([String], UnsafeMutablePointer<if_nameindex>) = unsafe ([], all)
+        // Sound: the last one has no name.
+        while let name = unsafe next.pointee.if_name {
+            unsafe names.append(String(cString: name))
+            unsafe next += 1
+        }
+        return names.sorted()
     }
 
     /// The PCI addresses of devices of class 2: network controllers.

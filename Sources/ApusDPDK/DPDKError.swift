@@ -7,6 +7,8 @@ public struct DPDKError: Error, Hashable, Sendable {
     public enum Cause: Hashable, Sendable {
         /// Neither a PCI address nor a virtual device, or one that its driver does not make.
         case badName(DPDKDeviceRefusal)
+        /// The kernel has no interface of the name that a virtual device is to be over; those that it has.
+        case noSuchInterface(String, existing: [String])
         /// No PCI device with that address; the network devices that there are.
         case noSuchDevice(existing: [String])
         /// A driver of the kernel has the device.
@@ -63,6 +65,8 @@ extension DPDKError: CustomStringConvertible {
     private var explanation: String {
         switch cause {
         case .badName(let refusal): Self.text(refusal)
+        case .noSuchInterface(let name, let existing):
+            "there is no interface \(name) for it; the kernel has: \(existing.joined(separator: ", "))"
         case .noSuchDevice(let existing):
             "there is no such PCI device; "
                 + (existing.isEmpty

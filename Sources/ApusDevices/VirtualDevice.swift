@@ -33,6 +33,15 @@ public struct VirtualDevice: Hashable, Sendable {
         }
     }
 
+    /// The interface of the kernel's that it is over, or makes: its `iface`.
+    public var interface: String? {
+        let given = arguments.split(separator: ",").first { $0.hasPrefix("iface=") }
+        return given.map { String($0.dropFirst(6)) }
+    }
+
+    /// Whether that has to be there before it.
+    public var usesInterface: Bool { name.hasPrefix("net_af_packet") || name.hasPrefix("net_af_xdp") }
+
     private static func mayName(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):

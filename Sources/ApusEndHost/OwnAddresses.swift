@@ -127,6 +127,8 @@ struct OwnAddresses: ~Copyable {
             let address = all[position].address
             guard address.isIPv6 == destination.isIPv6 else { continue }
             if address == destination { return address }
+            // No router forwards it (RFC 4291 section 2.5.6).
+            if address.isLinkLocal, !destination.isLinkLocal, neighbor != destination { continue }
             var rank = all[position].prefix.contains(neighbor) ? 256 : 0
             rank += address.commonBits(with: neighbor)
             if address.isLinkLocal == destination.isLinkLocal { rank += 1024 }

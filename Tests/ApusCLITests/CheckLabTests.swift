@@ -101,7 +101,7 @@ struct CheckLabTests {
         defer { net.close() }
         func check(_ interface: String, _ stream: String) throws -> (Bool, String) {
             let file = try ScratchFile(
-                "{ interfaces: [{ name: 'vb' }, { name: '0000:ff:1f.7', \(interface) }],\nstreams: [{ \(stream) }] }",
+                "{ interfaces: [{ name: 'vb' }, { name: 'net_null0', \(interface) }],\nstreams: [{ \(stream) }] }",
                 suffix: "json5")
             let run = try runApus(
                 in: net.b, ["forward", "--config", file.path, "--check"], prefix: unprivileged)
@@ -114,19 +114,27 @@ struct CheckLabTests {
             "listen: '203.0.113.1:5004', to: ['10.9.9.9:1']",
             "listen: '203.0.113.1:5004', to: ['192.0.2.1:1']",
             "listen: '0.0.0.0:5004', to: ['203.0.113.9:1']",
-            "listen: '239.1.1.1:5004', to: ['203.0.113.9:1'], interface: 'ff:1f.7'",
+            "listen: '239.1.1.1:5004', to: ['203.0.113.9:1'], interface: 'net_null0'",
         ] {
             let (isFine, text) = try check(addresses, stream)
             #expect(isFine && text.hasSuffix(": fine: 1 stream to 1 destination\n"), "\(text)")
         }
-        let options = ["-i", "ff:1f.7", "--address", "203.0.113.1/24", "-l", "203.0.113.1:5004"]
+        let options = ["-i", "net_null0", "--address", "203.0.113.1/24", "-l", "203.0.113.1:5004"]
         for (more, code) in [(["--gateway", "203.0.113.254"], Int32(0)), ([], 64)] {
             let words = ["forward", "--check"] + options + ["-t", "10.9.9.9:1"] + more
             let run = try runApus(in: net.b, words, prefix: unprivileged)
             #expect(run.code == .exited(code), "\(run)")
             #expect(
-                code == 0 || run.errors.contains("--to: no network, route or gateway of 0000:ff:1f.7"),
+                code == 0 || run.errors.contains("--to: no network, route or gateway of net_null0"),
                 "\(run)")
+        }
+        for (name, sentence) in [
+            ("0000:ff:1f.7", "there is no such PCI device; "),
+            ("net_af_packet0,iface=nosuch0", "there is no interface nosuch0 for it; the kernel has: lo, vb"),
+        ] {
+            let words = ["forward", "--check", "-i", name] + options.dropFirst(2) + ["-t", "203.0.113.9:1"]
+            let run = try runApus(in: net.b, words, prefix: unprivileged)
+            #expect(run.code == .exited(69) && run.errors.contains("\(name): \(sentence)"), "\(run)")
         }
         for (interface, stream, sentence) in [
             (
@@ -138,13 +146,13 @@ struct CheckLabTests {
                 "2:21: 203.0.113.2 is not an address of this host; it has: 203.0.113.1, 192.0.2.2"
             ),
             (
-                addresses, "listen: '192.0.2.2:1', to: ['203.0.113.9:1'], interface: 'ff:1f.7'",
-                "2:21: 192.0.2.2 is not an address of 0000:ff:1f.7; it has: 203.0.113.1"
+                addresses, "listen: '192.0.2.2:1', to: ['203.0.113.9:1'], interface: 'net_null0'",
+                "2:21: 192.0.2.2 is not an address of net_null0; it has: 203.0.113.1"
             ),
             (
                 "addresses: ['192.0.2.2/24']", "listen: '192.0.2.2:1', to: ['192.0.2.1:1']",
-                "1:68: 192.0.2.2 is an address of vb, which the kernel has; take it from there with "
-                    + "`ip address del 192.0.2.2/24 dev vb`, or give 0000:ff:1f.7 another"
+                "1:65: 192.0.2.2 is an address of vb, which the kernel has; take it from there with "
+                    + "`ip address del 192.0.2.2/24 dev vb`, or give net_null0 another"
             ),
         ] {
             let (isFine, text) = try check(interface, stream)

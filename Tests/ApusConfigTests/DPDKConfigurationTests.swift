@@ -206,6 +206,10 @@ import Testing
             "2:74: the interface \"net_null0\" is listed twice|2:22: it is listed here first"
         ),
         (
+            "name: 'net_tap0,iface=t', addresses: ['192.0.2.1/24'] }, { name: 'net_af_xdp1,iface=t', addresses: ['192.0.2.2/24']",
+            "2:81: two devices have the interface \"t\"|2:22: this one has it too"
+        ),
+        (
             "name: 'net_null0', addresses: ['192.0.2.1/24'] }, { name: 'net_null1', addresses: ['192.0.2.1/24']",
             "2:99: 192.0.2.1 is an address of net_null0 already; give net_null1 another|2:47: it is given here first"
         ),

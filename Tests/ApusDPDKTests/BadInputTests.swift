@@ -33,6 +33,9 @@ extension DeviceTests {
             try error("net_af_packet0") == "net_af_packet0: net_af_packet needs an argument iface, as in "
                 + "net_af_packet0,iface=eth0")
         #expect(
+            try error("net_af_xdp0,iface=nosuch0").hasPrefix(
+                "net_af_xdp0,iface=nosuch0: there is no interface nosuch0 for it; the kernel has: "))
+        #expect(
             try error("net_null0,") == "net_null0,: something has to follow a comma, as in net_null0,size=…")
         #expect(try error("3:0.0").hasSuffix("; is 0000:03:00.0 meant?"))
         #expect(

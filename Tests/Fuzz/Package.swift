@@ -22,9 +22,12 @@ let package = Package(
         .target(name: "ApusRings", dependencies: ["CLinux", "CNUMA"], swiftSettings: rules),
         .target(name: "ApusEndHost", dependencies: ["ApusWire", "ApusRings"], swiftSettings: rules),
         .target(name: "ApusRTP", dependencies: ["ApusWire", "ApusRings"], swiftSettings: rules),
-        .target(name: "ApusConfig", dependencies: ["ApusWire"], swiftSettings: rules),
+        .target(name: "ApusDevices", swiftSettings: rules),
+        .target(name: "ApusConfig", dependencies: ["ApusWire", "ApusDevices"], swiftSettings: rules),
         .target(name: "CPcap", linkerSettings: [.linkedLibrary("pcap")]),
-        .target(name: "ApusPorts", dependencies: ["ApusRings", "CPcap", "CLinux"], swiftSettings: rules),
+        .target(
+            name: "ApusPorts", dependencies: ["ApusRings", "ApusWire", "CPcap", "CLinux"],
+            swiftSettings: rules),
         .target(name: "CFuzzer"),
         .executableTarget(
             name: "Fuzz",

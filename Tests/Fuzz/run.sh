@@ -38,7 +38,7 @@ cd "$here"
 [ $# -gt 0 ] || set -- $(basename -s .swift Sources/Fuzz/Targets/*.swift)
 
 # The rooms under test, which lie outside this package.
-for room in ApusWire ApusRings ApusEndHost ApusRTP ApusConfig ApusPorts; do ln -sfn "../../../Sources/$room" "Sources/$room"; done
+for room in ApusWire ApusRings ApusDevices ApusEndHost ApusRTP ApusConfig ApusPorts; do ln -sfn "../../../Sources/$room" "Sources/$room"; done
 for module in CLinux CNUMA CPcap; do ln -sfn "../../../CModules/$module" "Sources/$module"; done
 
 # The sanitizers are the command line's: a manifest can't name them without unsafe flags. Exported symbols

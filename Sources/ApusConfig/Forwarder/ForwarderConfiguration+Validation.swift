@@ -1,3 +1,4 @@
+import ApusDevices
 import ApusWire
 
 extension ForwarderConfiguration {
@@ -42,6 +43,23 @@ extension ForwarderConfiguration {
         ports.min { $0.framesToSpare < $1.framesToSpare }?.validate(pending: limits, report)
     }
 
+    /// Two devices over one interface of the kernel's would both get, or take from each other, what comes in.
+    private func validateDevices(_ report: ConfigurationReport) {
+        var first: [String: InterfaceConfiguration] = [:]
+        for interface in interfaces {
+            guard case .virtual(let device)? = interface.port.dpdk?.device, let name = device.interface else {
+                continue
+            }
+            if let earlier = first[name] {
+                report.add(
+                    "two devices have the interface \(name.quoted)", at: interface.map["name"],
+                    notes: [.init("this one has it too", at: earlier.map["name"])])
+            } else {
+                first[name] = interface
+            }
+        }
+    }
+
     private func validateInterfaces(_ report: ConfigurationReport) {
         var first: [String: ConfigurationLocation] = [:]
         for interface in interfaces {
@@ -56,6 +74,7 @@ extension ForwarderConfiguration {
             }
             interface.port.validate(report, inheriting: defaults)
         }
+        validateDevices(report)
         validateAddresses(report)
         dpdk.validate(report, interfaces: interfaces)
     }

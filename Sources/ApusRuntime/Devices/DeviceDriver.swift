@@ -139,8 +139,9 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         var statistics = own.statistics()
         statistics.received &-= messages.received
         statistics.receivedBytes &-= messages.receivedBytes
-        statistics.sent &-= messages.sent
-        statistics.sentBytes &-= messages.sentBytes
+        // Some of either may be among what the device has not sent after all.
+        statistics.sent &-= min(statistics.sent, messages.sent)
+        statistics.sentBytes &-= min(statistics.sentBytes, messages.sentBytes)
         return statistics
     }
 }

@@ -1,4 +1,5 @@
 import ApusConfig
+import ApusDevices
 import ApusPorts
 import ApusRings
 import ApusWire
@@ -54,6 +55,8 @@ final class OpenDevice {
             wanted.interrupts = sleeps
             let interface: DPDKInterface
             do throws(DPDKError) {
+                // First: that there are too few hugepages says nothing of a name that is wrong.
+                try settings.device.check(settings.device.argument)
                 try EAL.start(environment.options)
                 interface = try Self.open(settings.device.argument, wanted, atMost: options.queues == nil)
             } catch {
@@ -88,6 +91,12 @@ final class OpenDevice {
             // A card's counters are the worker's to read, and are asked for here only while none of them goes up.
             let isDown = said?.isUp == false
             return host.note(said, received: isDown ? interface.receivedPackets : 0)
+        }
+
+        /// What is wrong with a device, as far as that can be said without DPDK; nil if nothing.
+        static func trouble(with device: DPDKDevice) -> String? {
+            do throws(DPDKError) { try device.check(device.argument) } catch { return "\(error)" }
+            return nil
         }
 
         /// Opens a device with as many queues as are wanted, or with all it has where that is enough: its flows are spread over
@@ -141,6 +150,9 @@ final class OpenDevice {
     #else
         /// There is no such device.
         func checkLink() -> Bool { false }
+
+        /// Nothing: that there is no DPDK is said when it is opened.
+        static func trouble(with device: DPDKDevice) -> String? { nil }
 
         /// Always refuses.
         init(

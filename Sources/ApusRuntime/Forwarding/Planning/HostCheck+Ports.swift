@@ -20,6 +20,13 @@ extension HostCheck {
     /// Notes what this host has too little of: queues and cores.
     func checkMeans(_ names: [String]) {
         checkQueues(names)
+        for interface in configuration.interfaces where names.contains(interface.name) {
+            guard let device = interface.port.dpdk?.device, let trouble = OpenDevice.trouble(with: device)
+            else {
+                continue
+            }
+            report.add(trouble, at: interface.map["name"])
+        }
         for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() where !apus_may_run_on(Int32(cpu))
         {
             report.add(
