@@ -72,6 +72,26 @@ struct SharedDriverTests {
         }
     }
 
+    @Test func `Workers without a queue send in turn, also when one has more to send than there is room for`()
+        throws
+    {
+        var rig = try SharingRig(workers: 4, queues: 1, screenRing: 8)
+        for worker in 0..<4 { rig.order(worker, destinations: 4) }
+        for _ in 0..<400 {
+            for flow in 0..<rig.flows where rig.owner(of: flow) != 0 { _ = rig.send(flow) }
+            for worker in 0..<4 { _ = rig.round(worker) }
+            _ = rig.check()
+        }
+        for worker in 1..<4 {
+            let last = (0..<rig.flows).filter { rig.owner(of: $0) == worker }.map { rig.next[$0] }
+            try #require(!last.isEmpty)
+            #expect(last.max()! > 20, "worker \(worker): \(last)")
+        }
+        _ = rig.settle()
+        let (isConserved, isDrained) = (rig.isConserved(), rig.isDrained())
+        #expect(isConserved && isDrained)
+    }
+
     @Test func `A worker that stands still costs its own flows packets, which are counted, and no other's`()
         throws
     {

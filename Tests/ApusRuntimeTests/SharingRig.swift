@@ -22,14 +22,17 @@ struct SharingRig: ~Copyable {
     var next: [UInt32]
     var arrived = 0
 
-    init(workers count: Int, queues: Int, flows: Int = 16, ring: Int = 64, frames: Int = 1024) throws {
+    init(
+        workers count: Int, queues: Int, flows: Int = 16, ring: Int = 64, frames: Int = 1024,
+        screenRing: Int? = nil
+    ) throws {
         var nearEnds: [Handoff<Port<MemoryDriver>>] = []
         let cameraEnds = try FixedArray(count: queues) { (_) throws(MemoryError) in
             let pair = try MemoryPair(frames: frames, ringCapacity: 512, hugePages: .never)
             nearEnds.append(Handoff(pair.second))
             return pair.first
         }
-        let far = try MemoryPair(frames: frames, ringCapacity: 2 * frames, hugePages: .never)
+        let far = try MemoryPair(frames: frames, ringCapacity: screenRing ?? 2 * frames, hugePages: .never)
         let (screenEnd, farEnd) = (Handoff(far.second), Handoff(far.first))
         var near = try WorkerLinks.mesh(workers: count, queues: queues, length: ring)
         var away = try WorkerLinks.mesh(workers: count, queues: 1, length: ring)

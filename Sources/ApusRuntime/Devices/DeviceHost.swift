@@ -37,7 +37,7 @@ final class DeviceHost {
     private(set) var believedReports: UInt64 = 0
     private var hasPathChanged = false
     /// Own addresses that somebody else uses too: what is to be told of it, and until when, where it stays in use all the same.
-    private var rivals: [IPAddress: (text: String, until: UInt64)] = [:]
+    private var rivals: [IPAddress: (text: String, isGivenUp: Bool, until: UInt64)] = [:]
     /// What of that was not told yet.
     private(set) var conflicts: [String] = []
     /// What is wrong, for the status.
@@ -121,9 +121,11 @@ final class DeviceHost {
                 let text =
                     "its address \(address) is used by \(mac) too"
                     + (isGivenUp ? ", so it is not used here until that ends" : "")
-                if rivals[address]?.text != text { conflicts.append(text) }
+                // Once for each that goes on, whatever link-layer addresses it comes from: anybody can make them up.
+                let known = rivals[address]
+                if known?.isGivenUp != isGivenUp || known!.until <= now { conflicts.append(text) }
                 // One that is defended each time is over when nothing was heard of it for a minute.
-                rivals[address] = (text, isGivenUp ? .max : now &+ 60_000_000_000)
+                rivals[address] = (text, isGivenUp, isGivenUp ? .max : now &+ 60_000_000_000)
                 // Packets are to be sent from another one, or not at all.
                 hasChanged = hasChanged || isGivenUp
             case .regained(let address):

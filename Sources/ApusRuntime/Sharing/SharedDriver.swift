@@ -148,26 +148,32 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
 
     mutating func flush() {
         if own == nil { return }
-        // In turn: the next time it goes on behind the one at which the queue took no more, so that nobody who sends more than
-        // the queue takes keeps the others from it.
-        for _ in links.indices {
-            if !sendPassed(by: nextPassed) { break }
-            nextPassed = nextPassed &+ 1 == links.count ? 0 : nextPassed &+ 1
-        }
+        sendPassed()
         own!.flush()
     }
 
-    /// Sends what another worker has passed. `false` when the queue takes no more for now.
-    private mutating func sendPassed(by link: Int) -> Bool {
-        // No more than what is there now, however much follows.
-        var left = links[link].passedCount
-        while left > 0 || !returning.isEmpty {
-            if returning.isEmpty { left &-= links[link].takePassed(into: &returning, atMost: left) }
-            // It may lie in frames of another interface.
-            _ = own!.transmitCopying(&returning)
-            if !returning.isEmpty { return false }
+    /// Sends what the other workers have passed, in turn: when the queue takes no more it goes on behind the one whose packets
+    /// those were, so that nobody who sends more than the queue takes keeps the others from it.
+    private mutating func sendPassed() {
+        guard sendReturning() else { return }
+        for _ in links.indices {
+            let link = nextPassed
+            nextPassed = link &+ 1 == links.count ? 0 : link &+ 1
+            // No more than what is there now, however much follows.
+            var left = links[link].passedCount
+            while left > 0 {
+                left &-= links[link].takePassed(into: &returning, atMost: left)
+                guard sendReturning() else { return }
+            }
         }
-        return true
+    }
+
+    /// Sends what was taken to be sent for others. `false` when the queue does not take all of it for now.
+    private mutating func sendReturning() -> Bool {
+        if returning.isEmpty { return true }
+        // It may lie in frames of another interface.
+        _ = own!.transmitCopying(&returning)
+        return returning.isEmpty
     }
 
     /// Whether a port can send it is for the one to say that has the queue.
