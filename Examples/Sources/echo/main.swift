@@ -8,7 +8,7 @@ do {
     case let names where names.count == 1:
         var port = try openPort(names[1], udp: [7])
         print(port.grant)
-        unsafe fflush(nil)  // into a pipe too
+        fflush(nil)  // into a pipe too
         echo(over: &port, service: 7) { _ in false }
     case let files where files.count == 2:
         var port = Port(try CaptureDriver(reading: files[1], writing: files[2]))
