@@ -9,7 +9,6 @@ import Synchronization
 final class MbufMemory: @unchecked Sendable {
     // Sendable: all is set when it is made, and DPDK's pool may be used by any thread.
     @unsafe let pool: OpaquePointer
-    let frames: Int
     private let dropped: ForeignFrames
     /// Frames that were not DPDK's when the last port was closed; see ``DPDKDriver/outside``.
     let outside = Atomic<Int>(0)
@@ -47,7 +46,6 @@ final class MbufMemory: @unchecked Sendable {
                 name, .noMemory(frames: frames, megabytes: (bytes + 1 << 20 - 1) >> 20, code: errno))
         }
         unsafe self.pool = unsafe pool
-        self.frames = frames
         let grant = MemoryGrant(
             requested: pages.requested, pages: pages.isHuge ? .huge2MiB : .normal, reason: pages.reason,
             requestedNode: node, node: unsafe MemoryNode.of(UnsafeRawPointer(pool)), refusal: 0)
