@@ -13,6 +13,17 @@ public enum FlowHash {
     /// The number of the flow of a frame; `nil` when it is not IPv4 or IPv6, or too short.
     @inlinable
     public static func of(_ frame: RawSpan) -> UInt32? {
+        guard let (kind, start) = network(in: frame) else { return nil }
+        switch EtherType(rawValue: kind) {
+        case .ipv4: return ofIPv4(frame, start)
+        case .ipv6: return ofIPv6(frame, start)
+        default: return nil
+        }
+    }
+
+    /// The type of what is in a frame, behind up to two VLAN tags, and where it begins: 20 octets of it are there.
+    @inlinable @inline(__always)
+    static func network(in frame: RawSpan) -> (kind: UInt16, start: Int)? {
         guard frame.byteCount >= 34 else { return nil }
         // Sound, here and below: each load is of octets whose existence was just compared.
         var (kind, start) = unsafe (frame.big16(12), 14)
@@ -21,11 +32,7 @@ public enum FlowHash {
             kind = unsafe frame.big16(start &+ 2)
             start &+= 4
         }
-        switch EtherType(rawValue: kind) {
-        case .ipv4: return ofIPv4(frame, start)
-        case .ipv6: return ofIPv6(frame, start)
-        default: return nil
-        }
+        return (kind, start)
     }
 
     /// The packet begins at `start`, and 20 octets are there.

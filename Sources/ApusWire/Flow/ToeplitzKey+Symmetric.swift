@@ -6,14 +6,8 @@ extension ToeplitzKey {
     /// As that key is the same 16 bits again and again, a bit counts by its place in a 16-bit word: so only the exclusive or
     /// of all of those has to be hashed. Some 15 ns.
     public static func symmetricHash(of frame: RawSpan) -> UInt32? {
-        guard frame.byteCount >= 34 else { return nil }
-        // Sound, here and below: each load is of octets whose existence was just compared.
-        var (kind, start) = unsafe (frame.big16(12), 14)
-        while EtherType(rawValue: kind).isVLAN, start < 22 {
-            guard frame.byteCount >= start &+ 4 &+ 20 else { return nil }
-            kind = unsafe frame.big16(start &+ 2)
-            start &+= 4
-        }
+        guard let (kind, start) = FlowHash.network(in: frame) else { return nil }
+        // Sound, here and below: each load is of octets that are there or whose existence was just compared.
         var (words, portOffset): (UInt64, Int)
         switch EtherType(rawValue: kind) {
         case .ipv4:
