@@ -32,7 +32,7 @@ extension DPDKDriver {
                 let short = UInt16(truncatingIfNeeded: length)
                 // What most packets are as they came is looked at and left: looking costs a quarter of the writing.
                 var change = unsafe mbuf.pointee.ol_flags
-                unsafe change |= UInt64(mbuf.pointee.data_off ^ offset | mbuf.pointee.data_len ^ short)
+                unsafe change |= UInt64((mbuf.pointee.data_off ^ offset) | (mbuf.pointee.data_len ^ short))
                 unsafe change |= UInt64(mbuf.pointee.pkt_len ^ length)
                 if change != 0 {
                     unsafe mbuf.pointee.data_off = offset

@@ -25,6 +25,28 @@ extension DeviceTests {
         #expect(home == (JoinedPorts.frames, JoinedPorts.frames))
     }
 
+    @Test(arguments: [1, 4, 64, 128, 192])
+    func `A packet whose data has moved in its frame is sent from there, whatever its length`(distance: Int)
+        throws
+    {
+        var ports = try JoinedPorts()
+        var burst = Burst()
+        for length in 14...1522 {
+            burst.append(try ports.first.packet([UInt8](repeating: 1, count: length)))
+            ports.first.transmit(&burst)
+            ports.second.receive(into: &burst)
+            // As long as it came, and behind where it came.
+            let hasRoom = burst[0].append(distance) && burst[0].trimFront(distance)
+            #expect(hasRoom)
+            let octets = (0..<length).map { UInt8(truncatingIfNeeded: $0) }
+            burst[0].set(octets)
+            ports.second.transmit(&burst)
+            ports.first.receive(into: &burst)
+            #expect(burst[0].octets == octets, "\(length) octets")
+            burst.removeAll()
+        }
+    }
+
     @Test func `What comes says where it came in, and has headroom`() throws {
         var options = JoinedPorts.small
         options.portNumber = 7
