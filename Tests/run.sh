@@ -8,8 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Regular expressions over Target.Suite/test. Last, with nothing beside them, are those that hold the cores or expect
-# that nobody does: eight loops on one core, a pace of 20,000 packets a second, a reload every 100 ms.
-alone='^ApusPacketSocketTests\.CongestionTests/|^LabTests\.Lab/(LoadTests|ReloadTests)/'
+# that nobody does: eight loops on one core, a pace of 20,000 packets a second, a reload every 100 ms, a tenth of a core.
+alone='^ApusPacketSocketTests\.CongestionTests/|^ApusRuntimeTests\.IdlePolicyTests/|^LabTests\.Lab/(LoadTests|ReloadTests)/'
 # A machine that QEMU emulates.
 device='^LabTests\.Lab/RealDeviceTests/'
 # About as long as each other, and as all others together.

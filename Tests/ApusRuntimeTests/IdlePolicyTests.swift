@@ -53,7 +53,7 @@ struct IdlePolicyTests {
         import socket, struct, time
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         begin = time.monotonic_ns()
-        for i in range(4000):
+        for i in range(2500):
             rest = begin + i * 1_000_000 - time.monotonic_ns()
             if rest > 0: time.sleep(rest / 1e9)
             s.sendto(struct.pack('>Q', time.time_ns()), ('10.1.0.2', 5004))
@@ -114,11 +114,11 @@ struct IdlePolicyTests {
             _ = try line.camera.start(["python3", "-c", Self.sender])
             // When the neighbor is known.
             try ForwarderNetworkTests.attend(forwarder) { forwarder.status().received >= 200 }
-            // The lower of two, as interruptions by others are charged to it too.
+            // The lowest of some, as interruptions by others are charged to it too.
             var lowest = Double.infinity
-            for _ in 0..<2 {
+            for _ in 0..<5 {
                 let (before, first) = (used(), forwarder.status().received)
-                try ForwarderNetworkTests.attend(forwarder) { forwarder.status().received >= first + 1_500 }
+                try ForwarderNetworkTests.attend(forwarder) { forwarder.status().received >= first + 400 }
                 let packets = Double(forwarder.status().received - first)
                 // As if a thousand came each second, which a busy machine does not send.
                 lowest = min(lowest, Double(used() - before) / packets * 1_000 / 1e7)
@@ -126,7 +126,7 @@ struct IdlePolicyTests {
             let result = try receiver.waitForLine(containing: "result")
             print(
                 "\(backend.rawValue) \(policy.name): \(lowest) % of a core; count, p50, p99 in µs: \(result)")
-            #expect(policy.sleep == 0 || lowest <= 10)
+            #expect(policy.sleep == 0 ? lowest > 50 : lowest <= 10)
         }
     }
 }
