@@ -96,7 +96,7 @@ extension EndHost {
     }
 
     /// The link-local address, or none while it is not sure (RFC 3810 section 5.2.13).
-    private var linkLocalSource: IPv6Address {
+    var linkLocalSource: IPv6Address {
         for position in own.all.indices {
             let stage = own.all[position].stage
             if stage == .announcing || stage == .settled, case .v6(let address) = own.all[position].address,

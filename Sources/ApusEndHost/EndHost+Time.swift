@@ -95,6 +95,9 @@ extension EndHost {
                 let to = Envelope(destination: MACAddress(multicast: .v6(group)), source: mac, tags: tags)
                 return try? to.write(NeighborMessage(probing: address), from: .any, to: group, into: &frame)
             }
+            // What was reported from no address switches that snoop have discarded (RFC 3590 section 4).
+            let isFirstSource = address.isLinkLocal && linkLocalSource == .any
+            if isFirstSource || own.all[position].stage == .givenUp { listener.begin(at: now) }
             own.all[position].takeBackIfGivenUp()
             own.all[position].stage = .settled
             counters.count(.announcement)

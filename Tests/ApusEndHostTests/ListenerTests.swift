@@ -38,20 +38,41 @@ import Testing
             mac: MACAddress("33:33:00:00:00:01")!, hops: hops)
     }
 
-    @Test func `groups are reported twice before and while the address is asked for`() throws {
+    @Test func `groups are reported before the address is asked for, and anew by it`() throws {
         var rig = try Rig(isNew: true)
         let frames = rig.pass(10)
         let first = try #require(frames.firstIndex { $0.inner.starts(with: [0x86, 0xdd]) })
         #expect(isReport(frames[first]))
         let reports = frames.filter(isReport)
-        #expect(reports.count == 2 && rig.count(.listenerReport) == 2)
-        // Both addresses have the same group.
-        for (report, source) in zip(reports, ["::", "fe80::ff:fe00:2"]) {
+        #expect(reports.count == 3 && rig.count(.listenerReport) == 3)
+        // Both addresses have the same group. What came from none is discarded by switches (RFC 3590 section 4).
+        for (report, source) in zip(reports, ["::", "fe80::ff:fe00:2", "fe80::ff:fe00:2"]) {
             let found = records(report, from: source)
             #expect(found.map(\.type) == [4] && found.map(\.group) == [IPAddress(group)!.octets])
         }
         rig.host.announce(at: rig.now)
-        #expect(rig.pass(10).filter(isReport).count == 2)
+        #expect(rig.pass(10).filter(isReport).count == 3)
+    }
+
+    @Test func `an address that is used again is reported anew`() throws {
+        for address in ["fe80::ff:fe00:2", "2001:db8::99"] {
+            var rig = try Rig(isNew: true) { $0.addresses.append(AddressPrefix("2001:db8::99/64")!) }
+            // It is asked for now.
+            while !rig.due().contains(where: { $0.packet.suffix(16) == IPAddress(address)!.octets[...] }) {
+                rig.now += second / 100
+            }
+            rig.give(.advertisement(address, flags: 0x20, to: "ff02::1"))
+            #expect(rig.events().contains(.duplicate(IPAddress(address)!, Frame.peer, isGivenUp: true)))
+            rig.pass(10)
+            let before = rig.count(.listenerReport)
+            let again = rig.pass(70).filter(isReport)
+            #expect(rig.events().contains(.regained(IPAddress(address)!)))
+            #expect(again.count == 2 && rig.count(.listenerReport) == before + 2)
+            for report in again {
+                let found = records(report, from: "fe80::ff:fe00:2")
+                #expect(found.map(\.type).allSatisfy { $0 == 4 } && found.count == 2)
+            }
+        }
     }
 
     @Test(arguments: [true, false])
@@ -87,7 +108,7 @@ import Testing
             $0.addresses = (1...40).map { AddressPrefix("2001:db8::\($0)/64")! }
         }
         let reports = rig.pass(10).filter(isReport)
-        #expect(reports.count == 6)
+        #expect(reports.count == 9)
         let found = reports.prefix(3).map { records($0, from: "::").map(\.group) }
         #expect(found.map(\.count) == [16, 16, 8] && Set(found.joined()).count == 40)
         #expect(rig.give(query(0)) == .taken)
