@@ -56,6 +56,11 @@ public final class DPDKInterface: @unchecked Sendable {
             guard options.queues <= most else {
                 throw DPDKError(name, .tooManyQueues(wanted: options.queues, most: most))
             }
+            // Of a driver that sends no packet in several frames each frame takes the longest one.
+            var options = options
+            if info.tx_offloads & APUS_TX_MULTI_SEGS == 0 {
+                options.room = max(options.room, min(Self.room(for: options.mtu ?? 1500), Self.mostRoom))
+            }
             pages = EAL.pages ?? EAL.Pages()
             var memories: [MbufMemory] = []
             for queue in 0..<options.queues {
@@ -106,6 +111,13 @@ public final class DPDKInterface: @unchecked Sendable {
     /// The longest packet it sends: the MTU, the Ethernet header and two VLAN tags.
     var longestPacket: Int { mtu + 14 + 8 }
 
+    private static var mostRoom: Int { 16 << 10 }
+
+    /// What a frame has room for so that the longest packet can be made in it too, which begins further behind than a received one.
+    private static func room(for mtu: Int) -> Int {
+        mtu + 14 + 8 + FramePool.dataOffset - FramePool.headerSize - MbufMemory.headroom
+    }
+
     func closed(_ queue: Int) { opened.withLock { _ = $0.remove(queue) } }
 
     private static func check(_ options: DPDKOptions, _ name: String) throws(DPDKError) {
@@ -121,7 +133,7 @@ public final class DPDKInterface: @unchecked Sendable {
         try check(
             "the number of frames of a queue", options.framesPerQueue,
             options.receiveDescriptors + options.transmitDescriptors + 512...1 << 20)
-        try check("the room of a frame", options.room, 1024...16384)
+        try check("the room of a frame", options.room, 1024...Self.mostRoom)
         if let mtu = options.mtu { try check("the MTU", mtu, 68...65535) }
     }
 

@@ -16,7 +16,8 @@ public struct DPDKOptions: Sendable, Hashable {
     public var nodes: [Int] = []
     /// The longest packet without its Ethernet header, in octets; `nil` leaves it to the device, most of which begin with 1500.
     public var mtu: Int?
-    /// The most octets of a packet that lie in one frame: 1024 to 16 × 1024. A longer packet goes on in further frames.
+    /// The most octets of a packet that lie in one frame: 1024 to 16 × 1024. A longer packet goes on in further frames;
+    /// of a driver that sends none in several, frames are long enough for ``mtu``.
     public var room = 2048
     /// Whether packets to all addresses are wanted. Of a virtio card it takes this to receive packets with tags, as the card drops
     /// those of all VLANs that it was not told.

@@ -52,6 +52,40 @@ extension Packet {
         unsafe Frame(header: behind).release()
     }
 
+    /// Copies the bytes of all segments to the front of an array, as far as there is room for them there; gives how many.
+    package func copyBytes(to array: inout [UInt8]) -> Int {
+        var end = 0
+        forEachSegment { segment in
+            let count = min(segment.byteCount, array.count - end)
+            guard count > 0 else { return }
+            unsafe array.withUnsafeMutableBytes { array in
+                unsafe segment.withUnsafeBytes { segment in
+                    // Sound: `count` bytes are there, and from `end` on there is room for as many.
+                    unsafe (array.baseAddress! + end).copyMemory(from: segment.baseAddress!, byteCount: count)
+                }
+            }
+            end += count
+        }
+        return end
+    }
+
+    /// Makes an empty packet hold the bytes of all segments of another one, in its one frame.
+    ///
+    /// - Returns: `false`, and nothing changed, when they do not fit that.
+    package mutating func gather(_ other: borrowing Packet) -> Bool {
+        guard append(other.totalCount) else { return false }
+        var next = unsafe frame.data
+        other.forEachSegment { segment in
+            unsafe segment.withUnsafeBytes { segment in
+                guard let first = segment.baseAddress else { return }
+                // Sound: there is room for those of all segments, and two packets have two frames.
+                unsafe next.copyMemory(from: first, byteCount: segment.count)
+                unsafe next += segment.count
+            }
+        }
+        return true
+    }
+
     /// Calls `body` with the bytes of each segment in turn.
     @inlinable
     public func forEachSegment<Failure: Error>(

@@ -87,23 +87,26 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         var octets: UInt64 = 0
         while answers.room > 0, let answer = side.toSend.dequeue() {
             if let packet = copy(of: answer) {
-                octets &+= UInt64(packet.count)
+                octets &+= UInt64(packet.totalCount)
                 answers.append(packet)
             } else {
                 side.counters.unsent.add()
             }
         }
         let sent = answers.isEmpty ? 0 : own.transmit(&answers)
-        answers.forEach { octets &-= UInt64($0.count) }
+        answers.forEach { octets &-= UInt64($0.totalCount) }
         messages.sent &+= UInt64(sent)
         messages.sentBytes &+= octets
         side.counters.sent.add(UInt64(sent))
         side.counters.unsent.add(UInt64(answers.count))
     }
 
+    /// In one frame where that is long enough, since not all devices send a packet in several.
     private mutating func copy(of answer: borrowing Packet) -> Packet? {
-        guard var packet = own.makePacket(), packet.replaceBytes(with: answer.bytes) else { return nil }
-        return packet
+        guard answer.isSegmented else { return own.copy(of: answer) }
+        guard var packet = own.makePacket() else { return nil }
+        if packet.gather(answer) { return packet }
+        return own.copy(of: answer)
     }
 
     // By its handle: in this generic code access to a packet in a burst is a coroutine that is called.

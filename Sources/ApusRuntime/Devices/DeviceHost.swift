@@ -26,7 +26,9 @@ final class DeviceHost {
     /// Messages that were on their way when it was stopped.
     private(set) var stoppedMessages: UInt64 = 0
     private var pool: FramePool
-    private var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    /// Where what is sent is written, as long as the longest frame; and where one that came in several parts is put together.
+    private var buffer: [UInt8]
+    private var whole: [UInt8]
     /// The neighbors of the plan in force.
     private var inUse: Set<IPAddress> = []
     /// Frames that were put into the queues of the workers.
@@ -77,9 +79,14 @@ final class DeviceHost {
         } catch {
             throw .required("\(name): \(error)")
         }
+        // With two VLAN tags.
+        let longest = max(14 + 8 + self.mtu, EndHost.longestOwnFrame)
+        buffer = [UInt8](repeating: 0, count: longest)
+        whole = buffer
         self.ends = ends
         pool = try ForwarderError.lift { () throws(MemoryError) in
-            try FrameMemory(frames: 1024, frameSize: .bytes4096, hugePages: .never).makePool(frames: 1024)
+            // A device has room for more in each frame.
+            try FrameMemory(frames: 1024, frameSize: .bytes2048, hugePages: .never).makePool(frames: 1024)
         }
     }
 
@@ -138,9 +145,19 @@ final class DeviceHost {
     }
 
     private func receive(_ packet: borrowing Packet, _ end: Int, _ now: UInt64) {
+        if packet.isSegmented {
+            let count = packet.copyBytes(to: &whole)
+            let whole = whole
+            receive(unsafe whole.span.bytes.extracting(first: count), end, now)
+        } else {
+            receive(packet.bytes, end, now)
+        }
+    }
+
+    private func receive(_ frame: RawSpan, _ end: Int, _ now: UInt64) {
         var span = buffer.mutableSpan
         var answer = unsafe span.mutableBytes
-        switch host.receive(packet.bytes, at: now, answer: &answer, counters: counters) {
+        switch host.receive(frame, at: now, answer: &answer, counters: counters) {
         case .answer(let count): send(count, by: end)
         case .path(let report): learn(report, now)
         case .taken: break
@@ -156,8 +173,7 @@ final class DeviceHost {
 
     /// Has the first octets of the buffer sent.
     private func send(_ count: Int, by end: Int) {
-        guard var packet = pool.makePacket(),
-            packet.replaceBytes(with: unsafe buffer.span.bytes.extracting(first: count)),
+        guard let packet = pool.makePacket(of: unsafe buffer.span.bytes.extracting(first: count)),
             ends[end].toWorker.enqueue(packet) == nil
         else { return ends[end].counters.unqueued.add() }
         queued += 1

@@ -5,8 +5,28 @@ import CLinux
 import Glibc
 
 /// What goes between one queue of a device that the kernel does not have and the control thread: frames that a host has to
-/// answer in one direction, and answers in the other.
-enum DeviceSide {
+/// answer in one direction, and answers in the other. Both ends of it, until they are taken.
+final class DeviceSide {
+    private var worker: WorkerEnd?
+    private var control: ControlEnd?
+
+    /// - Parameter bell: rung for the control thread.
+    init(bell: Bell) {
+        let up = SPSCRing<Packet>(minimumCapacity: Self.room)
+        let down = SPSCRing<Packet>(minimumCapacity: Self.room)
+        let (counters, own) = (Counters(), Bell())
+        worker = WorkerEnd(
+            toControl: up.producer, toSend: down.consumer, counters: counters, control: bell, worker: own)
+        control = ControlEnd(
+            fromWorker: up.consumer, toWorker: down.producer, counters: counters, worker: own)
+    }
+
+    /// The end of the worker; once.
+    func takeWorker() -> WorkerEnd { worker.take()! }
+
+    /// The end of the control thread; once.
+    func takeControl() -> ControlEnd { control.take()! }
+
     /// Frames under way in each direction: what is more than that is dropped and counted, so that a flood of them costs the
     /// worker a look at each and no more.
     static var room: Int { 256 }

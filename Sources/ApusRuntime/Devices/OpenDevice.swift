@@ -64,8 +64,8 @@ final class OpenDevice {
             }
             (self.interface, self.bell) = (interface, bell)
             (queueCount, framesPerQueue) = (interface.queueCount, wanted.framesPerQueue)
-            var sides: [Sides] = []
-            for _ in 0..<queueCount { sides.append(Sides(bell: bell)) }
+            var sides: [DeviceSide] = []
+            for _ in 0..<queueCount { sides.append(DeviceSide(bell: bell)) }
             host = try DeviceHost(
                 name, number: number, settings,
                 mac: interface.mac, mtu: interface.mtu,
@@ -126,26 +126,6 @@ final class OpenDevice {
             } catch {
                 throw .required("\(error)")
             }
-        }
-
-        /// Both ends of a channel, in a box, so that an array can hold them.
-        private final class Sides {
-            private var worker: DeviceSide.WorkerEnd?
-            private var control: DeviceSide.ControlEnd?
-
-            init(bell: DeviceSide.Bell) {
-                let up = SPSCRing<Packet>(minimumCapacity: DeviceSide.room)
-                let down = SPSCRing<Packet>(minimumCapacity: DeviceSide.room)
-                let (counters, own) = (DeviceSide.Counters(), DeviceSide.Bell())
-                worker = DeviceSide.WorkerEnd(
-                    toControl: up.producer, toSend: down.consumer, counters: counters, control: bell,
-                    worker: own)
-                control = DeviceSide.ControlEnd(
-                    fromWorker: up.consumer, toWorker: down.producer, counters: counters, worker: own)
-            }
-
-            func takeWorker() -> DeviceSide.WorkerEnd { worker.take()! }
-            func takeControl() -> DeviceSide.ControlEnd { control.take()! }
         }
     #else
         /// There is no such device.

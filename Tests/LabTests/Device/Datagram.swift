@@ -27,8 +27,8 @@ struct Datagram {
     }
 
     /// A frame with an ICMP echo request (8) or reply (0) of RFC 792.
-    static func echo(from: End, to: End, type: UInt8) -> [UInt8] {
-        let rest: [UInt8] = [0x12, 0x34, 0, 1] + (0..<56).map { UInt8($0) }
+    static func echo(from: End, to: End, type: UInt8, count: Int = 56) -> [UInt8] {
+        let rest: [UInt8] = [0x12, 0x34, 0, 1] + (0..<count).map { UInt8(truncatingIfNeeded: $0) }
         return packet(from, to, 1, 64, [type, 0] + octets(checksum([type, 0, 0, 0] + rest)) + rest)
     }
 

@@ -8,7 +8,7 @@ extension Lab.RealDeviceTests {
     func checkForward(_ guest: Guest) throws {
         let (inside, outside) = (guest.cards[0], guest.cards[1])
         let configuration = """
-            { interfaces: [ { name: "\(inside.address)", addresses: ["192.0.2.2/24"] }, \
+            { interfaces: [ { name: "\(inside.address)", addresses: ["192.0.2.2/24"], mtu: 9000 }, \
             { name: "\(outside.address)", addresses: ["198.51.100.2/24"] } ], \
             dpdk: { memory: 96 }, workers: { cpus: [0, 1] }, \
             streams: [ { listen: "192.0.2.2:5004", to: ["198.51.100.1:6004"] } ] }
@@ -25,11 +25,16 @@ extension Lab.RealDeviceTests {
         let answer = ARP.reply(from: relay, to: here)
         #expect(inside.wire.receive(1) { $0 == answer } == [answer])
 
-        try inside.wire.send(Datagram.echo(from: here, to: relay, type: 8))
-        let echo = Datagram.echo(from: relay, to: here, type: 0)
-        let echoes = inside.wire.receive(1) { $0[12...13] == [8, 0] }
-        // All but the rest of the IP header, in which a host is free.
-        #expect(echoes.first.map { $0[..<14] + $0[26...] } == echo[..<14] + echo[26...], "\(echoes)")
+        // The long ones lie in several buffers.
+        for count in [56, 1700, 2000, 8000, 8972] {
+            try inside.wire.send(Datagram.echo(from: here, to: relay, type: 8, count: count))
+            let echo = Datagram.echo(from: relay, to: here, type: 0, count: count)
+            let echoes = inside.wire.receive(1) { $0[12...13] == [8, 0] }
+            // All but the rest of the IP header, in which a host is free.
+            #expect(
+                echoes.first.map { $0[..<14] + $0[26...] } == echo[..<14] + echo[26...],
+                "\(count): \(echoes.map(\.count))")
+        }
 
         let sent = (0..<50).map { number in
             Datagram(from: here, to: relay, payload: Numbered.packet(number, length: 172 + 20 * number))
