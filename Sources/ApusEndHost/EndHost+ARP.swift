@@ -39,6 +39,7 @@ extension EndHost {
         let mayLearn = !isProbe && isOwnVLAN(ethernet.tags) && routes.isOnLink(.v4(sender))
         if message.isRequest, isForOwn {
             if mayLearn { _ = neighbors.hear(.v4(sender), at: message.senderMAC, now, counters) }
+            guard answerLimit.take(at: now) else { throw .drop(.rateLimited) }
             let reply = ARPMessage(answering: message, with: mac)
             let to = Envelope(destination: message.senderMAC, source: mac, tags: ethernet.tags)
             return try sent(.arpReply, counters) { () throws(EncodeFailure) in

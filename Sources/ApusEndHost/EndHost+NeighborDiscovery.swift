@@ -40,6 +40,7 @@ extension EndHost {
                 return meetRival(position, ethernet, now, counters)
             }
             counters.conflicts.add()
+            guard answerLimit.take(at: now) else { throw .drop(.rateLimited) }
             let reply = NeighborMessage(advertising: target, at: mac, isSolicited: false)
             let all = Envelope(
                 destination: MACAddress(multicast: .v6(.allNodes)), source: mac, tags: ethernet.tags)
@@ -50,6 +51,7 @@ extension EndHost {
         if let given = view.linkLayerAddress, isOwnVLAN(ethernet.tags), routes.isOnLink(.v6(source)) {
             _ = neighbors.hear(.v6(source), at: given, now, counters)
         }
+        guard answerLimit.take(at: now) else { throw .drop(.rateLimited) }
         // Nobody takes the word of an address that is not sure yet (RFC 4429 section 3.3). Where no address is given along,
         // which a unicast solicitation may leave out, the answer goes the way that the question came.
         let reply = NeighborMessage(advertising: target, at: mac, isOverride: !isTentative)

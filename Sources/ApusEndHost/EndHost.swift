@@ -50,6 +50,7 @@ public struct EndHost: ~Copyable {
     var listener: ListenerReports
     var errorLimit: TokenBucket
     var echoLimit: TokenBucket
+    var answerLimit: TokenBucket
     private var latest: UInt64
     let jitter: UInt64
 
@@ -79,6 +80,7 @@ public struct EndHost: ~Copyable {
             capacity: configuration.neighborLimit, reachableTime: reachable, seed: configuration.seed)
         errorLimit = TokenBucket(configuration.errorLimit, at: now)
         echoLimit = TokenBucket(configuration.echoLimit, at: now)
+        answerLimit = TokenBucket(configuration.answerLimit, at: now)
         latest = now
     }
 

@@ -16,7 +16,7 @@ public enum EndHostDrop: Int, Error, Sendable, CaseIterable {
     case fragment
     /// An answer would be longer than the MTU.
     case tooLong
-    /// More echo requests than are answered.
+    /// More echo requests, or questions for addresses of the host's, than are answered.
     case rateLimited
     /// The caller's buffer is too short for the answer.
     case noRoom

@@ -137,6 +137,28 @@ import Testing
         rig.expectConserved()
     }
 
+    @Test(arguments: [false, true])
+    func `a flood of questions is answered so many times, and own ones go out meanwhile`(isIPv6: Bool) throws
+    {
+        var rig = try Rig()
+        let question: Frame =
+            isIPv6 ? .solicitation("2001:db8::2") : .arp(1, "192.0.2.1", "192.0.2.2")
+        func flood(_ count: Int) -> Int {
+            (0..<count).count { _ in rig.give(question).answer != nil }
+        }
+        #expect(flood(5000) == 1000 && rig.count(.rateLimited) == 4000)
+        #expect(rig.resolve("192.0.2.9") == .pending && rig.resolve("2001:db8::9") == .pending)
+        #expect(rig.due().count == 2)
+        // Ten thousand a second, as they come.
+        var answers = 0
+        for _ in 0..<100 {
+            rig.now += second / 100
+            answers += flood(200)
+        }
+        #expect(answers == 10_000)
+        rig.expectConserved()
+    }
+
     @Test func `who probes for duplicates is answered, and not learned`() throws {
         var rig = try Rig()
         let answer = rig.give(.arp(1, "0.0.0.0", "192.0.2.2")).answer

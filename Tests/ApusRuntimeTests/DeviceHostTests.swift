@@ -49,6 +49,46 @@ import Testing
         }
     }
 
+    /// Ethernet and ARP (RFC 826): a request of 192.0.2.1's for 192.0.2.2.
+    private static let request: [UInt8] =
+        [255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]
+        + [2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2]
+
+    /// Whether a frame is a question for an address of the network's that ends so.
+    private static func isQuestion(_ frame: [UInt8], for last: UInt8) -> Bool {
+        frame[12..<14] == [8, 6] && frame[21] == 1 && frame[38..<42] == [192, 0, 2, last]
+    }
+
+    @Test(arguments: [1, 4])
+    func `a flood of requests that nobody takes the answers to leaves room for own questions`(
+        workers: Int
+    ) throws {
+        var rig = try Rig(workers: workers)
+        for _ in 0..<3 {
+            for worker in 0..<workers {
+                for _ in 0..<DeviceSide.room { rig.give(Self.request, by: worker) }
+            }
+            _ = rig.host.attend()
+        }
+        for last in 10..<60 as Range<UInt8> {
+            #expect(rig.host.resolve(.v4(IPv4Address(bits: 0xc000_0200 | UInt32(last)))) == .pending)
+        }
+        _ = rig.host.attend()
+        let sent = rig.taken()
+        for last in 10..<60 as Range<UInt8> {
+            #expect(sent.count { Self.isQuestion($0, for: last) } == 1, "\(sent.count)")
+        }
+        // All others are counted.
+        var all = sent.count
+        for worker in 1..<max(workers, 1) { all += rig.taken(by: worker).count }
+        let drops = rig.host.figures.drops
+        let asked = 3 * DeviceSide.room * workers
+        let replies = rig.host.figures.sent["arp_reply"] ?? 0
+        #expect(UInt64(asked) == replies + (drops["rate_limited"] ?? 0))
+        #expect(UInt64(all) == rig.host.figures.sent.values.reduce(0, +) - (drops["answer_queue_full"] ?? 0))
+        rig.host.stop()
+    }
+
     @Test(arguments: [0, 56, 1472, 1473, 4000, 8000, 8972])
     func `an echo request in several frames is answered in as many as it takes`(count: Int) throws {
         var rig = try Rig(mtu: 9000)

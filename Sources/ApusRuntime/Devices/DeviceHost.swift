@@ -83,10 +83,12 @@ final class DeviceHost {
         let longest = max(14 + 8 + self.mtu, EndHost.longestOwnFrame)
         buffer = [UInt8](repeating: 0, count: longest)
         whole = buffer
+        // Enough for all that may be under way by each worker, and some for long answers, which take several.
+        let frames = DeviceSide.room * (ends.count + 3)
         self.ends = ends
         pool = try ForwarderError.lift { () throws(MemoryError) in
             // A device has room for more in each frame.
-            try FrameMemory(frames: 1024, frameSize: .bytes2048, hugePages: .never).makePool(frames: 1024)
+            try FrameMemory(frames: frames, frameSize: .bytes2048, hugePages: .never).makePool(frames: frames)
         }
     }
 
@@ -116,7 +118,7 @@ final class DeviceHost {
         }
         var left = DeviceSide.room
         while left > 0, let count = advance(now) {
-            send(count, by: 0)
+            send(count, by: 0, leaving: 0)
             left -= 1
         }
         var hasChanged = hasPathChanged
@@ -158,7 +160,7 @@ final class DeviceHost {
         var span = buffer.mutableSpan
         var answer = unsafe span.mutableBytes
         switch host.receive(frame, at: now, answer: &answer, counters: counters) {
-        case .answer(let count): send(count, by: end)
+        case .answer(let count): send(count, by: end, leaving: DeviceSide.room)
         case .path(let report): learn(report, now)
         case .taken: break
         case .notMine: othersMessages += 1
@@ -171,9 +173,10 @@ final class DeviceHost {
         return host.advance(to: now, frame: &frame, counters: counters)
     }
 
-    /// Has the first octets of the buffer sent.
-    private func send(_ count: Int, by end: Int) {
-        guard let packet = pool.makePacket(of: unsafe buffer.span.bytes.extracting(first: count)),
+    /// Has the first octets of the buffer sent, if so much room and as many frames are left for others then.
+    private func send(_ count: Int, by end: Int, leaving room: Int) {
+        guard ends[end].toWorker.free > room, pool.free > room + count / pool.memory.frameCapacity,
+            let packet = pool.makePacket(of: unsafe buffer.span.bytes.extracting(first: count)),
             ends[end].toWorker.enqueue(packet) == nil
         else { return ends[end].counters.unqueued.add() }
         queued += 1

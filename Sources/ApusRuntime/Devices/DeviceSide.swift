@@ -13,7 +13,7 @@ final class DeviceSide {
     /// - Parameter bell: rung for the control thread.
     init(bell: Bell) {
         let up = SPSCRing<Packet>(minimumCapacity: Self.room)
-        let down = SPSCRing<Packet>(minimumCapacity: Self.room)
+        let down = SPSCRing<Packet>(minimumCapacity: 2 * Self.room)
         let (counters, own) = (Counters(), Bell())
         worker = WorkerEnd(
             toControl: up.producer, toSend: down.consumer, counters: counters, control: bell, worker: own)
@@ -27,8 +27,9 @@ final class DeviceSide {
     /// The end of the control thread; once.
     func takeControl() -> ControlEnd { control.take()! }
 
-    /// Frames under way in each direction: what is more than that is dropped and counted, so that a flood of them costs the
-    /// worker a look at each and no more.
+    /// Frames to be answered that are under way, and answers: what is more than that is dropped and counted, so that a flood of
+    /// them costs the worker a look at each and no more. What a host says by itself has room for as many more, and frames of its
+    /// own, so that no flood keeps it from asking.
     static var room: Int { 256 }
 
     /// What it did, for all to read; written by the worker where nothing else is said.
