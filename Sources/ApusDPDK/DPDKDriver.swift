@@ -12,7 +12,7 @@ import Glibc
 /// Cost: a call of the driver's for each burst; for each packet the line of the frame's header is written, and each way some
 /// ten instructions between the two headers.
 @safe
-public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
+public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
     // Sendable: the pointers are to memory that `interface` and `memory` keep, and what follows them needs exclusive access.
     /// Frames that were dropped here, for the next to be made; the others are in DPDK's own pool.
     public var pool: FramePool
@@ -28,6 +28,8 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
     var outside: Int
     var counters = PortStatistics()
     let before: apus_port_counters
+    /// Packets of any queue that the device has said it has not sent; and those of this queue among them.
+    private var (told, unsent) = (0 as UInt64, 0 as UInt64)
     /// The flags of received packets that are no ordinary ones.
     let unusual: UInt64
     /// Whether more is wanted of received packets than their bytes.
@@ -165,17 +167,25 @@ public struct DPDKDriver: PortDriver, ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Counters since the port was opened; those of the device are for all its queues, and are shown by the first.
+    /// What it has counted itself: packets that the device has not sent after all are among those that are sent.
+    public func counted() -> PortStatistics { counters }
+
+    /// Counters since the port was opened; those of the device are for all its queues, and are shown by the first. But what it
+    /// has not sent after all each queue takes upon itself, up to what it has handed to the device, the first to ask first.
     public mutating func statistics() -> PortStatistics {
-        guard queue == 0 else { return counters }
-        var now = apus_port_counters()
-        guard unsafe apus_port_counters(port, &now) == 0 else { return counters }
         var result = counters
-        result.drops[.receiveRingFull] &+= now.missed &- before.missed
-        result.drops[.device] &+= now.rx_errors &- before.rx_errors
-        result.drops[.poolEmpty] &+= now.no_mbuf &- before.no_mbuf
-        // Taken, and not sent after all: net_af_packet and net_af_xdp tell of it that way, when the interface is gone for one.
-        let unsent = min(result.sent, now.tx_errors &- before.tx_errors)
+        var now = apus_port_counters()
+        if queue == 0, unsafe apus_port_counters(port, &now) == 0 {
+            result.drops[.receiveRingFull] &+= now.missed &- before.missed
+            result.drops[.device] &+= now.rx_errors &- before.rx_errors
+            result.drops[.poolEmpty] &+= now.no_mbuf &- before.no_mbuf
+            // Taken, and not sent after all: net_af_packet and net_af_xdp tell of it that way, when the interface is down for one.
+            let errors = now.tx_errors &- before.tx_errors
+            interface.unsent.add(errors &- told, ordering: .relaxed)
+            told = errors
+        }
+        // Which queue it was the device does not tell: none can have more of them than it has sent.
+        unsent &+= interface.takeUnsent(atMost: result.sent &- unsent)
         result.sent &-= unsent
         result.drops[.sendRefused] &+= unsent
         return result

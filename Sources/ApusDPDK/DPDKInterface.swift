@@ -35,6 +35,8 @@ public final class DPDKInterface: @unchecked Sendable {
     let event: apus_port_event
     let features: [PortGrant.Feature]
     let pages: EAL.Pages
+    /// Packets that the device has not sent after all, and that are in no queue's figures yet.
+    let unsent = Atomic<UInt64>(0)
     private let memories: [MbufMemory]
     private let opened: Mutex<Set<Int>>
 
@@ -110,6 +112,19 @@ public final class DPDKInterface: @unchecked Sendable {
 
     /// The longest packet it sends: the MTU, the Ethernet header and two VLAN tags.
     var longestPacket: Int { mtu + 14 + 8 }
+
+    /// Takes so many of ``unsent`` into the figures of a queue, if there are as many.
+    func takeUnsent(atMost most: UInt64) -> UInt64 {
+        var there = unsent.load(ordering: .relaxed)
+        while min(there, most) > 0 {
+            let part = min(there, most)
+            let (isDone, now) = unsent.compareExchange(
+                expected: there, desired: there - part, ordering: .relaxed)
+            if isDone { return part }
+            there = now
+        }
+        return 0
+    }
 
     private static var mostRoom: Int { 16 << 10 }
 

@@ -9,6 +9,7 @@ import Glibc
 ///     DPDKPort answer DEVICE SECONDS     answers ARP and pings for 192.0.2.2, UDP to port 7, and numbered frames
 ///     DPDKPort exchange DEVICE COUNT     sends numbered frames, which the other end answers, and looks at each
 ///     DPDKPort turn DEVICE COUNT         sends what it receives, as it is
+///     DPDKPort send DEVICE COUNT         sends numbered frames by its last queue, one every 5 ms
 ///     DPDKPort open DEVICE 0             opens it, and closes it
 ///
 /// It prints what it got and, at the end, what it counted, as a line of JSON each. Options: --huge, --memory MIB, --core N,
@@ -17,7 +18,7 @@ import Glibc
 struct DPDKPort {
     static func main() {
         guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
-            say("usage: DPDKPort answer|exchange|turn|open DEVICE NUMBER [OPTION]...")
+            say("usage: DPDKPort answer|exchange|turn|send|open DEVICE NUMBER [OPTION]...")
             exit(64)
         }
         do throws(DPDKError) {
@@ -36,9 +37,17 @@ struct DPDKPort {
                 case "answer": work.answer(&port)
                 case "exchange": isWell = work.exchange(&port)
                 case "turn": isWell = work.turn(&port)
+                case "send" where interface.queueCount > 1:
+                    var last = try interface.open(queue: interface.queueCount - 1)
+                    work.send(&last)
+                    report(&port, waits: work.waits)
+                    report(&last, waits: work.waits)
+                case "send": work.send(&port)
                 default: break
                 }
-                report(&port, waits: work.waits)
+                if arguments.verb != "send" || interface.queueCount == 1 {
+                    report(&port, waits: work.waits)
+                }
             }
             say("{\"closed\": true, \"lost_pools\": \(MbufMemory.retiredCount)}")
             exit(isWell ? 0 : 1)

@@ -97,6 +97,20 @@ struct Work {
         return true
     }
 
+    /// Sends so many frames, each at once.
+    mutating func send(_ port: inout Port<DPDKDriver>) {
+        var burst = Burst()
+        for number in 0..<arguments.number {
+            if var packet = port.makePacket() {
+                fill(&packet, number)
+                burst.append(packet)
+            }
+            port.transmit(&burst)
+            port.flush()
+            usleep(5000)
+        }
+    }
+
     private mutating func wait(_ port: inout Port<DPDKDriver>) {
         waits += 1
         port.wait(milliseconds: arguments.wait)

@@ -62,6 +62,13 @@ public protocol PortDriver: ~Copyable, Sendable {
     mutating func statistics() -> PortStatistics
 }
 
+/// A driver that counts what its device takes, and is told by that later of packets that it has not sent after all.
+public protocol CountingDriver: PortDriver, ~Copyable {
+    /// What it has counted itself, which costs a copy: packets that the device has not sent after all are still among those
+    /// that are sent. In ``PortDriver/statistics()`` they are ``PortDrop/sendRefused``.
+    func counted() -> PortStatistics
+}
+
 extension PortDriver where Self: ~Copyable {
     /// Flushes until nothing is pending, for 50 ms at most, and gives the figures after that. What is pending all the
     /// same is counted as refused: for a port that is about to be closed, and with which it is lost.

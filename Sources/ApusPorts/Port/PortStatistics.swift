@@ -100,6 +100,16 @@ public struct PortDrops: Sendable, Equatable {
     /// Packets dropped for any reason.
     public var total: UInt64 { PortDrop.allCases.reduce(0) { $0 + self[$1] } }
 
+    /// Adds what was dropped between two looks at other counters.
+    package mutating func add(_ now: PortDrops, since before: PortDrops) {
+        for reason in counts.indices { counts[reason] &+= now.counts[reason] &- before.counts[reason] }
+    }
+
+    /// Takes off what was dropped of something else.
+    package mutating func subtract(_ other: PortDrops) {
+        for reason in counts.indices { counts[reason] &-= other.counts[reason] }
+    }
+
     /// Whether all counters are equal.
     public static func == (one: PortDrops, other: PortDrops) -> Bool {
         PortDrop.allCases.allSatisfy { one[$0] == other[$0] }

@@ -8,13 +8,15 @@ import Glibc
 /// the control thread, and what that has to say is sent.
 ///
 /// Costs a handful of comparisons for each received packet, and one load a round.
-struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
+struct DeviceDriver<Own: CountingDriver & ~Copyable>: PortDriver, ~Copyable {
     var own: Port<Own>
     private var side: DeviceSide.WorkerEnd
+    /// Messages of the host's that the device had no room for yet.
+    private var unsent = Burst()
     /// What the port has counted and is none of the relay's: messages to the host, and what that says.
-    private var messages = (
-        received: 0 as UInt64, receivedBytes: 0 as UInt64, sent: 0 as UInt64, sentBytes: 0 as UInt64
-    )
+    private var messages = PortStatistics()
+    /// At the last look: what of the relay's the driver had taken, what the device had not sent of all that, and messages among it.
+    private var seen = (relayed: 0 as UInt64, lost: 0 as UInt64, refused: 0 as UInt64)
 
     private let waiting: DeviceWaiting
 
@@ -69,44 +71,54 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         return burst.count &- before
     }
 
-    @inline(__always)
-    mutating func transmit(_ burst: inout Burst) -> Int { own.transmit(&burst) }
-
-    @inline(__always)
-    mutating func flush() {
-        if _slowPath(!side.toSend.isEmpty) { sendAnswers() }
-        own.flush()
-    }
-
-    /// Sends what the control thread has to say, in frames that the device can send.
-    @inline(never)
-    private mutating func sendAnswers() {
-        // First: what comes meanwhile rings again.
-        side.worker.silence()
-        var answers = Burst()
-        var octets: UInt64 = 0
-        while answers.room > 0, let answer = side.toSend.dequeue() {
-            if let packet = copy(of: answer) {
-                octets &+= UInt64(packet.totalCount)
-                answers.append(packet)
-            } else {
-                side.counters.unsent.add()
-            }
-        }
-        let sent = answers.isEmpty ? 0 : own.transmit(&answers)
-        answers.forEach { octets &-= UInt64($0.totalCount) }
-        messages.sent &+= UInt64(sent)
-        messages.sentBytes &+= octets
-        side.counters.sent.add(UInt64(sent))
-        side.counters.unsent.add(UInt64(answers.count))
-    }
-
     /// In one frame where that is long enough, since not all devices send a packet in several.
     private mutating func copy(of answer: borrowing Packet) -> Packet? {
         guard answer.isSegmented else { return own.copy(of: answer) }
         guard var packet = own.makePacket() else { return nil }
         if packet.gather(answer) { return packet }
         return own.copy(of: answer)
+    }
+
+    @inline(__always)
+    mutating func transmit(_ burst: inout Burst) -> Int {
+        // First: packets may take all the room there is, and messages not.
+        if _slowPath(!unsent.isEmpty) { sendMessages() }
+        return own.transmit(&burst)
+    }
+
+    @inline(__always)
+    mutating func flush() {
+        if _slowPath(!side.toSend.isEmpty) { takeMessages() }
+        if _slowPath(!unsent.isEmpty) { sendMessages() }
+        own.flush()
+    }
+
+    /// Takes what the control thread has to say, in frames that the device can send.
+    @inline(never)
+    private mutating func takeMessages() {
+        // First: what comes meanwhile rings again.
+        side.worker.silence()
+        while unsent.room > 0, let message = side.toSend.dequeue() {
+            if let packet = copy(of: message) {
+                unsent.append(packet)
+            } else {
+                side.counters.unsent.add()
+            }
+        }
+    }
+
+    @inline(never)
+    private mutating func sendMessages() {
+        let before = own.driver.counted()
+        let taken = own.transmit(&unsent)
+        let now = own.driver.counted()
+        // Those that it has dropped it took too.
+        let sent = now.sent &- before.sent
+        messages.sent &+= sent
+        messages.sentBytes &+= now.sentBytes &- before.sentBytes
+        messages.drops.add(now.drops, since: before.drops)
+        side.counters.sent.add(sent)
+        side.counters.unsent.add(UInt64(taken) &- sent)
     }
 
     // By its handle: in this generic code access to a packet in a burst is a coroutine that is called.
@@ -130,21 +142,35 @@ struct DeviceDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     mutating func takeFrame() -> Frame? { unsafe own.driver.takeFrame() }
 
     func canSend(_ packet: borrowing Packet) -> Bool { own.driver.canSend(packet) }
-    var framesInside: Int { own.driver.framesInside }
+    var framesInside: Int {
+        var waiting = 0
+        for position in 0..<unsent.count { waiting += unsent[position].segmentCount }
+        return own.driver.framesInside + waiting
+    }
     /// Readable when there is something to receive or to send; -1 where the port can't tell of what it receives.
     var readyDescriptor: Int32 { waiting.descriptor }
-    mutating func mayWait() -> Bool { side.toSend.isEmpty && own.driver.mayWait() }
+    /// What a device takes nothing of keeps nobody awake.
+    mutating func mayWait() -> Bool { (side.toSend.isEmpty || unsent.room == 0) && own.driver.mayWait() }
     var maximumPacketSize: Int { own.driver.maximumPacketSize }
     /// What was granted, by the name that the forwarder has for the device.
     let grant: PortGrant
     /// Those of the port without the messages to the host and from it, see ``DeviceSide/Counters``.
     mutating func statistics() -> PortStatistics {
         var statistics = own.statistics()
+        let handed = own.driver.counted().sent
         statistics.received &-= messages.received
         statistics.receivedBytes &-= messages.receivedBytes
-        // Some of either may be among what the device has not sent after all.
-        statistics.sent &-= min(statistics.sent, messages.sent)
-        statistics.sentBytes &-= min(statistics.sentBytes, messages.sentBytes)
+        statistics.sentBytes &-= messages.sentBytes
+        statistics.drops.subtract(messages.drops)
+        // What the device has not sent after all it does not name. Since the last look that was packets of the relay's, as far as
+        // it has sent so many since then; the rest was messages.
+        let (relayed, lost) = (handed &- messages.sent, handed &- statistics.sent)
+        let new = lost &- seen.lost
+        let refused = min(messages.sent, seen.refused &+ new &- min(new, relayed &- seen.relayed))
+        seen = (relayed, lost, refused)
+        statistics.sent &-= messages.sent &- refused
+        statistics.drops[.sendRefused] &-= refused
+        side.counters.refused.set(refused)
         return statistics
     }
 }

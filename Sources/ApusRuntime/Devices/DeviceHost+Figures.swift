@@ -28,7 +28,7 @@ extension DeviceHost {
             let side = ends[end].counters
             drops.add("host_queue_full", side.dropped.value)
             drops.add("answer_queue_full", side.unqueued.value)
-            drops.add("not_sent", side.unsent.value)
+            drops.add("not_sent", side.unsent.value + side.refused.value)
         }
         return drops
     }

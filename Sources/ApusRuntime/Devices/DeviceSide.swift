@@ -45,6 +45,8 @@ final class DeviceSide {
         let sent = Counter()
         /// Those that could not be: there was no free frame, or the device took none.
         let unsent = Counter()
+        /// Those among ``sent`` that the device has not sent after all.
+        let refused = Counter()
     }
 
     /// A descriptor that becomes readable when the other side has something to say (eventfd(2)).

@@ -6,7 +6,7 @@
     // once.
 
     /// No port over DPDK.
-    enum DPDKDriver: PortDriver {
+    enum DPDKDriver: CountingDriver {
         mutating func receive(into burst: inout Burst) -> Int { switch self {} }
         mutating func transmit(_ burst: inout Burst) -> Int { switch self {} }
         mutating func flush() {}
@@ -19,6 +19,7 @@
         var readyDescriptor: Int32 { switch self {} }
         var maximumPacketSize: Int { switch self {} }
         var grant: PortGrant { switch self {} }
+        func counted() -> PortStatistics { switch self {} }
         mutating func statistics() -> PortStatistics { switch self {} }
     }
 #endif
