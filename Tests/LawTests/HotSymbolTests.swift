@@ -118,6 +118,17 @@ struct HotSymbolTests {
         }
     }
 
+    /// Not the worker's path, but a flood of ARP or pings is looked at there, frame for frame.
+    @Test(.enabled(if: Examples.hasDPDK), arguments: ["receive(", "nextEvent("])
+    func `What comes for a host over DPDK is answered without the heap`(_ name: String) throws {
+        let code = try Self.code.get()
+        let functions = code.functions(named: "ApusEndHost.EndHost.\(name)")
+        try #require(functions.count == 1, "\(functions)")
+        for (callee, way) in code.reached(from: functions[0], leavingOut: Self.exceptions) {
+            #expect(Self.allowed.contains(callee), "\(callee) is called by\n\(way)")
+        }
+    }
+
     @Test func `The check finds objects where there are some`() throws {
         let code = try Self.code.get()
         let functions = code.functions(named: "HotPath.coldEchoWithObjects(")
