@@ -37,6 +37,8 @@ public final class DPDKInterface: @unchecked Sendable {
     let pages: EAL.Pages
     /// Packets that the device has not sent after all, and that are in no queue's figures yet.
     let unsent = Atomic<UInt64>(0)
+    /// The node that it is on, of a host with several; `nil` where nobody knows.
+    public let node: Int?
     private let memories: [MbufMemory]
     private let opened: Mutex<Set<Int>>
 
@@ -78,6 +80,7 @@ public final class DPDKInterface: @unchecked Sendable {
             (queueCount, portNumber) = (options.queues, options.portNumber)
             mac = Self.mac(of: port)
             currentMTU = Atomic(Self.mtu(of: port))
+            node = info.socket < 0 ? nil : Int(info.socket)
             (takesSegments, offloads, event) = (got.takesSegments, got.offloads, got.event)
             features = got.features
             opened = Mutex([])

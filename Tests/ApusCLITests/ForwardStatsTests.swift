@@ -128,7 +128,9 @@ private func page(
     @Test func `a device has a row on the page, and its messages, drops and neighbors in the summary`() throws
     {
         let device: [String: Any] = [
-            "interface": "net_tap0", "isLinkUp": true, "linkMegabits": 10_000, "isFullDuplex": true,
+            "interface": "net_tap0", "mac": "02:00:00:00:00:01", "mtu": 1500, "node": 1,
+            "addresses": ["192.0.2.2/24", "fe80::1/64"], "isLinkUp": true, "linkMegabits": 10_000,
+            "isFullDuplex": true,
             "linkChanges": 2, "received": ["arp": 1200, "icmpv4": 2], "noted": 1, "reported": 0,
             "believed": 0,
             "sent": ["arp_reply": 3, "echo_reply": 2, "solicitation": 9],
@@ -145,6 +147,8 @@ private func page(
             ])
         let summary = ForwardSummary.lines(new)
         for line in [
+            "device net_tap0 has 02:00:00:00:00:01, MTU 1500, NUMA node 1",
+            "device net_tap0 addresses 192.0.2.2/24, fe80::1/64",
             "device net_tap0 link up, 10 Gbit/s, full duplex, changed 2 times",
             "device net_tap0 received arp 1,200, icmpv4 2",
             "device net_tap0 sent arp_reply 3, echo_reply 2, solicitation 9",

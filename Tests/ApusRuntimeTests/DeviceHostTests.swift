@@ -23,7 +23,7 @@ import Testing
             let configuration = DPDKPortConfiguration(
                 device: try DPDKDevice("net_null0"), addresses: [AddressPrefix("192.0.2.2/24")!], mtu: mtu)
             let host = try DeviceHost(
-                "device", number: 0, configuration, mac: DeviceHostTests.mac, mtu: mtu,
+                "device", number: 0, configuration, mac: DeviceHostTests.mac, mtu: mtu, node: nil,
                 ends: FixedArray(count: count) { sides[$0].takeControl() })
             let pool = try memory.makePool(frames: 2048)
             self.host = host

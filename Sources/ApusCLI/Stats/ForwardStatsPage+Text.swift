@@ -80,7 +80,7 @@ enum ForwardSummary {
             let reasons = ForwardStatsPage.byReason(port.drops)
             lines.append("port \(port.interface):\(port.queue) dropped \(reasons)".printable)
         }
-        for device in status.devices { lines += device.lines }
+        for device in status.devices { lines += device.lines(status.ports) }
         for steering in status.steering {
             let reasons = ForwardStatsPage.byReason(steering.passed)
             guard !reasons.isEmpty else { continue }

@@ -6,7 +6,8 @@ import ApusWire
 extension DeviceHost {
     var figures: ForwarderStatus.Device {
         ForwarderStatus.Device(
-            interface: name, isLinkUp: link.report?.isUp,
+            interface: name, mac: "\(mac)", mtu: mtu, node: node, addresses: host.addresses.map { "\($0)" },
+            isLinkUp: link.report?.isUp,
             linkMegabits: link.report?.isUp == true ? link.report?.megabits : nil,
             isFullDuplex: link.report?.isUp == true ? link.report?.isFullDuplex : nil,
             linkChanges: link.changes,

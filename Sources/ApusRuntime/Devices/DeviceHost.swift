@@ -16,6 +16,8 @@ final class DeviceHost {
     let number: Int
     let mac: MACAddress
     let mtu: Int
+    /// The NUMA node that it is on; nil where nobody knows.
+    let node: Int?
     let counters = EndHostCounters()
     private(set) var host: EndHost
     private(set) var ends: FixedArray<DeviceSide.ControlEnd>
@@ -57,10 +59,11 @@ final class DeviceHost {
     private static var refreshInterval: UInt64 { 200_000_000 }
 
     init(
-        _ name: String, number: Int, _ port: DPDKPortConfiguration, mac: MACAddress, mtu: Int,
+        _ name: String, number: Int, _ port: DPDKPortConfiguration, mac: MACAddress, mtu: Int, node: Int?,
         ends: consuming FixedArray<DeviceSide.ControlEnd>
     ) throws(ForwarderError) {
         (self.name, self.number, self.mac, self.mtu) = (name, number, mac, min(mtu, port.mtu))
+        self.node = node
         var configuration = EndHostConfiguration(
             mac: mac, addresses: port.addresses,
             seed: .random(in: .min ... .max))

@@ -68,7 +68,7 @@ final class OpenDevice {
             for _ in 0..<queueCount { sides.append(DeviceSide(bell: bell)) }
             host = try DeviceHost(
                 name, number: number, settings,
-                mac: interface.mac, mtu: interface.mtu,
+                mac: interface.mac, mtu: interface.mtu, node: interface.node,
                 ends: FixedArray(count: queueCount) { sides[$0].takeControl() })
             ports = try FixedArray(count: queueCount) { (queue) throws(ForwarderError) in
                 try Self.open(interface, name, queue, sides[queue].takeWorker())

@@ -62,6 +62,15 @@ public struct ForwarderStatus: Sendable, Codable {
     public struct Device: Sendable, Codable {
         /// The interface's name.
         public var interface: String
+        /// Its link-layer address: `02:00:00:00:00:01`.
+        public var mac: String
+        /// The longest IP packet that it takes, in octets.
+        public var mtu: Int
+        /// The NUMA node that it is on; `nil` where nobody knows, as on hosts with one.
+        public var node: Int?
+        /// Its own addresses with the lengths of their prefixes, each like `192.0.2.1/24`: those of the configuration that
+        /// nobody else was found to have, and its link-local one.
+        public var addresses: [String]
         /// Whether its link is up; `nil` where the device does not say.
         public var isLinkUp: Bool?
         /// The speed of its link in Mbit/s; `nil` where the device does not say.

@@ -175,14 +175,17 @@ extension ForwarderStatus {
         ]
         status.devices = [
             Device(
-                interface: "net_tap0", isLinkUp: true, linkMegabits: 10_000, isFullDuplex: true,
+                interface: "net_tap0", mac: "02:00:00:00:00:01", mtu: 1500, node: 1,
+                addresses: ["192.0.2.2/24", "fe80::1/64"], isLinkUp: true, linkMegabits: 10_000,
+                isFullDuplex: true,
                 linkChanges: 2,
                 received: ["arp": 5, "neighbor_discovery": 3], noted: 2, reported: 1, believed: 1,
                 sent: ["arp_reply": 4, "solicitation": 6], drops: ["host_queue_full": 7, "unsolicited": 1],
                 conflicts: 1, neighbors: ["reachable": 2, "failed": 1], neighborEvents: ["failed": 3],
                 narrowPaths: 1),
             Device(
-                interface: "0000:03:00.0", isLinkUp: nil, linkMegabits: nil, isFullDuplex: nil,
+                interface: "0000:03:00.0", mac: "02:00:00:00:00:02", mtu: 9000, node: nil, addresses: [],
+                isLinkUp: nil, linkMegabits: nil, isFullDuplex: nil,
                 linkChanges: 0,
                 received: [:], noted: 0, reported: 0, believed: 0, sent: [:], drops: [:], conflicts: 0,
                 neighbors: [:],

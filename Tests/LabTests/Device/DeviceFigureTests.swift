@@ -36,11 +36,36 @@ extension Lab {
             let text = try NetworkLab.run([ApusProgram.path, "control", forward.controlSocket, "status"])
                 .standardOutput
             #expect(text.contains("device \(near.interface) link "), "\(text)")
+            try expectFacts(near, status.ports, scene, text)
             #expect(text.contains("device \(near.interface) received arp "), "\(text)")
             #expect(text.contains("device \(far.interface) neighbors "), "\(text)")
             let last = try forward.finish()
             #expect(last.devices.count == 2, "figures stay when it is stopped")
             for device in last.devices { expectConserved(device) }
+        }
+
+        /// What a device is and what was granted stands in the status, and in its text on lines of 100 columns.
+        private func expectFacts(
+            _ device: Status.Device, _ ports: [Status.Port], _ scene: DeviceScene, _ text: String
+        ) throws {
+            let known = try scene.sender.run("ip", "neighbor", "show", "192.0.2.2").standardOutput
+            #expect(known.contains("lladdr \(device.mac) "), "\(known)")
+            #expect(device.mtu == 1500)
+            #expect(device.addresses.prefix(2) == ["192.0.2.2/24", "2001:db8:1::2/64"])
+            #expect(device.addresses.count == 3 && device.addresses[2].hasPrefix("fe80::"), "\(device)")
+            let lines = text.split(separator: "\n")
+            let start = "device \(device.interface)"
+            #expect(lines.contains { $0.hasPrefix("\(start) has \(device.mac), MTU 1500") }, "\(text)")
+            #expect(
+                lines.contains { $0.hasPrefix("\(start) addresses 192.0.2.2/24, 2001:db8:1::2/64, ") },
+                "\(text)")
+            let granted = lines.filter { $0.hasPrefix("\(start) granted ") }
+            #expect(granted.count > 1 && granted.allSatisfy { $0.count <= 100 }, "\(text)")
+            let port = try #require(ports.first { $0.interface == device.interface })
+            for name in ["driver", "interrupts", "UDP checksum", "transmit checksum", "pages"] {
+                let feature = try #require(port.features.first { $0.name == name })
+                #expect(granted.contains { $0.contains(" \(name) \(feature.granted)") }, "\(name): \(text)")
+            }
         }
 
         @Test func `a link that goes down is told of, and comes back by itself`() throws {

@@ -24,7 +24,10 @@ struct Status: Decodable, Sendable {
     }
 
     struct Device: Decodable, Sendable {
-        var interface: String
+        var interface, mac: String
+        var mtu: Int
+        var node: Int?
+        var addresses: [String]
         var isLinkUp, isFullDuplex: Bool?
         var linkMegabits: Int?
         var linkChanges, noted, reported, believed, conflicts, narrowPaths: UInt64

@@ -116,6 +116,10 @@ extension JSONWriter {
     fileprivate mutating func add(_ device: ForwarderStatus.Device) {
         openObject()
         add("interface", device.interface)
+        add("mac", device.mac)
+        add("mtu", device.mtu)
+        add("node", device.node)
+        add("addresses", device.addresses)
         if let isUp = device.isLinkUp { add("isLinkUp", isUp) }
         add("linkMegabits", device.linkMegabits)
         if let isFullDuplex = device.isFullDuplex { add("isFullDuplex", isFullDuplex) }
