@@ -46,9 +46,12 @@ final class DeviceScene: Sendable {
 
     /// Starts the forwarder on both devices, or on one and on an interface of the kernel's.
     ///
-    /// - Parameter isConnected: whether the far tap gets its other end, which else ``connectFarTap()`` gives it.
+    /// - Parameters:
+    ///   - isConnected: whether the far tap gets its other end, which else ``connectFarTap()`` gives it.
+    ///   - further: sections of the configuration beside these.
     func forward(
-        streams: String, farBackend: String = "auto", workers: Int = 1, isConnected: Bool = true
+        streams: String, farBackend: String = "auto", workers: Int = 1, isConnected: Bool = true,
+        further: String = ""
     ) throws -> ApusForward {
         let far =
             kernelHasFarSide
@@ -64,7 +67,7 @@ final class DeviceScene: Sendable {
                     { name: "\(device(0, "in0"))", backend: "dpdk", addresses: ["192.0.2.2/24", "2001:db8:1::2/64"] },
                     \(far),
                 ],
-                workers: { count: \(workers) }, streams: [\(streams)],
+                workers: { count: \(workers) }, streams: [\(streams)], \(further)
                 """)
         if kind == .tap {
             try connect("in0", sender, "02:00:00:00:00:01", ["192.0.2.1/24", "2001:db8:1::1/64"])
