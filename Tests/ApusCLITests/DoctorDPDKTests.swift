@@ -189,6 +189,8 @@ extension DoctorDPDKFacts {
         #expect(
             pages.remedy
                 == "echo 1024 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages")
+        // As many on each node at the next boot.
+        #expect(pages.alternatives == [grub("hugepages=2048") + "  # on all nodes alike, at the next boot"])
         let none = try finding("hugepages by node") {
             $0.dpdk.hugepages = [.init(node: 0, pageSize: 2 << 20, total: 0, free: 0)]
             $0.devices[0].node = nil

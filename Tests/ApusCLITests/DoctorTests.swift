@@ -7,6 +7,8 @@ import Testing
 
 /// The doctor's judgement of hosts and interfaces as they may be elsewhere.
 @Suite struct DoctorTests {
+    private static let hugepages = "sysctl -w vm.nr_hugepages=520"
+
     /// A host on which everything is as it should be.
     private var host: DoctorFacts {
         var facts = HostFacts.current()
@@ -75,7 +77,10 @@ import Testing
         let report = diagnosis(try interface())
         #expect(verdicts(report) == "oodo")
         #expect(report.nativeXDP == Support(answer: .yes, source: "the kernel says so"))
-        #expect(HostDiagnosis(host).findings.allSatisfy { $0.level == .ok && $0.remedy == nil })
+        #expect(
+            HostDiagnosis(host, hugepageCommand: Self.hugepages).findings.allSatisfy {
+                $0.level == .ok && $0.remedy == nil
+            })
     }
 
     @Test func `what the driver lacks makes that way impossible`() throws {
@@ -202,7 +207,8 @@ import Testing
         #expect(report.backends[1].reasons.count == 1)
         let text = DoctorText(
             DoctorReport(
-                host: HostDiagnosis(host), interfaces: [report], dpdk: DPDKDiagnosis(.none, on: host.host),
+                host: HostDiagnosis(host, hugepageCommand: Self.hugepages), interfaces: [report],
+                dpdk: DPDKDiagnosis(.none, on: host.host),
                 devices: [], leftovers: []), width: 100,
             style: Style(isOn: false)
         ).lines
@@ -228,7 +234,7 @@ import Testing
             var facts = host
             change(&facts)
             #expect(
-                HostDiagnosis(facts).findings.contains {
+                HostDiagnosis(facts, hugepageCommand: Self.hugepages).findings.contains {
                     $0.subject == "XDP dispatcher" && $0.level == .degraded
                 })
             return remedies(report, "xdp-native")
@@ -244,7 +250,9 @@ import Testing
         func finding(_ subject: String, _ change: (inout DoctorFacts) -> Void) -> Finding? {
             var facts = host
             change(&facts)
-            return HostDiagnosis(facts).findings.first { $0.subject == subject }
+            return HostDiagnosis(facts, hugepageCommand: Self.hugepages).findings.first {
+                $0.subject == subject
+            }
         }
         let old = finding("kernel") { $0.host.kernel = .init(release: "5.10.0") }
         #expect(old?.level == .degraded)
@@ -255,7 +263,7 @@ import Testing
         #expect(verdicts(diagnosis(try interface()) { $0.hasXDPSockets = false }) == "iiio")
         #expect(verdicts(diagnosis(try interface()) { $0.hasPacketSockets = false }) == "oodi")
         let pages = finding("hugepages") { $0.host.hugepages = [.init(pageSize: 2 << 20, total: 8, free: 0)] }
-        #expect(pages?.level == .degraded && pages?.remedy == "sysctl -w vm.nr_hugepages=72")
+        #expect(pages?.level == .degraded && pages?.remedy == Self.hugepages)
         let compiler = finding("BPF JIT") { $0.host.hasBPFJIT = nil }
         #expect(compiler?.level.rawValue == "unknown")
         let two = finding("CPUs") {
@@ -268,7 +276,7 @@ import Testing
         var host = host
         host.host.bpfFileSystems = []
         let report = DoctorReport(
-            host: HostDiagnosis(host),
+            host: HostDiagnosis(host, hugepageCommand: Self.hugepages),
             interfaces: [InterfaceDiagnosis(try interface(programs: [program("filter")]), on: host)],
             dpdk: DPDKDiagnosis(.none, on: host.host), devices: [],
             leftovers: [

@@ -66,8 +66,10 @@ enum Doctor {
         }
         let devices = dpdk.devices.map { DeviceDiagnosis($0, dpdk, on: facts.host) }
         let report = DoctorReport(
-            host: HostDiagnosis(facts), interfaces: interfaces, dpdk: DPDKDiagnosis(dpdk, on: facts.host),
-            devices: devices, leftovers: leftovers)
+            host: HostDiagnosis(
+                facts, hugepageCommand: DPDKDiagnosis.hugepageCommand(dpdk.dpdk, dpdk.devices)),
+            interfaces: interfaces, dpdk: DPDKDiagnosis(dpdk, on: facts.host), devices: devices,
+            leftovers: leftovers)
         let output = invocation.output
         if invocation.has(json) {
             output.json(report, spread: output.isTerminal)

@@ -92,28 +92,44 @@ extension DPDKDiagnosis {
         }
         .joined(separator: "; ")
         if text.isEmpty { text = "none" }
-        let nodes = Set(facts.hugepages.map(\.node))
-        // Where there is no card, or nobody knows where it is, any node will do.
-        let wanted = Set(devices.compactMap(\.node)).intersection(nodes)
-        let lacking = (wanted.isEmpty ? [] : wanted.sorted()).filter { node in
-            !sizes.contains { $0.node == node && $0.free > 0 }
-        }
+        let lacking = nodesWithoutPages(facts, devices)
         if lacking.isEmpty, sizes.contains(where: { $0.free > 0 }) { return Finding(name, .ok, text) }
-        let node = lacking.first ?? nodes.min() ?? 0
+        let nodes = Set(facts.hugepages.map(\.node))
+        // The kernel spreads them over the nodes.
+        let pages = hugepages(on: nodeToMend(facts, devices), facts) * max(1, nodes.count)
         return Finding(
             name, .degraded,
-            text + (lacking.isEmpty ? "" : "; none is free on node \(node), where a card is"),
-            remedy: hugepageCommand(on: node, facts),
+            text + (lacking.isEmpty ? "" : "; none is free on node \(lacking[0]), where a card is"),
+            remedy: hugepageCommand(facts, devices),
             alternatives: [bootCommand("hugepages=\(pages)", effect: "on all nodes alike, at the next boot")])
     }
 
-    /// 1 GiB in pages of 2 MiB.
-    private static let pages = 512
+    /// The nodes of cards that have no free page. Where there is no card, or nobody knows where it is, any node will do.
+    private static func nodesWithoutPages(_ facts: DPDKHostFacts, _ devices: [PCINetworkDevice]) -> [Int] {
+        let nodes = Set(facts.hugepages.map(\.node))
+        return Set(devices.compactMap(\.node)).intersection(nodes).sorted().filter { node in
+            !facts.hugepages.contains { $0.node == node && $0.free > 0 }
+        }
+    }
 
-    /// Sets pages aside on a node, besides those that are in use.
-    static func hugepageCommand(on node: Int, _ facts: DPDKHostFacts) -> String {
+    private static func nodeToMend(_ facts: DPDKHostFacts, _ devices: [PCINetworkDevice]) -> Int {
+        nodesWithoutPages(facts, devices).first ?? facts.hugepages.map(\.node).min() ?? 0
+    }
+
+    /// Sets pages aside where they are needed most: the same for every check that finds none.
+    static func hugepageCommand(_ facts: DPDKHostFacts, _ devices: [PCINetworkDevice]) -> String {
+        hugepageCommand(on: nodeToMend(facts, devices), facts)
+    }
+
+    /// How many pages of 2 MiB a node shall have: 1 GiB besides those that are in use.
+    private static func hugepages(on node: Int, _ facts: DPDKHostFacts) -> Int {
         let has = facts.hugepages.first { $0.node == node && $0.pageSize == 2 << 20 }
-        let total = (has.map { $0.total - $0.free } ?? 0) + pages
+        return (has.map { $0.total - $0.free } ?? 0) + 512
+    }
+
+    /// Sets them aside.
+    static func hugepageCommand(on node: Int, _ facts: DPDKHostFacts) -> String {
+        let total = hugepages(on: node, facts)
         guard Set(facts.hugepages.map(\.node)).count > 1 else { return "sysctl -w vm.nr_hugepages=\(total)" }
         return "echo \(total) > /sys/devices/system/node/node\(node)/hugepages/hugepages-2048kB/nr_hugepages"
     }

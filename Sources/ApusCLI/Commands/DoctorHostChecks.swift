@@ -62,13 +62,14 @@ struct DoctorFacts {
 }
 
 extension HostDiagnosis {
-    init(_ facts: DoctorFacts) {
+    /// - Parameter hugepageCommand: what sets huge pages aside here.
+    init(_ facts: DoctorFacts, hugepageCommand: String) {
         kernel = facts.host.kernel.release
         architecture = facts.host.architecture
         findings = [
             Self.kernel(facts), Self.capabilities(facts), Self.lockedMemory(facts), Self.types(facts),
-            Self.compiler(facts), Self.fileSystem(facts), Self.dispatcher(facts), Self.hugepages(facts),
-            Self.processors(facts),
+            Self.compiler(facts), Self.fileSystem(facts), Self.dispatcher(facts),
+            Self.hugepages(facts, hugepageCommand), Self.processors(facts),
         ]
     }
 
@@ -163,7 +164,7 @@ extension HostDiagnosis {
             remedy: obstacle.remedy)
     }
 
-    private static func hugepages(_ facts: DoctorFacts) -> Finding {
+    private static func hugepages(_ facts: DoctorFacts, _ command: String) -> Finding {
         let size = 2 << 20
         let sizes = facts.host.hugepages.filter { $0.total > 0 }
         let list = sizes.map { "\($0.free) of \($0.total) free of \(Units.bytes($0.pageSize))" }
@@ -171,11 +172,10 @@ extension HostDiagnosis {
         if let pages = sizes.first(where: { $0.pageSize == size }), pages.free > 0 {
             return Finding("hugepages", .ok, text)
         }
-        let total = (sizes.first { $0.pageSize == size }?.total ?? 0) + 64
         return Finding(
             "hugepages", .degraded,
             (text.isEmpty ? "none" : text) + ": frames are in normal pages, which costs some speed",
-            remedy: "sysctl -w vm.nr_hugepages=\(total)")
+            remedy: command)
     }
 
     private static func processors(_ facts: DoctorFacts) -> Finding {
