@@ -47,6 +47,8 @@ final class Guest: Sendable {
     private let scratch: Scratch
     private let machine: Running
     private let commands: Descriptor
+    /// QEMU's own.
+    private let monitor: Descriptor
 
     private static let root =
         URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
@@ -63,9 +65,8 @@ final class Guest: Sendable {
             try Card(scratch, slot: 3, "e1000e", "net_e1000_em"),
             try Card(scratch, slot: 4, "virtio-net-pci,disable-modern=off", "net_virtio"),
         ]
-        let listener = try Descriptor(AF_UNIX, APUS_SOCK_STREAM)
-        try listener.bind(SocketAddress(path: scratch("commands")))
-        guard listen(listener.number, 1) == 0 else { throw LabError.system("listen") }
+        let listener = try Self.listener(scratch("commands"))
+        let monitorListener = try Self.listener(scratch("monitor"))
 
         // In a namespace, which ends it when this process ends without doing so.
         space = try lab.namespace("host")
@@ -73,14 +74,27 @@ final class Guest: Sendable {
         try space.run("ip", "tuntap", "add", "dev", "rss0", "mode", "tap", "multi_queue")
         try space.run("ip", "link", "set", "rss0", "up")
         machine = try space.start(Self.command(scratch) + cards.flatMap(\.options) + Self.spreadingCard)
-        guard listener.isReadable(within: 20_000) else {
+        guard listener.isReadable(within: 20_000), monitorListener.isReadable(within: 20_000) else {
             throw LabError("QEMU does not start: \(machine.errors)")
         }
         commands = Descriptor(taking: accept(listener.number, nil, nil))
+        monitor = Descriptor(taking: accept(monitorListener.number, nil, nil))
         _ = try answer(to: "its boot", within: .seconds(120))
     }
 
     deinit { lab.close() }
+
+    private static func listener(_ path: String) throws -> Descriptor {
+        let listener = try Descriptor(AF_UNIX, APUS_SOCK_STREAM)
+        try listener.bind(SocketAddress(path: path))
+        guard listen(listener.number, 1) == 0 else { throw LabError.system("listen") }
+        return listener
+    }
+
+    /// Pulls the cable out of a card, or puts it back.
+    func setLink(_ card: Card, isUp: Bool) throws {
+        try monitor.write(Array("set_link wire\(card.mac[5]) \(isUp ? "on" : "off")\n".utf8))
+    }
 
     private static let spreadingCard = [
         "-netdev", "tap,id=spread,ifname=rss0,script=no,downscript=no,queues=2,vhost=off",
@@ -116,6 +130,8 @@ final class Guest: Sendable {
             "-chardev",
             "socket,id=commands,path=\(scratch("commands")),server=off,logfile=\(logs)/commands.log",
             "-serial", "chardev:commands",
+            "-chardev", "socket,id=monitor,path=\(scratch("monitor")),server=off",
+            "-mon", "chardev=monitor,mode=readline",
         ]
     }
 

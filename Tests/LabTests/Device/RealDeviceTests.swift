@@ -27,6 +27,7 @@ extension Lab {
             try checkCrossing(guest)
             try checkWaiting(guest, guest.cards[0])
             try checkForward(guest)
+            for card in guest.cards { try checkLink(guest, card) }
             try checkSpreading(guest)
             #expect(try guest.shutDown() == .exited(0))
         }
