@@ -49,7 +49,8 @@ let dpdk: [Target] = [
     .target(
         name: "CDPDK", path: "CModules/CDPDK", cSettings: headersOfDPDK(".."),
         linkerSettings: ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_eal"].map { .linkedLibrary($0) }),
-    room("ApusDPDK", on: ["ApusDevices", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux"]),
+    room(
+        "ApusDPDK", on: ["ApusDevices", "ApusHost", "ApusPorts", "ApusRings", "ApusWire", "CDPDK", "CLinux"]),
     .target(
         name: "CRingPair", path: "Tests/RingPair", cSettings: headersOfDPDK("../../CModules"),
         linkerSettings: ["rte_ring", "rte_eal"].map { .linkedLibrary($0) }),

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 static apus_eal_log log_line;
 
@@ -145,3 +147,8 @@ int apus_eal_join(void) {
 }
 
 DPDK_END
+
+bool apus_is_hugetlbfs(const char *folder) {
+    struct statfs system;
+    return statfs(folder, &system) == 0 && system.f_type == HUGETLBFS_MAGIC;
+}

@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusHost
 public import ApusPorts
 import ApusRings
 public import ApusWire
@@ -40,9 +41,12 @@ public final class DPDKInterface: @unchecked Sendable {
     /// The node that it is on, of a host with several; `nil` where nobody knows.
     public let node: Int?
     private let memories: [MbufMemory]
+    private let claim: InterfaceClaim?
     private let opened: Mutex<Set<Int>>
 
     /// Opens a device and starts it; starts DPDK if that does not run yet.
+    ///
+    /// Over an interface of the kernel's (net_tap, net_af_packet, net_af_xdp) one program of Apus's has a device at a time.
     public init(_ name: String, _ options: DPDKOptions = DPDKOptions()) throws(DPDKError) {
         let device = try DPDKDevice.named(name)
         try Self.check(options, name)
@@ -50,8 +54,17 @@ public final class DPDKInterface: @unchecked Sendable {
         EAL.beginChange()
         defer { EAL.endChange() }
         try EAL.ensureStarted()
-        let port = try Self.probe(device, name)
+        var claim = try device.claim(name)
+        let octets =
+            options.queues * MbufMemory.megabytes(frames: options.framesPerQueue, room: options.room) << 20
+        let port: UInt16
+        do throws(DPDKError) { port = try Self.probe(device, name) } catch {
+            throw error.explained(by: device, locking: octets)
+        }
         do throws(DPDKError) {
+            // A tap is there only now.
+            if claim == nil { claim = try device.claim(name) }
+            self.claim = claim
             var info = apus_port_info()
             guard unsafe apus_port_info(port, &info) == 0 else {
                 throw DPDKError(name, .notSetUp(step: "asking what it can do", code: EIO, log: []))
@@ -87,7 +100,7 @@ public final class DPDKInterface: @unchecked Sendable {
             EAL.devices.add(1, ordering: .relaxed)
         } catch {
             _ = apus_port_close(port)
-            throw error
+            throw error.explained(by: device, locking: octets)
         }
     }
 

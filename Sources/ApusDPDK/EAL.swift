@@ -21,6 +21,8 @@ public enum EAL {
         var requested = HugePages.preferred
         var isHuge = false
         var reason: String?
+        /// Without hugepages, all memory there will be, in MiB.
+        var megabytes = 0
     }
 
     private static let state = Mutex(State.idle)
@@ -97,7 +99,7 @@ public enum EAL {
         var arguments = ["apus", "--no-telemetry", "--file-prefix", options.filePrefix, "-l", "\(core)"]
         // Nothing is left behind in the file system: no files of hugepages, no socket for further processes.
         if !pages.isHuge {
-            arguments += ["--no-huge", "--no-shconf", "-m", "\(options.memory ?? 256)"]
+            arguments += ["--no-huge", "--no-shconf", "-m", "\(pages.megabytes)"]
         } else if let folder = options.hugePageDirectory {
             arguments += ["--huge-dir", folder, "--huge-unlink=always", "--no-shconf"]
         } else {
@@ -137,27 +139,33 @@ public enum EAL {
 
     /// Whether it gets hugepages.
     private static func pages(_ options: EALOptions) throws(DPDKError) -> Pages {
-        if options.hugePages == .never { return Pages(requested: .never) }
+        if options.hugePages == .never { return try normalPages(options, Pages(requested: .never)) }
+        if let folder = options.hugePageDirectory { try check(folder) }
         let wanted = options.memory ?? 64
         let free = HugePageCount.freeMegabytes
         if free >= wanted { return Pages(requested: options.hugePages, isHuge: true) }
         if options.hugePages == .required {
-            throw DPDKError("DPDK", .noHugePages(wanted: wanted, free: free))
+            throw DPDKError("DPDK", .noHugePages(.ofHugepages(wanted)))
         }
-        return Pages(
-            isHuge: false,
-            reason: "\(free) MiB of hugepages are free, \(wanted) are wanted; vm.nr_hugepages reserves them")
+        let reason = "\(free) MiB of hugepages are free, \(wanted) are wanted; vm.nr_hugepages reserves them"
+        return try normalPages(options, Pages(reason: reason))
     }
-}
 
-/// The hugepages of the host.
-enum HugePageCount {
-    /// The memory in hugepages of all sizes that nobody uses or has reserved, in MiB.
-    static var freeMegabytes: Int {
-        [(2, "2048kB"), (1024, "1048576kB"), (512, "524288kB"), (32, "32768kB")].reduce(0) { sum, size in
-            let folder = "/sys/kernel/mm/hugepages/hugepages-\(size.1)"
-            return sum + size.0
-                * max(0, kernelNumber("\(folder)/free_hugepages") - kernelNumber("\(folder)/resv_hugepages"))
+    /// With as much memory as was asked for, in normal pages: of more than there is DPDK would die when it comes to use it.
+    private static func normalPages(_ options: EALOptions, _ pages: Pages) throws(DPDKError) -> Pages {
+        var pages = pages
+        pages.megabytes = options.memory ?? 256
+        if let free = HostMemory.availableMegabytes, free < pages.megabytes {
+            throw DPDKError("DPDK", .tooMuchMemory(wanted: pages.megabytes, free: free))
+        }
+        return pages
+    }
+
+    /// Looks at where hugepages are to be mounted: DPDK would only say that it has got none.
+    private static func check(_ folder: String) throws(DPDKError) {
+        guard unsafe apus_is_hugetlbfs(folder) else { throw DPDKError("DPDK", .notHugetlbfs(folder)) }
+        guard unsafe access(folder, W_OK | X_OK) == 0 else {
+            throw DPDKError("DPDK", .hugetlbfsNotWritable(folder))
         }
     }
 }

@@ -41,9 +41,14 @@ final class MbufMemory: @unchecked Sendable {
         }
         // SOCKET_ID_ANY
         guard let pool = unsafe make(wanted) ?? make(-1) else {
-            let bytes = frames * (size + Int(APUS_MBUF_SIZE) + FramePool.headerSize)
+            let megabytes = Self.megabytes(frames: frames, room: room)
             throw DPDKError(
-                name, .noMemory(frames: frames, megabytes: (bytes + 1 << 20 - 1) >> 20, code: errno))
+                name,
+                .noMemory(
+                    frames: frames,
+                    pages.isHuge
+                        ? .ofHugepages(megabytes)
+                        : MemoryShortage(wanted: megabytes, source: .normal(has: pages.megabytes))))
         }
         unsafe self.pool = unsafe pool
         let grant = MemoryGrant(
@@ -63,6 +68,12 @@ final class MbufMemory: @unchecked Sendable {
                 unsafe header.initialize(
                     to: FrameHeader(pool: home, slotSize: FramePool.headerSize + Int(mbuf!.pointee.buf_len)))
             }, dropped.home)
+    }
+
+    /// What so many frames take, with what DPDK has before each (64 octets) and the pool beside them, rounded up.
+    static func megabytes(frames: Int, room: Int) -> Int {
+        let each = room + headroom + Int(APUS_MBUF_SIZE) + FramePool.headerSize + 64
+        return ((frames * each) >> 20) + 2
     }
 
     deinit {

@@ -34,13 +34,22 @@ public struct VirtualDevice: Hashable, Sendable {
     }
 
     /// The interface of the kernel's that it is over, or makes: its `iface`.
-    public var interface: String? {
-        let given = arguments.split(separator: ",").first { $0.hasPrefix("iface=") }
-        return given.map { String($0.dropFirst(6)) }
+    public var interface: String? { value(of: "iface") }
+
+    /// What its driver is told by an argument of that name.
+    public func value(of argument: String) -> String? {
+        let given = arguments.split(separator: ",").first { $0.hasPrefix("\(argument)=") }
+        return given.map { String($0.dropFirst(argument.utf8.count + 1)) }
+    }
+
+    /// Whether a driver of that name makes it.
+    public func isOf(_ driver: String) -> Bool {
+        name.hasPrefix(driver)
+            && (name.dropFirst(driver.count).first.map { $0.isNumber || $0 == "_" } ?? true)
     }
 
     /// Whether that has to be there before it.
-    public var usesInterface: Bool { name.hasPrefix("net_af_packet") || name.hasPrefix("net_af_xdp") }
+    public var usesInterface: Bool { isOf("net_af_packet") || isOf("net_af_xdp") }
 
     private static func mayName(_ byte: UInt8) -> Bool {
         switch byte {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The contents of a small file of /proc or /sys; nil if it can't be read.
-func contents(of path: String) -> String? {
+package func contents(of path: String) -> String? {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }

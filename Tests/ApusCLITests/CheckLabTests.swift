@@ -134,7 +134,7 @@ struct CheckLabTests {
         ] {
             let words = ["forward", "--check", "-i", name] + options.dropFirst(2) + ["-t", "203.0.113.9:1"]
             let run = try runApus(in: net.b, words, prefix: unprivileged)
-            #expect(run.code == .exited(69) && run.errors.contains("\(name): \(sentence)"), "\(run)")
+            #expect(run.code == .exited(66) && run.errors.contains("\(name): \(sentence)"), "\(run)")
         }
         for (interface, stream, sentence) in [
             (

@@ -50,9 +50,10 @@ extension DeviceTests {
                 == "net_null0: the number of frames of a queue is 640 to 1048576, not 639")
         #expect(
             try error("net_null0") { ($0.framesPerQueue, $0.queues) = (1 << 20, 2) }
-                .hasPrefix(
-                    "net_null0: no memory for 1048576 frames, 2368 MiB (Cannot allocate memory); reserve 1184 more"
-                ))
+                == """
+                net_null0: its 1048576 frames take 2434 MiB, for which DPDK has no room in its 384 MiB of normal memory; give \
+                it at least 2818 by "dpdk.memory" (EALOptions.memory)
+                """)
         // Nothing of it is left.
         #expect(MbufMemory.retiredCount == 0)
         let name = Self.name("net_null")
@@ -118,7 +119,10 @@ extension DeviceTests {
             ["--eal", "--iova-mode=zz"],
             "it did not start (Invalid argument); DPDK says: EAL: invalid parameters for --iova-mode"
         ),
-        (["--memory", "5"], "no memory for 4096 frames, 10 MiB (Cannot allocate memory);"),
+        (
+            ["--memory", "5"],
+            "its 4096 frames take 11 MiB, for which DPDK has no room in its 5 MiB of normal memory;"
+        ),
     ])
     func `DPDK that can't be started says why in a sentence, and prints nothing itself`(
         _ options: [String], _ sentence: String
@@ -134,8 +138,23 @@ extension DeviceTests {
     @Test func `Too few hugepages are counted`() throws {
         let port = try PortProcess(["open", "net_null0", "0", "--huge", "--memory", "65536"])
         #expect(port.running.waitForExit() == .exited(69))
-        #expect(port.running.output.contains("DPDK: 65536 MiB of hugepages are needed and "))
+        let told = try #require(
+            port.running.output.firstMatch(
+                of:
+                    /DPDK: it takes 65536 MiB of hugepages, and [0-9]+ MiB are free; reserve them with: sysctl -w vm.nr_hugepages=([0-9]+)\n/
+            ), "\(port.running.output)")
+        // Those that are in use stay so.
+        #expect(Int(told.1) ?? 0 >= 32768 - HugePageCount.freeMegabytes / 2)
+    }
+
+    @Test func `What vm.nr_hugepages is to be counts those that there are`() {
+        let shortage = MemoryShortage(wanted: 19, source: .hugepages(free: 6, reserve: 39))
         #expect(
-            port.running.output.contains(" are free; reserve them with: sysctl -w vm.nr_hugepages=32768\n"))
+            "\(DPDKError("net_null0", .noMemory(frames: 8192, shortage)))"
+                == "net_null0: its 8192 frames take 19 MiB of hugepages, and 6 MiB are free; reserve them with: sysctl -w vm.nr_hugepages=39"
+        )
+        let size = (HostMemory.kilobytes("Hugepagesize") ?? 2048) >> 10
+        #expect(HugePageCount.reserve(adding: 3 * size) - HugePageCount.reserve(adding: 0) == 3)
+        #expect(HugePageCount.reserve(adding: 2 * size + 1) == HugePageCount.reserve(adding: 3 * size))
     }
 }

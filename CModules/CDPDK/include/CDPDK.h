@@ -15,6 +15,8 @@ typedef void (*apus_eal_log)(int level, const char *line);
 /// its own. 0, or a negative errno. Once a process.
 int apus_eal_start(int count, char **arguments, apus_eal_log log);
 
+/// Whether a folder is in a file system of hugepages.
+bool apus_is_hugetlbfs(const char *folder);
 /// Stops it; all ports must be closed. It can't be started again.
 void apus_eal_stop(void);
 

@@ -1,7 +1,7 @@
 public import ApusWire
 import Glibc
 
-/// The process that has a UDP port.
+/// The process that has a UDP port, or another socket.
 public struct PortHolder: Hashable, Sendable, CustomStringConvertible {
     /// Its process id.
     public let pid: Int32
@@ -15,7 +15,11 @@ public struct PortHolder: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Returns: nil if nobody does, or if this process may not look into the one that does.
     public static func find(_ endpoint: Endpoint) -> PortHolder? {
-        let inodes = Set(UDPTable.entries().filter { $0.overlaps(endpoint) }.map(\.inode))
+        find(inodes: Set(UDPTable.entries().filter { $0.overlaps(endpoint) }.map(\.inode)))
+    }
+
+    /// Finds who has one of these sockets open.
+    static func find(inodes: Set<UInt64>) -> PortHolder? {
         guard !inodes.isEmpty else { return nil }
         let wanted = Set(inodes.map { "socket:[\($0)]" })
         for process in names(in: "/proc") {

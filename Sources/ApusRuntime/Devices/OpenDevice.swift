@@ -60,7 +60,7 @@ final class OpenDevice {
                 try EAL.start(environment.options)
                 interface = try Self.open(settings.device.argument, wanted, atMost: options.queues == nil)
             } catch {
-                throw .required("\(error)")
+                throw .dpdk(error)
             }
             (self.interface, self.bell) = (interface, bell)
             (queueCount, framesPerQueue) = (interface.queueCount, wanted.framesPerQueue)
@@ -93,9 +93,11 @@ final class OpenDevice {
             return host.note(said, received: isDown ? interface.receivedPackets : 0)
         }
 
-        /// What is wrong with a device, as far as that can be said without DPDK; nil if nothing.
-        static func trouble(with device: DPDKDevice) -> String? {
-            do throws(DPDKError) { try device.check(device.argument) } catch { return "\(error)" }
+        /// What is wrong with a device, as far as that can be said without DPDK, and whether it is that there is none; nil if nothing.
+        static func trouble(with device: DPDKDevice) -> (text: String, isMissing: Bool)? {
+            do throws(DPDKError) { try device.check(device.argument) } catch {
+                return ("\(error)", FailureKind(error) == .missing)
+            }
             return nil
         }
 
@@ -118,9 +120,7 @@ final class OpenDevice {
             _ interface: DPDKInterface, _ name: String, _ queue: Int, _ side: consuming DeviceSide.WorkerEnd
         ) throws(ForwarderError) -> Port<DeviceDriver<DPDKDriver>> {
             let port: Port<DPDKDriver>
-            do throws(DPDKError) { port = try interface.open(queue: queue) } catch {
-                throw .required("\(error)")
-            }
+            do throws(DPDKError) { port = try interface.open(queue: queue) } catch { throw .dpdk(error) }
             do throws(ServiceError) {
                 return Port(try DeviceDriver(port, name: name, side: side))
             } catch {
@@ -132,7 +132,7 @@ final class OpenDevice {
         func checkLink() -> Bool { false }
 
         /// Nothing: that there is no DPDK is said when it is opened.
-        static func trouble(with device: DPDKDevice) -> String? { nil }
+        static func trouble(with device: DPDKDevice) -> (text: String, isMissing: Bool)? { nil }
 
         /// Always refuses.
         init(

@@ -4,6 +4,10 @@ public import ApusPacketSocket
 public import ApusRings
 public import ApusXDP
 
+#if DPDK
+    public import ApusDPDK
+#endif
+
 /// Why a forwarder can't start, or can't take up a new configuration.
 public enum ForwarderError: Error, CustomStringConvertible {
     /// What is written makes no sense, or none on this host.
@@ -11,12 +15,17 @@ public enum ForwarderError: Error, CustomStringConvertible {
     /// What is written would be fine, but the host has not got it to give now, such as a port that is in use; the
     /// place where it is asked for.
     case unavailable(ConfigurationErrors)
+    /// What is written would be fine, but there are no such devices; the place where they are asked for.
+    case missing(ConfigurationErrors)
     /// What is written needs capabilities that this process lacks; the place where it is asked for.
     case notPermitted(ConfigurationErrors)
     case host(HostError)
     case memory(MemoryError)
     case packetSocket(PacketSocketError)
     case xdp(XDPError)
+    #if DPDK
+        case dpdk(DPDKError)
+    #endif
     /// A worker has no thread to run on.
     case thread(ThreadError)
     /// Ports with a feature that the configuration requires can't be had.
@@ -27,12 +36,16 @@ public enum ForwarderError: Error, CustomStringConvertible {
     /// The thing, the cause and the way out.
     public var description: String {
         switch self {
-        case .configuration(let errors), .unavailable(let errors), .notPermitted(let errors):
+        case .configuration(let errors), .unavailable(let errors), .missing(let errors),
+            .notPermitted(let errors):
             errors.description
         case .host(let error): error.description
         case .memory(let error): error.description
         case .packetSocket(let error): error.description
         case .xdp(let error): error.description
+        #if DPDK
+            case .dpdk(let error): error.description
+        #endif
         case .thread(let error): error.description
         case .required(let text), .needsRestart(let text): text
         }

@@ -4,6 +4,10 @@ import ApusPacketSocket
 import ApusXDP
 import Glibc
 
+#if DPDK
+    import ApusDPDK
+#endif
+
 /// What is in the way, as far as it decides what to do next: the exit code of a command, or whether another try can
 /// help. Clients of the control socket get its name beside the reason.
 package enum FailureKind: String, Sendable {
@@ -40,14 +44,32 @@ package enum FailureKind: String, Sendable {
         switch error {
         case .configuration: .configuration
         case .notPermitted, .packetSocket(.notPermitted), .host(.missingCapabilities): .notPermitted
-        case .packetSocket(.noSuchInterface), .host(.noSuchInterface): .missing
+        case .packetSocket(.noSuchInterface), .host(.noSuchInterface), .missing: .missing
         case .xdp(let inner):
             switch inner.cause {
             case .notPermitted: .notPermitted
             case .noSuchInterface: .missing
             default: .unavailable
             }
+        #if DPDK
+            case .dpdk(let inner): FailureKind(inner)
+        #endif
         default: .unavailable
         }
     }
 }
+
+#if DPDK
+    extension FailureKind {
+        /// The kind of an error of DPDK's.
+        init(_ error: DPDKError) {
+            self =
+                switch error.cause {
+                case .badName, .badSize, .badArgument: .configuration
+                case .noSuchInterface, .noSuchDevice: .missing
+                case .notPermitted, .hugetlbfsNotWritable: .notPermitted
+                default: .unavailable
+                }
+        }
+    }
+#endif

@@ -17,21 +17,25 @@ extension HostCheck {
         checkSharedFrames(names)
     }
 
-    /// Notes what this host has too little of: queues and cores.
+    /// Notes what this host has too little of: queues and cores; and devices that DPDK can't have.
     func checkMeans(_ names: [String]) {
         checkQueues(names)
-        for interface in configuration.interfaces where names.contains(interface.name) {
-            guard let device = interface.port.dpdk?.device, let trouble = OpenDevice.trouble(with: device)
-            else {
-                continue
-            }
-            report.add(trouble, at: interface.map["name"])
-        }
+        checkDevices(names, areMissing: false)
         for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() where !apus_may_run_on(Int32(cpu))
         {
             report.add(
                 "this process can't run on core \(cpu); `nproc --all` counts those there are, and "
                     + "`taskset -cp` shows those it may use", at: configuration.workers.map["cpus", index])
+        }
+    }
+
+    /// Notes the devices for DPDK that are not there, or those that are and can't be had.
+    func checkDevices(_ names: [String], areMissing: Bool) {
+        for interface in configuration.interfaces where names.contains(interface.name) {
+            guard let device = interface.port.dpdk?.device, let trouble = OpenDevice.trouble(with: device),
+                trouble.isMissing == areMissing
+            else { continue }
+            report.add(trouble.text, at: interface.map["name"])
         }
     }
 

@@ -13,7 +13,8 @@ struct HostCheck {
     /// Throws all that is wrong: an interface that is missing, or to listen on without Ethernet frames, a listening
     /// address that is not the host's, a VLAN interface to listen on with a link-layer address of its own, a
     /// destination that is the host itself, a broadcast address, or can't be reached by any route. What is right, and has too little of something on this host, such as
-    /// queues or cores, is ``ForwarderError/unavailable(_:)``, unless something is wrong too.
+    /// queues or cores, is ``ForwarderError/unavailable(_:)``, unless something is wrong too; and ``ForwarderError/missing(_:)`` where
+    /// nothing is in the way but that there are no such devices for DPDK.
     static func interfaces(
         for configuration: ForwarderConfiguration, on host: HostView
     ) throws(ForwarderError) -> NeededInterfaces {
@@ -23,10 +24,13 @@ struct HostCheck {
         check.checkPorts(needed.names)
         let isRight = check.report.isEmpty
         check.checkMeans(needed.names)
+        let isEnough = check.report.isEmpty
+        check.checkDevices(needed.names, areMissing: true)
         do throws(ConfigurationErrors) {
             try check.report.check()
         } catch {
-            throw isRight ? .unavailable(error) : .configuration(error)
+            guard isRight else { throw .configuration(error) }
+            throw isEnough ? .missing(error) : .unavailable(error)
         }
         return needed
     }
