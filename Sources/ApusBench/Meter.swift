@@ -18,8 +18,7 @@ public struct Meter {
     public func measure(
         _ comparison: Comparison, progress: (String) -> Void = { _ in }
     ) throws -> Finding {
-        let placements = comparison.placements ?? effort.placements
-        let both = try series(placements, comparison.rounds ?? effort.rounds, progress) { peerFirst in
+        let both = try series(effort.placements, comparison.rounds ?? effort.rounds, progress) { peerFirst in
             let (apus, peer) = try comparison.competitors(peerFirst)
             guard effort.isSame else { return [apus, peer] }
             let other = try comparison.competitors(peerFirst).apus
@@ -32,8 +31,8 @@ public struct Meter {
         var finding = Finding(
             comparison.name, per: comparison.unit, cores: comparison.cores, apus: (apus.name, apus.times),
             peer: (peer.name, peer.times))
-        if placements > 1 { finding.timeRatio = Finding.Interval(of: ratios) }
-        finding.placements = placements
+        if effort.placements > 1 { finding.timeRatio = Finding.Interval(of: ratios) }
+        finding.placements = effort.placements
         count(apus, in: &finding.apus)
         if finding.peer != nil { count(peer, in: &finding.peer!) }
         return finding

@@ -21,11 +21,16 @@ struct MeterTests {
             })
     }
 
+    /// A meter that measures in so many placements.
+    func meter(placements: Int) -> Meter {
+        Meter(Stopwatch(), Effort(name: "test", roundTime: 1e4, placements: placements, rounds: 3))
+    }
+
     func measured(
-        placements: Int? = nil, rounds: Int? = nil, _ apus: Competitor, _ peer: Competitor
+        placements: Int = 2, rounds: Int? = nil, _ apus: Competitor, _ peer: Competitor
     ) throws -> Finding {
-        try meter.measure(
-            Comparison("a/b", per: "packet", placements: placements, rounds: rounds) { (apus, peer) })
+        try meter(placements: placements).measure(
+            Comparison("a/b", per: "packet", rounds: rounds) { (apus, peer) })
     }
 
     @Test func `In each placement both warm up, then work in turn and neither is always first`() throws {
@@ -56,9 +61,8 @@ struct MeterTests {
             let held = Held(name, log)
             return Competitor(name) { held.time() }
         }
-        let comparison = Comparison(
-            "a/b", per: "packet", placements: 4, apus: { make("A") }, peer: { make("B") })
-        #expect(try meter.measure(comparison).placements == 4)
+        let comparison = Comparison("a/b", per: "packet", apus: { make("A") }, peer: { make("B") })
+        #expect(try meter(placements: 4).measure(comparison).placements == 4)
         #expect(log.lines.joined() == "AB--BA--AB--BA--")
     }
 
@@ -68,7 +72,7 @@ struct MeterTests {
         // A placement's own time, and a round that was disturbed in each.
         let times: [Double] = [100, 90, 130, 110, 95, 105]
         var (made, rounds) = (-1, 0)
-        let comparison = Comparison("a/b", per: "packet", placements: 6, rounds: 3) {
+        let comparison = Comparison("a/b", per: "packet", rounds: 3) {
             made += 1
             rounds = 0
             let time = times[made]
@@ -79,7 +83,7 @@ struct MeterTests {
                 }, Competitor("B") { (1, 100) }
             )
         }
-        let finding = try meter.measure(comparison)
+        let finding = try meter(placements: 6).measure(comparison)
         #expect(
             finding.timeRatio == Finding.Interval(median: 1.025, low: 0.9, high: 1.3, confidence: 0.96875))
         #expect(finding.rounds == 18 && finding.apus.upperQuartile > 130)
@@ -92,13 +96,14 @@ struct MeterTests {
         var made = 0
         // Instances take one after the other 100, 101, 102, …: which is first changes, so neither is always faster.
         let comparison = Comparison(
-            "a/b", per: "packet", placements: 6,
+            "a/b", per: "packet",
             apus: {
                 made += 1
                 let time = Double(99 + made)
                 return Competitor("Apus") { (1, time) }
             }, peer: { clocked("C", log, nanoseconds: 1) })
-        let same = Meter(Stopwatch(), Self.effort.same)
+        let same = Meter(
+            Stopwatch(), Effort(name: "test", roundTime: 1e4, placements: 6, rounds: 3).same)
         let finding = try same.measure(comparison)
         #expect(made == 12 && log.lines.isEmpty)
         #expect(finding.apus.name == "Apus" && finding.peer?.name == "Apus")
@@ -114,7 +119,7 @@ struct MeterTests {
         #expect(report.even == (1, 2, 0.96875 + 0.95) && report.effort == "quick same")
     }
 
-    @Test func `A comparison says how many placements and rounds it takes, if the effort shall not`() throws {
+    @Test func `A comparison says how many rounds it takes, if the effort shall not`() throws {
         let log = Log()
         let (a, b) = (clocked("A", log, nanoseconds: 50), clocked("B", log, nanoseconds: 100))
         #expect(try measured(a, b).rounds == 6)
@@ -238,7 +243,7 @@ struct TrialTests {
 
     @Test func `A comparison is a trial of its name`() throws {
         let trial = Trial(
-            Comparison("a/b", per: "frame", cores: 2, placements: 1, rounds: 1) {
+            Comparison("a/b", per: "frame", cores: 2, rounds: 1) {
                 (Competitor("A", timing: { (1, 3) }), Competitor("B", timing: { (1, 2) }))
             })
         let findings = try trial.run(meter)
