@@ -17,8 +17,8 @@ import Testing
         var pool: FramePool
 
         init(workers count: Int = 1, mtu: Int = 1500) throws {
-            let bell = DeviceSide.Bell()
-            let sides = (0..<count).map { _ in DeviceSide(bell: bell) }
+            let bell = try Bell(isAwaited: true)
+            let sides = try (0..<count).map { _ in try DeviceSide(bell: bell) }
             let memory = try FrameMemory(frames: 2048, hugePages: .never)
             let configuration = DPDKPortConfiguration(
                 device: try DPDKDevice("net_null0"), addresses: [AddressPrefix("192.0.2.2/24")!], mtu: mtu)

@@ -97,7 +97,7 @@ struct DeviceDriver<Own: CountingDriver & ~Copyable>: PortDriver, ~Copyable {
     @inline(never)
     private mutating func takeMessages() {
         // First: what comes meanwhile rings again.
-        side.worker.silence()
+        side.worker.rearm()
         while unsent.room > 0, let message = side.toSend.dequeue() {
             if let packet = copy(of: message) {
                 unsent.append(packet)

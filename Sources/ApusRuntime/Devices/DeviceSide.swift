@@ -1,8 +1,6 @@
 import ApusPorts
 import ApusRTP
 import ApusRings
-import CLinux
-import Glibc
 
 /// What goes between one queue of a device that the kernel does not have and the control thread: frames that a host has to
 /// answer in one direction, and answers in the other. Both ends of it, until they are taken.
@@ -11,10 +9,10 @@ final class DeviceSide {
     private var control: ControlEnd?
 
     /// - Parameter bell: rung for the control thread.
-    init(bell: Bell) {
+    init(bell: Bell) throws(ServiceError) {
         let up = SPSCRing<Packet>(minimumCapacity: Self.room)
         let down = SPSCRing<Packet>(minimumCapacity: 2 * Self.room)
-        let (counters, own) = (Counters(), Bell())
+        let (counters, own) = (Counters(), try Bell(isAwaited: true))
         worker = WorkerEnd(
             toControl: up.producer, toSend: down.consumer, counters: counters, control: bell, worker: own)
         control = ControlEnd(
@@ -49,25 +47,6 @@ final class DeviceSide {
         let refused = Counter()
     }
 
-    /// A descriptor that becomes readable when the other side has something to say (eventfd(2)).
-    final class Bell: Sendable {
-        let descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-
-        deinit { close(descriptor) }
-
-        func ring() {
-            var one: UInt64 = 1
-            // A full counter is readable all the same.
-            unsafe _ = write(descriptor, &one, 8)
-        }
-
-        /// Makes it readable only by what comes from now on.
-        func silence() {
-            var count: UInt64 = 0
-            unsafe _ = read(descriptor, &count, 8)
-        }
-    }
-
     /// The worker's end.
     struct WorkerEnd: ~Copyable, Sendable {
         var toControl: SPSCProducer<Packet>
@@ -75,7 +54,7 @@ final class DeviceSide {
         let counters: Counters
         /// Rung for the control thread.
         let control: Bell
-        /// Rung for the worker, which may sleep.
+        /// Rung for the worker, which may sleep: awaited from the start.
         let worker: Bell
     }
 

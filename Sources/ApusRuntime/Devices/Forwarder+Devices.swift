@@ -16,7 +16,7 @@ extension Forwarder {
     /// Has the hosts of the devices answer, and notes when next hops are others now.
     func attendDevices() {
         // First: what comes meanwhile rings again.
-        interfaces.bell.silence()
+        interfaces.bell.rearm()
         for device in interfaces.openDevices {
             if device.checkLink() {
                 let host = device.host

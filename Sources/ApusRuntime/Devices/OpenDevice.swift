@@ -20,7 +20,7 @@ final class OpenDevice {
     private var ports: FixedArray<Port<DeviceDriver<DPDKDriver>>?>
     #if DPDK
         private let interface: DPDKInterface
-        private let bell: DeviceSide.Bell
+        private let bell: Bell
         /// When it is asked for its link again, and what it had told of changes when that was done last.
         private var nextLook: (time: UInt64, events: UInt32) = (0, 0)
     #endif
@@ -36,7 +36,7 @@ final class OpenDevice {
         ///   - bell: rung for the control thread when there are frames for it.
         init(
             _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
-            sleeps: Bool, bell: DeviceSide.Bell, _ environment: DPDKConfiguration
+            sleeps: Bool, bell: Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             guard let settings = options.dpdk else { preconditionFailure("it is not an interface of DPDK's") }
             var wanted = DPDKOptions()
@@ -65,7 +65,11 @@ final class OpenDevice {
             (self.interface, self.bell) = (interface, bell)
             (queueCount, framesPerQueue) = (interface.queueCount, wanted.framesPerQueue)
             var sides: [DeviceSide] = []
-            for _ in 0..<queueCount { sides.append(DeviceSide(bell: bell)) }
+            do throws(ServiceError) {
+                for _ in 0..<queueCount { sides.append(try DeviceSide(bell: bell)) }
+            } catch {
+                throw .required("\(name): \(error)")
+            }
             host = try DeviceHost(
                 name, number: number, settings,
                 mac: interface.mac, mtu: interface.mtu, node: interface.node,
@@ -137,7 +141,7 @@ final class OpenDevice {
         /// Always refuses.
         init(
             _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
-            sleeps: Bool, bell: DeviceSide.Bell, _ environment: DPDKConfiguration
+            sleeps: Bool, bell: Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
             throw .required(
                 "\(name): this apus was built without DPDK; build it where libdpdk-dev is installed, with the trait DPDK"

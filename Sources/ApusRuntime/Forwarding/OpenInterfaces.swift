@@ -47,13 +47,14 @@ final class OpenInterfaces {
     /// What all interfaces that may get AF_XDP share.
     let memory: XDPMemory?
     /// Rung when there are frames for the hosts of devices that the kernel does not have.
-    let bell = DeviceSide.Bell()
+    let bell: Bell
     /// By number: the frames of the workers that have no queue of it, in their order.
     var spareFrames: [Int: [SpareFrames]] = [:]
 
     /// Opens all of them. Throws when one can't be had as the configuration requires; none stays open then.
     init(_ names: [String], configuration: ForwarderConfiguration, host: HostView) throws(ForwarderError) {
         self.names = names
+        do throws(ServiceError) { bell = try Bell(isAwaited: true) } catch { throw .required("\(error)") }
         // Of what the kernel does not have they are below 0, and say the number.
         indices = names.enumerated().map { number, name in
             configuration.port(on: name).dpdk != nil
