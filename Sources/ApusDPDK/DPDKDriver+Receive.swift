@@ -14,10 +14,9 @@ extension DPDKDriver {
         let mbufs = unsafe mbufs
         var count = Int(unsafe apus_port_receive(port, queue, mbufs, UInt16(truncatingIfNeeded: room)))
         if count == 0 {
-            if rest() {
-                count = Int(unsafe apus_port_receive(port, queue, mbufs, UInt16(truncatingIfNeeded: room)))
-            }
-            if count == 0 { return 0 }
+            // The frames that other threads gave back go to DPDK, whose device may have run dry.
+            pool.collect()
+            return 0
         }
         if _slowPath(isArmed) { wake() }
         var (octets, frames) = (0, count)
@@ -108,28 +107,10 @@ extension DPDKDriver {
         return count
     }
 
-    /// Nothing came: the frames that other threads gave back go to DPDK, whose device may have run dry, and the device is told
-    /// to say when something comes. `true` when it was told just now: what came meanwhile it does not tell.
-    @inline(never)
-    private mutating func rest() -> Bool {
-        pool.collect()
-        guard interface.event == APUS_EVENT_COUNTER else { return false }
-        if isArmed {
-            // It may have told of what was received already. Seldom, as this is a system call. What came since the look is not
-            // told of any more then, so there is another one.
-            idleRounds &+= 1
-            guard idleRounds & 63 == 0 else { return false }
-            apus_port_clear_event(port, queue)
-            return true
-        }
-        isArmed = apus_port_arm(port, queue) == 0
-        return isArmed
-    }
-
-    /// Packets come: no interrupts until they end.
+    /// Packets come: no interrupts until its owner is about to wait again.
     @inline(never)
     private mutating func wake() {
-        (isArmed, idleRounds) = (false, 0)
+        (isArmed, isLookDue) = (false, false)
         apus_port_disarm(port, queue)
         apus_port_clear_event(port, queue)
     }

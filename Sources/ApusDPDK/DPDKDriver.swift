@@ -37,8 +37,8 @@ public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
     var offloads: Offloads
     /// Whether the device may hold frames that it has sent, and whether some were handed to it since the last ``flush()``.
     var (isHolding, hasSent) = (false, false)
-    /// Whether the device was told to say when packets come, and how many times none came since.
-    var (isArmed, idleRounds) = (false, 0)
+    /// Whether the device was told to say when packets come, and whether nobody has looked for those that came before.
+    var (isArmed, isLookDue) = (false, false)
     /// The most packets of a call of ``receive(into:)``.
     var limit = Burst.capacity
 
@@ -80,9 +80,24 @@ public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
     /// exact: a frame that is sent by another queue's port counts there.
     public var framesInside: Int { pool.capacity - outside }
 
-    /// Readable when packets were received while the queue was idle; -1 where the device does not tell.
+    /// Readable when packets came after ``mayWait()``; -1 where the device does not tell.
     public var readyDescriptor: Int32 {
         interface.event == APUS_EVENT_NONE ? -1 : apus_port_interrupt_descriptor(port, queue)
+    }
+
+    /// Has the device tell of the packets that come from now on, where it has to be told to: `false` the first time, for its owner
+    /// to look once more for what came before, of which it does not tell. It is told no longer when packets are received.
+    public mutating func mayWait() -> Bool {
+        guard interface.event == APUS_EVENT_COUNTER else { return true }
+        if isLookDue {
+            isLookDue = false
+            return true
+        }
+        // It may have told of what was received already.
+        if isArmed { apus_port_clear_event(port, queue) }
+        isArmed = apus_port_arm(port, queue) == 0
+        isLookDue = isArmed
+        return !isLookDue
     }
 
     /// The MTU, the Ethernet header and two VLAN tags.

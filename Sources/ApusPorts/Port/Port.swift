@@ -110,10 +110,12 @@ public struct Port<Driver: PortDriver & ~Copyable>: ~Copyable {
         return fits
     }
 
-    /// Waits until packets can be received, a signal arrives or the time is over.
+    /// Waits until packets can be received, a signal arrives or the time is over. For who has just received nothing: it returns
+    /// at once where the driver wants to be looked at once more before (``PortDriver/mayWait()``).
     ///
     /// A driver without a descriptor to wait for is waited for in steps of at most a millisecond.
-    public borrowing func wait(milliseconds: Int32) {
+    public mutating func wait(milliseconds: Int32) {
+        guard driver.mayWait() else { return }
         var descriptor = pollfd(fd: driver.readyDescriptor, events: Int16(POLLIN), revents: 0)
         if descriptor.fd < 0 {
             usleep(UInt32(max(0, min(milliseconds, 1))) * 1000)

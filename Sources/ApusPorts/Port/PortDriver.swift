@@ -47,7 +47,8 @@ public protocol PortDriver: ~Copyable, Sendable {
     var readyDescriptor: Int32 { get }
 
     /// Whether its owner may wait on ``readyDescriptor`` now: asked right before, so that a driver that is not the kernel's
-    /// can have the descriptor told from then on. `false` when something came meanwhile.
+    /// can have the descriptor told from then on. `false` when something came meanwhile, or may have: then its owner
+    /// receives, and if that gives nothing asks again.
     ///
     /// There is a default, for drivers whose descriptor always tells.
     mutating func mayWait() -> Bool

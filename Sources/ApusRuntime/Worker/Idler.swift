@@ -39,7 +39,10 @@ struct Idler: ~Copyable {
             usleep(UInt32(policy.sleep) * 1000)
             return
         }
-        for port in ports.indices where !ports[port].driver.mayWait() { return }
+        // All of them, so that those that want another look have it at once.
+        var mayWait = true
+        for port in ports.indices { mayWait = ports[port].driver.mayWait() && mayWait }
+        guard mayWait else { return }
         // Sound: the array owns `count` of them and is not touched meanwhile.
         unsafe _ = poll(&descriptors[0], nfds_t(descriptors.count), policy.sleep)
     }
