@@ -92,6 +92,31 @@ struct SharedDriverTests {
         #expect(isConserved && isDrained)
     }
 
+    /// A port that takes 8 packets in so many rounds, and flows of all workers that bring more than that.
+    @Test(arguments: [(2, 1), (4, 1), (2, 5), (4, 5)])
+    func `A worker that has the queue sends its own and those of others by turns when there is too much`(
+        _ workers: Int, _ rounds: Int
+    ) throws {
+        var rig = try SharingRig(workers: workers, queues: 1, flows: 32, screenRing: 8)
+        for worker in 0..<workers { rig.order(worker, destinations: 2) }
+        var came = [Int](repeating: 0, count: workers)
+        for _ in 0..<600 {
+            for flow in 0..<32 { _ = rig.send(flow) }
+            for _ in 0..<rounds { for worker in 0..<workers { _ = rig.round(worker) } }
+            let before = rig.came
+            _ = rig.check()
+            for flow in 0..<32 { came[rig.owner(of: flow)] += rig.came[flow] - before[flow] }
+        }
+        let all = came.reduce(0, +)
+        try #require(all > 8 * 590, "the port was never idle")
+        for share in came {
+            #expect(share * workers > all * 8 / 10 && share * workers < all * 12 / 10, "\(came)")
+        }
+        _ = rig.settle()
+        let (isConserved, isDrained) = (rig.isConserved(), rig.isDrained())
+        #expect(isConserved && isDrained)
+    }
+
     @Test func `A worker that stands still costs its own flows packets, which are counted, and no other's`()
         throws
     {

@@ -21,6 +21,8 @@ struct SharingRig: ~Copyable {
     var sent: [UInt32]
     var next: [UInt32]
     var arrived = 0
+    /// By flow: how many of those that arrived are of it.
+    var came: [Int]
 
     init(
         workers count: Int, queues: Int, flows: Int = 16, ring: Int = 64, frames: Int = 1024,
@@ -59,6 +61,7 @@ struct SharingRig: ~Copyable {
         boards = (0..<count).map { _ in WorkerBoard(slots: flows) }
         (self.flows, self.frames) = (flows, frames)
         (sent, next) = ([UInt32](repeating: 0, count: flows), [UInt32](repeating: 0, count: flows))
+        came = [Int](repeating: 0, count: flows)
     }
 
     private static func share(
@@ -143,6 +146,7 @@ struct SharingRig: ~Copyable {
                 let one = Arrived(packet)
                 arrived += 1
                 let flow = Int(one.headers.destination.port - 6004) / 2
+                came[flow] += 1
                 let number = one.payload.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
                 if number < next[flow] { isInOrder = false }
                 // Copies for further destinations have the same number.

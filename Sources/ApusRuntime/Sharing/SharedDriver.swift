@@ -20,19 +20,20 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
     /// The queue of this worker; `nil` where it has none.
     var own: Port<Own>?
     /// The number of this worker, and of the one that sends for it.
-    private let worker, sender: Int
+    let worker, sender: Int
     private let bell: Bell?
     /// By worker, with none to itself; empty where nothing is shared, as the interface has a queue for each worker.
-    private(set) var links: FixedArray<WorkerLink>
+    var links: FixedArray<WorkerLink>
     /// What came in by the queue and was not looked at yet.
     private(set) var arrived = Burst()
     /// What is to be sent for others.
-    private(set) var returning = Burst()
+    var returning = Burst()
     private let spare: SpareFrames?
     private let waitSet: DescriptorSet?
     private var isWaiting = false
     private var firstLink = 0
-    private var nextPassed = 0
+    /// Who sends when there is more to send than there is room for.
+    var turns = Turns()
     private(set) var ringFull = RingFull()
     let grant: PortGrant
     let maximumPacketSize: Int
@@ -137,51 +138,6 @@ struct SharedDriver<Own: PortDriver & ~Copyable>: PortDriver, ~Copyable {
         guard let refused = links[worker].hand(packet) else { return }
         ringFull.packets &+= 1
         ringFull.bytes &+= UInt64(truncatingIfNeeded: refused.totalCount)
-    }
-
-    // MARK: - Sending
-
-    mutating func transmit(_ burst: inout Burst) -> Int {
-        if own != nil { return own!.transmit(&burst) }
-        return links[sender].pass(&burst)
-    }
-
-    mutating func flush() {
-        if own == nil { return }
-        sendPassed()
-        own!.flush()
-    }
-
-    /// Sends what the other workers have passed, in turn: when the queue takes no more it goes on behind the one whose packets
-    /// those were, so that nobody who sends more than the queue takes keeps the others from it.
-    private mutating func sendPassed() {
-        guard sendReturning() else { return }
-        for _ in links.indices {
-            let link = nextPassed
-            nextPassed = link &+ 1 == links.count ? 0 : link &+ 1
-            // No more than what is there now, however much follows.
-            var left = links[link].passedCount
-            while left > 0 {
-                left &-= links[link].takePassed(into: &returning, atMost: left)
-                guard sendReturning() else { return }
-            }
-        }
-    }
-
-    /// Sends what was taken to be sent for others. `false` when the queue does not take all of it for now.
-    private mutating func sendReturning() -> Bool {
-        if returning.isEmpty { return true }
-        // It may lie in frames of another interface.
-        _ = own!.transmitCopying(&returning)
-        return returning.isEmpty
-    }
-
-    /// Whether a port can send it is for the one to say that has the queue.
-    func canSend(_ packet: borrowing Packet) -> Bool {
-        switch own {
-        case .some(let port): port.driver.canSend(packet)
-        case .none: true
-        }
     }
 
     // MARK: - Waiting
