@@ -14,14 +14,15 @@ struct ForwarderNetworkTests {
         let lab: NetworkLab
         let (camera, relay, screen): (Namespace, Namespace, Namespace)
 
-        init(_ purpose: String) throws {
+        /// - Parameter queues: of the camera's side.
+        init(_ purpose: String, queues: Int = 1) throws {
             lab = NetworkLab(purpose)
             camera = try lab.namespace("camera")
             relay = try lab.namespace("relay")
             screen = try lab.namespace("screen")
             try lab.link(
                 camera, "cam0", ["10.1.0.1/24", "2001:db8:1::1/64"], relay, "near",
-                ["10.1.0.2/24", "2001:db8:1::2/64"])
+                ["10.1.0.2/24", "2001:db8:1::2/64"], queues: queues)
             try lab.link(
                 relay, "far", ["10.2.0.2/24", "2001:db8:2::2/64"], screen, "scr0",
                 ["10.2.0.1/24", "2001:db8:2::1/64"])

@@ -1,4 +1,5 @@
 import ApusConfig
+import ApusPorts
 import ApusRTP
 import ApusWire
 import Foundation
@@ -124,6 +125,39 @@ struct SharedQueueTests {
         }
     }
 
+    /// What the workers received and sent is what the ports did, and nothing is left to be sent.
+    private func expectBalanced(_ last: ForwarderStatus, _ location: SourceLocation = #_sourceLocation) {
+        let losses = RelayDrop.allCases.filter { !$0.isRefusal }
+            .reduce(0) { $0 + last.drops[$1.label, default: 0] }
+        #expect(last.copies == last.sent + losses, "\(last)", sourceLocation: location)
+        #expect(last.ports.allSatisfy { $0.pending == 0 }, "\(last.ports)", sourceLocation: location)
+        let received = last.ports.reduce(0) { $0 + $1.received }
+        #expect(received == last.received, "\(last.ports)", sourceLocation: location)
+        let taken = last.ports.reduce(0) {
+            $0 + $1.sent + $1.drops[PortDrop.sendRefused.label, default: 0]
+        }
+        #expect(taken == last.sent, "\(last.sent): \(last.ports)", sourceLocation: location)
+    }
+
+    @Test(arguments: [1, 2])
+    func `What is in the rings between workers at the stop is sent, or refused, and counted once`(
+        _ queues: Int
+    ) throws {
+        let line = try Line("laststop", queues: queues)
+        defer { line.lab.close() }
+        _ = try send(line, count: 200_000, pause: 0)
+        var configuration = configuration(queues + 1, to: (0..<8).map { "10.2.0.1:\(5006 + 2 * $0)" })
+        configuration.limits.streams = 16
+        try line.relay.enter(timeout: .seconds(60)) { [configuration] in
+            for _ in 0..<5 {
+                let forwarder = try Forwarder(configuration)
+                let deadline = ContinuousClock.now + .milliseconds(50)
+                while ContinuousClock.now < deadline { try forwarder.attend() }
+                expectBalanced(forwarder.stop())
+            }
+        }
+    }
+
     @Test func `It starts and stops under load a hundred times, and keeps no descriptor or thread`() throws {
         let line = try Line("cycles")
         defer { line.lab.close() }
@@ -153,9 +187,7 @@ struct SharedQueueTests {
                     accepted[worker] += forwarder.crew.members[worker].board.counters.accepted.value
                 }
                 let last = forwarder.stop()
-                let losses = RelayDrop.allCases.filter { !$0.isRefusal }
-                    .reduce(0) { $0 + last.drops[$1.label, default: 0] }
-                #expect(last.copies == last.sent + losses, "\(last)")
+                expectBalanced(last)
                 if cycle == 3 { first = held() }
             }
             #expect(accepted.allSatisfy { $0 > 100 }, "\(accepted): both workers had something to do")

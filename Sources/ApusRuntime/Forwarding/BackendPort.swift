@@ -39,13 +39,31 @@ enum BackendPort: ~Copyable {
     /// Closes it and gives its last figures: after what it had taken has left, for which it has 50 ms. What is pending
     /// all the same is lost with the port, and counted as refused.
     consuming func finalStatistics() -> PortStatistics {
+        var port = self
+        return port.finish()
+    }
+
+    /// The same of one that is closed by who has it, when others have finished as well.
+    mutating func finish() -> PortStatistics {
+        let last: PortStatistics
         switch consume self {
-        case .xdp(var port): return port.driver.finish()
-        case .packet(var port): return port.driver.finishSending()
-        case .dpdk(var port): return port.driver.finishSending()
-        case .sharedXDP(var port): return port.driver.finish()
-        case .sharedDPDK(var port): return port.driver.finish()
+        case .xdp(var port):
+            last = port.driver.finish()
+            self = .xdp(port)
+        case .packet(var port):
+            last = port.driver.finishSending()
+            self = .packet(port)
+        case .dpdk(var port):
+            last = port.driver.finishSending()
+            self = .dpdk(port)
+        case .sharedXDP(var port):
+            last = port.driver.finish()
+            self = .sharedXDP(port)
+        case .sharedDPDK(var port):
+            last = port.driver.finish()
+            self = .sharedDPDK(port)
         }
+        return last
     }
 }
 

@@ -125,14 +125,17 @@ struct Crew: ~Copyable {
         }
     }
 
-    /// Ends all workers and waits for them.
+    /// Ends all workers and waits for them, and closes their ports.
     mutating func stop() {
         // Workers that share queues one after the other: those with lower numbers send what the others pass on.
         for number in members.indices.reversed() where members[number].isSharing {
             members[number].board.stop.store(true, ordering: .relaxed)
-            members[number].join()
+            members[number].awaitRest()
         }
         for number in members.indices { members[number].board.stop.store(true, ordering: .relaxed) }
         for number in members.indices { members[number].join() }
+        // What is left in the rings between workers is the last figures' of who has the queue, if it is sent, and else of
+        // who has passed it. So in this order, and not before all have ended.
+        for number in members.indices { members[number].finish() }
     }
 }

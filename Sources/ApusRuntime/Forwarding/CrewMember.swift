@@ -128,10 +128,14 @@ extension Crew.Member {
     private func start<Driver: WorkerDriver & ~Copyable>(
         _ handoff: Handoff<RestingWorker>, as _: Driver.Type, _ copies: Bool
     ) throws(ThreadError) -> WorkerThread {
-        try WorkerThread(name: "apus-forward-\(number)", cpu: cpu) { [board, figures, returned] in
+        try WorkerThread(name: "apus-forward-\(number)", cpu: cpu) { [board, figures, returned, isSharing] in
             var worker = ForwardWorker<Driver>(handoff.take(), copiesBetweenPorts: copies)
             worker.run(board, figures)
-            if board.rests.load(ordering: .relaxed) { returned.put(worker.rest()) }
+            if isSharing || board.rests.load(ordering: .relaxed) {
+                returned.put(worker.rest())
+            } else {
+                worker.rest().close(figures)
+            }
         }
     }
 
@@ -193,7 +197,12 @@ extension Crew.Member {
         board.stop.store(true, ordering: .releasing)
     }
 
-    /// Waits until it rests.
+    /// Closes the ports of a worker that rests when no other runs any more, and publishes their last figures.
+    mutating func finish() {
+        if let last = resting.take() { last.close(figures) }
+    }
+
+    /// Waits until it rests: after ``askToRest(leaving:)``, or at the stop, if it shares queues.
     mutating func awaitRest() {
         guard isRunning else { return }
         join()
@@ -247,20 +256,5 @@ extension PortStatistics {
         sentBytes += other.sentBytes
         pending += other.pending
         for reason in PortDrop.allCases { drops[reason] += other.drops[reason] }
-    }
-}
-
-extension PortGrant {
-    /// The same, with what was granted beside what its driver says.
-    func preceded(by choices: [Feature]) -> PortGrant {
-        PortGrant(backend: backend, interface: interface, queue: queue, features: choices + features)
-    }
-}
-
-extension PortGrant.Feature {
-    fileprivate init(core: Int, refused code: Int32?) {
-        self.init(
-            "core", requested: "\(core)", granted: code == nil ? "\(core)" : "any",
-            reason: code.map { "the kernel refused it: \(ServiceError.text(of: $0))" })
     }
 }

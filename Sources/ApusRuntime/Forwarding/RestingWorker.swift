@@ -37,6 +37,9 @@ struct RestingWorker: ~Copyable {
             return taken
         }
 
+        /// The last figures of the port, see ``BackendPort/finish()``.
+        mutating func finish() -> PortStatistics { port!.finish() }
+
         /// Takes the port out; once only.
         mutating func takePort() -> BackendPort { port.take()! }
     }
@@ -70,6 +73,13 @@ struct RestingWorker: ~Copyable {
             position < count ? seats[position].take() : new[position - count].take()
         }
         seats = all
+    }
+
+    /// Closes its ports, and publishes what they say last.
+    consuming func close(_ figures: PortBoard) {
+        var seats = seats
+        // All of them before the first is closed, from when on the XDP program has no socket to take packets to.
+        for port in seats.indices { figures.ports[port].publish(seats[port].finish()) }
     }
 
     /// Whether it has a port over a backend.

@@ -1,5 +1,6 @@
 import ApusPorts
 import ApusRings
+import Glibc
 
 /// What was dropped as the ring to its worker was full.
 struct RingFull {
@@ -20,6 +21,13 @@ extension SharedDriver where Own: ~Copyable {
         var sum = 0
         for link in links.indices { sum += links[link].passingCount }
         return sum
+    }
+
+    /// Whether there is something to be sent for others.
+    private var hasPassed: Bool {
+        if !returning.isEmpty { return true }
+        for link in links.indices where links[link].passedCount > 0 { return true }
+        return false
     }
 
     /// Those inside its queue, and those in the rings from here.
@@ -48,9 +56,14 @@ extension SharedDriver where Own: ~Copyable {
 
 extension SharedDriver where Own: QueueDriver & ~Copyable {
     /// The last figures, of a port that is about to be closed, as those of its queue are: what others have passed
-    /// leaves first. What has not left by then is counted as refused.
+    /// leaves first, for which it has as long. What has not left by then is counted as refused, by who has taken it last.
     mutating func finish() -> PortStatistics {
+        let deadline = Clock.monotonic &+ 50_000_000
         flush()
+        while hasPassed, Clock.monotonic < deadline {
+            usleep(1000)
+            flush()
+        }
         if own != nil { _ = own!.driver.finish() }
         var result = statistics()
         result.drops[.sendRefused] &+= result.pending
