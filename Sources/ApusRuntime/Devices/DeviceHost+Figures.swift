@@ -10,12 +10,17 @@ extension DeviceHost {
             isLinkUp: link.report?.isUp,
             linkMegabits: link.report?.isUp == true ? link.report?.megabits : nil,
             isFullDuplex: link.report?.isUp == true ? link.report?.isFullDuplex : nil,
-            linkChanges: link.changes,
+            linkChanges: link.changes, handed: sum { $0.handed.value },
             received: Self.counts(EndHostMessage.self, \.label, counters.messages),
             noted: counters.noted.value, reported: counters.reported.value, believed: believedReports,
-            sent: Self.counts(EndHostFrame.self, \.label, counters.sent), drops: drops,
+            sent: Self.counts(EndHostFrame.self, \.label, counters.sent),
+            transmitted: sum { $0.sent.value }, drops: drops,
             conflicts: counters.conflicts.value, neighbors: neighbors, neighborEvents: neighborEvents,
             narrowPaths: narrowPaths)
+    }
+
+    private func sum(_ count: (DeviceSide.Counters) -> UInt64) -> UInt64 {
+        ends.indices.reduce(0) { $0 + count(ends[$1].counters) }
     }
 
     private var drops: [String: UInt64] {

@@ -33,8 +33,6 @@ final class DeviceHost {
     private var whole: [UInt8]
     /// The neighbors of the plan in force.
     private var inUse: Set<IPAddress> = []
-    /// Frames that were put into the queues of the workers.
-    private var queued: UInt64 = 0
     private var nextRefresh: UInt64 = 0
     private var paths = NarrowPaths()
     /// Errors of routers that were about packets of streams, and told of a smaller MTU.
@@ -182,7 +180,6 @@ final class DeviceHost {
             let packet = pool.makePacket(of: unsafe buffer.span.bytes.extracting(first: count)),
             ends[end].toWorker.enqueue(packet) == nil
         else { return ends[end].counters.unqueued.add() }
-        queued += 1
         ends[end].worker.ring()
     }
 
@@ -204,10 +201,8 @@ final class DeviceHost {
     func stop() {
         for end in ends.indices {
             while ends[end].fromWorker.dequeue() != nil { stoppedMessages += 1 }
-            queued -= ends[end].counters.sent.value + ends[end].counters.unsent.value
+            stoppedMessages += UInt64(ends[end].toWorker.count)
         }
-        stoppedMessages += queued
-        queued = 0
     }
 
     /// Takes note of what a router says a path takes.

@@ -79,6 +79,9 @@ public struct ForwarderStatus: Sendable, Codable {
         public var isFullDuplex: Bool?
         /// How often its link was found up after it had been down, or down after it had been up.
         public var linkChanges: UInt64
+        /// Frames that the workers handed to the host: those received here, and those dropped on the way as `other_host`, or
+        /// under way at the stop.
+        public var handed: UInt64
         /// Messages to the host, by protocol: `arp`, `icmpv4`, `icmpv6`, `neighbor_discovery`; those with a count only.
         public var received: [String: UInt64]
         /// Those that told something and needed no answer.
@@ -90,9 +93,11 @@ public struct ForwarderStatus: Sendable, Codable {
         /// What the host wrote to be sent, by kind: `arp_reply`, `advertisement`, `echo_reply`, `solicitation`; those with a
         /// count only.
         public var sent: [String: UInt64]
+        /// Frames of the host's that the workers have sent; the others that it wrote are among the drops, or under way.
+        public var transmitted: UInt64
         /// Messages dropped, by reason; those with a count only. Received and dropped on the way to the host are
         /// `host_queue_full` and `other_host`, written by it and dropped on their way out `answer_queue_full` and
-        /// `not_sent`.
+        /// `not_sent`; `stopped` were under way, in either direction, when it was stopped.
         public var drops: [String: UInt64]
         /// Messages of others that use an address of the interface's.
         public var conflicts: UInt64

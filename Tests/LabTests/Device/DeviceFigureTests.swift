@@ -41,7 +41,7 @@ extension Lab {
             #expect(text.contains("device \(far.interface) neighbors "), "\(text)")
             let last = try forward.finish()
             #expect(last.devices.count == 2, "figures stay when it is stopped")
-            for device in last.devices { expectConserved(device) }
+            for device in last.devices { expectConserved(device, isLast: true) }
         }
 
         /// What a device is and what was granted stands in the status, and in its text on lines of 100 columns.
@@ -126,7 +126,11 @@ extension Lab {
 }
 
 /// Every message to the host of a device, and from it, is somewhere.
-func expectConserved(_ device: Status.Device, _ location: SourceLocation = #_sourceLocation) {
+///
+/// - Parameter isLast: whether it has stopped, and nothing is under way between the host and the workers.
+func expectConserved(
+    _ device: Status.Device, isLast: Bool = false, _ location: SourceLocation = #_sourceLocation
+) {
     let answers = ["arp_reply", "advertisement", "echo_reply", "defense"]
     let outside = ["host_queue_full", "other_host", "answer_queue_full", "not_sent", "stopped"]
     let sent = device.sent.filter { answers.contains($0.key) }.values.reduce(0, +)
@@ -134,4 +138,13 @@ func expectConserved(_ device: Status.Device, _ location: SourceLocation = #_sou
     let received = device.received.values.reduce(0, +)
     #expect(
         received == sent + dropped + device.noted + device.reported, "\(device)", sourceLocation: location)
+    guard isLast else { return }
+    func drops(_ names: String...) -> UInt64 { names.reduce(0) { $0 + (device.drops[$1] ?? 0) } }
+    let (wrote, stopped) = (device.sent.values.reduce(0, +), drops("stopped"))
+    let (takenIn, takenOut) = (
+        received + drops("other_host"), device.transmitted + drops("answer_queue_full", "not_sent")
+    )
+    #expect(
+        device.handed >= takenIn && wrote >= takenOut
+            && device.handed + wrote == takenIn + takenOut + stopped, "\(device)", sourceLocation: location)
 }

@@ -30,7 +30,7 @@ struct Status: Decodable, Sendable {
         var addresses: [String]
         var isLinkUp, isFullDuplex: Bool?
         var linkMegabits: Int?
-        var linkChanges, noted, reported, believed, conflicts, narrowPaths: UInt64
+        var linkChanges, handed, noted, reported, believed, transmitted, conflicts, narrowPaths: UInt64
         var received, sent, drops, neighbors, neighborEvents: [String: UInt64]
     }
 

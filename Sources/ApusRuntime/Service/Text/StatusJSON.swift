@@ -124,11 +124,13 @@ extension JSONWriter {
         add("linkMegabits", device.linkMegabits)
         if let isFullDuplex = device.isFullDuplex { add("isFullDuplex", isFullDuplex) }
         add("linkChanges", device.linkChanges)
+        add("handed", device.handed)
         add("received", device.received)
         add("noted", device.noted)
         add("reported", device.reported)
         add("believed", device.believed)
         add("sent", device.sent)
+        add("transmitted", device.transmitted)
         add("drops", device.drops)
         add("conflicts", device.conflicts)
         add("neighbors", device.neighbors)
