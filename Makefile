@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: help setup build install install-files uninstall demo test fuzz sanitize bench bench-short bench-check bench-record docs format lint clean
+.PHONY: help setup build install install-files uninstall demo test without-dpdk fuzz sanitize bench bench-short bench-check bench-record docs format lint clean
 
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
@@ -24,6 +24,7 @@ help:
 	make build      the release build: .build/release/apus
 	make install    build, and put apus, its manual, completions and systemd unit under $(PREFIX)
 	make setup      only install the Debian packages that are missing
+	make without-dpdk  build without DPDK, and run the tests of what differs then
 	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
 	make sanitize   the tests under the address and the thread sanitizer
 	make bench      measure beside C and DPDK; SUITE=rings for one suite or SUITE=rings/spsc for a part, JSON=FILE HTML=FILE for the figures
@@ -128,6 +129,14 @@ fuzz:
 define tests-ran
 	grep -qE 'Test run with [1-9][0-9]* test' $(1) || { echo "apus: no test ran; see $(1)" >&2; exit 1; }
 endef
+
+# Not part of make test, since it builds all once more. In the other rooms nothing differs.
+without-dpdk:
+	@$(AGAIN) setup WITH="build demo test"
+	swift build --build-tests --disable-default-traits --scratch-path .build/without
+	.build/without/debug/*PackageTests.xctest --testing-library swift-testing --no-parallel \
+		--filter '^(ApusCLITests|ApusConfigTests|ApusRuntimeTests)\.' 2>&1 | tee .build/without.log
+	$(call tests-ran,.build/without.log)
 
 # Each in a build folder of its own, since the flags differ. The thread sanitizer needs the release build: a debug
 # build is too slow to show a race of two loads.
