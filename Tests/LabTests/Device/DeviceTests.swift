@@ -60,6 +60,7 @@ extension Lab {
                 #expect(stream.figures.lost == 0 && stream.figures.dropped == 0, "\(stream.figures)")
                 #expect(stream.figures.sent == stream.figures.packets)
             }
+            #expect(status.drops.isEmpty, "\(status.drops)")
         }
 
         @Test(arguments: DeviceScene.Kind.allCases)
