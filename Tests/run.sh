@@ -10,9 +10,8 @@ cd "$(dirname "$0")/.."
 # Regular expressions over Target.Suite/test. Last, with nothing beside them, are those that hold the cores or expect
 # that nobody does: eight loops on one core, a pace of 20,000 packets a second, a reload every 100 ms, a tenth of a core.
 alone='^ApusPacketSocketTests\.CongestionTests/|^ApusRuntimeTests\.IdlePolicyTests/|^LabTests\.Lab/(LoadTests|ReloadTests)/'
-# A machine that QEMU emulates.
-device='^LabTests\.Lab/RealDeviceTests/'
-# About as long as each other, and as all others together.
+# About as long as each other, and as all others together. Devices of DPDK's, also of a machine that QEMU emulates, and captures.
+device='^LabTests\.Lab/[A-Za-z]*Device[A-Za-z]*Tests/|^ApusCLITests\.(Capture|Generate)LabTests/'
 lab='^(LabTests|ApusXDPTests)\.'
 runtime='^(ApusRuntimeTests|ApusHostTests|ApusConfigTests|LawTests)\.'
 
@@ -32,7 +31,7 @@ trap 'exit 143' TERM HUP
 run lab --filter "$lab" --skip "$alone" --skip "$device" & first=$!
 run runtime --filter "$runtime" --skip "$alone" & second=$!
 # All others, so that no target is left out because nobody named it.
-run rest --skip "$lab" --skip "$runtime" --skip "$alone" & third=$!
+run rest --skip "$lab" --skip "$runtime" --skip "$device" --skip "$alone" & third=$!
 run device --filter "$device" & fourth=$!
 wait $first || failed+=(lab)
 wait $second || failed+=(runtime)
