@@ -226,13 +226,14 @@ enum apus_port_event apus_port_event(uint16_t port) {
     return APUS_EVENT_LEVEL;
 }
 
-void apus_port_clear_event(uint16_t port, uint16_t queue) {
+bool apus_port_clear_event(uint16_t port, uint16_t queue) {
     int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, queue);
     uint64_t count;
     // Looked at first, in case it is one that blocks.
-    if (descriptor < 0 || poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) != 1) return;
+    if (descriptor < 0 || poll(&(struct pollfd){.fd = descriptor, .events = POLLIN}, 1, 0) != 1) return false;
     // From a UIO device four octets are read, and no other number.
     if (read(descriptor, &count, sizeof count) < 0 && errno == EINVAL) (void)!read(descriptor, &count, 4);
+    return true;
 }
 
 int apus_port_arm(uint16_t port, uint16_t queue) { return rte_eth_dev_rx_intr_enable(port, queue); }
@@ -242,6 +243,10 @@ struct apus_mbuf *apus_mbuf_own(struct apus_mbuf *mbuf, struct rte_mempool *pool
     struct rte_mbuf *copy = rte_pktmbuf_copy((struct rte_mbuf *)mbuf, pool, 0, UINT32_MAX);
     rte_pktmbuf_free((struct rte_mbuf *)mbuf);
     return (struct apus_mbuf *)copy;
+}
+
+void apus_mbuf_join(struct apus_mbuf *mbuf, struct apus_mbuf *next) {
+    ((struct rte_mbuf *)mbuf)->next = (struct rte_mbuf *)next;
 }
 
 uint16_t apus_port_receive(uint16_t port, uint16_t queue, struct apus_mbuf **mbufs, uint16_t count) {

@@ -16,6 +16,7 @@ extension DPDKDriver {
         if count == 0 {
             // The frames that other threads gave back go to DPDK, whose device may have run dry.
             pool.collect()
+            isLookDue = false
             return 0
         }
         if _slowPath(isArmed) { wake() }
@@ -112,6 +113,6 @@ extension DPDKDriver {
     private mutating func wake() {
         (isArmed, isLookDue) = (false, false)
         apus_port_disarm(port, queue)
-        apus_port_clear_event(port, queue)
+        _ = apus_port_clear_event(port, queue)
     }
 }

@@ -121,7 +121,8 @@ extension DPDKDriver {
             unsafe mbuf.pointee.data_off = UInt16(truncatingIfNeeded: header.pointee.offset &- 64)
             unsafe mbuf.pointee.data_len = UInt16(truncatingIfNeeded: header.pointee.length)
             unsafe next = header.pointee.next
-            unsafe mbuf.pointee.next = unsafe next.map { unsafe Mbuf.of($0) }
+            // In C: of a store here Swift 6.3.1 leaves out all but the last one in a release build.
+            unsafe apus_mbuf_join(mbuf, next.map { unsafe Mbuf.of($0) })
         }
         unsafe first.pointee.pkt_len = UInt32(truncatingIfNeeded: total)
         unsafe first.pointee.nb_segs = UInt16(truncatingIfNeeded: segments)

@@ -37,7 +37,7 @@ public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
     var offloads: Offloads
     /// Whether the device may hold frames that it has sent, and whether some were handed to it since the last ``flush()``.
     var (isHolding, hasSent) = (false, false)
-    /// Whether the device was told to say when packets come, and whether nobody has looked for those that came before.
+    /// Whether the device was told to say when packets come, and whether nobody has looked since.
     var (isArmed, isLookDue) = (false, false)
     /// The most packets of a call of ``receive(into:)``.
     var limit = Burst.capacity
@@ -85,16 +85,13 @@ public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
         interface.event == APUS_EVENT_NONE ? -1 : apus_port_interrupt_descriptor(port, queue)
     }
 
-    /// Has the device tell of the packets that come from now on, where it has to be told to: `false` the first time, for its owner
-    /// to look once more for what came before, of which it does not tell. It is told no longer when packets are received.
+    /// Has the device tell of the packets that come from now on, where it has to be told to: `false` until its owner has looked
+    /// once more for what came before, of which it does not tell. It is told no longer when packets are received.
     public mutating func mayWait() -> Bool {
         guard interface.event == APUS_EVENT_COUNTER else { return true }
-        if isLookDue {
-            isLookDue = false
-            return true
-        }
-        // It may have told of what was received already.
-        if isArmed { apus_port_clear_event(port, queue) }
+        if isLookDue { return false }
+        // It may have told of what was received already, and tells of nothing more then.
+        if isArmed, !apus_port_clear_event(port, queue) { return true }
         isArmed = apus_port_arm(port, queue) == 0
         isLookDue = isArmed
         return !isLookDue
@@ -195,7 +192,7 @@ public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
             result.drops[.device] &+= now.rx_errors &- before.rx_errors
             result.drops[.poolEmpty] &+= now.no_mbuf &- before.no_mbuf
             // Taken, and not sent after all: net_af_packet and net_af_xdp tell of it that way, when the interface is down for one.
-            let errors = now.tx_errors &- before.tx_errors
+            let errors = interface.countsAttempts ? told : now.tx_errors &- before.tx_errors
             interface.unsent.add(errors &- told, ordering: .relaxed)
             told = errors
         }

@@ -196,6 +196,9 @@ public final class DPDKInterface: @unchecked Sendable {
 }
 
 extension DPDKInterface: CustomStringConvertible {
+    /// Whether its driver counts as errors what it has not taken at all, which is sent later: net_tap does.
+    var countsAttempts: Bool { driver == "net_tap" || driver == "net_tun" }
+
     /// Its name, and DPDK's driver of it.
     public var description: String { "\(name) (\(driver))" }
 }

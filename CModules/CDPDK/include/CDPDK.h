@@ -160,11 +160,13 @@ int apus_port_interrupt_descriptor(uint16_t port, uint16_t queue);
 /// or a UIO device, to be armed and read.
 enum apus_port_event { APUS_EVENT_NONE, APUS_EVENT_LEVEL, APUS_EVENT_COUNTER };
 enum apus_port_event apus_port_event(uint16_t port);
-/// Reads the eventfd or the UIO device.
-void apus_port_clear_event(uint16_t port, uint16_t queue);
+/// Reads the eventfd or the UIO device; whether there was something to read.
+bool apus_port_clear_event(uint16_t port, uint16_t queue);
 int apus_port_arm(uint16_t port, uint16_t queue);
 int apus_port_disarm(uint16_t port, uint16_t queue);
 
+/// Makes a buffer the one behind another; NULL when there is none.
+void apus_mbuf_join(struct apus_mbuf *mbuf, struct apus_mbuf *next);
 /// A copy of a packet that does not lie in the buffers of its mbufs, in those of a pool; the packet is let go of. NULL when the
 /// pool has too few.
 struct apus_mbuf *apus_mbuf_own(struct apus_mbuf *mbuf, struct rte_mempool *pool);
