@@ -107,6 +107,20 @@ struct DeviceDriver<Own: CountingDriver & ~Copyable>: PortDriver, ~Copyable {
         }
     }
 
+    /// The last figures, of a port that is about to be closed: after what the host had to say has left, for which it has 50 ms.
+    /// What the device does not take by then is counted.
+    mutating func finish() -> PortStatistics {
+        let deadline = Clock.monotonic &+ 50_000_000
+        flush()
+        while !(unsent.isEmpty && side.toSend.isEmpty), Clock.monotonic < deadline {
+            usleep(1000)
+            flush()
+        }
+        side.counters.unsent.add(UInt64(unsent.count))
+        unsent.removeAll()
+        return finishSending()
+    }
+
     @inline(never)
     private mutating func sendMessages() {
         let before = own.driver.counted()
@@ -150,7 +164,11 @@ struct DeviceDriver<Own: CountingDriver & ~Copyable>: PortDriver, ~Copyable {
     /// Readable when there is something to receive or to send; -1 where the port can't tell of what it receives.
     var readyDescriptor: Int32 { waiting.descriptor }
     /// What a device takes nothing of keeps nobody awake.
-    mutating func mayWait() -> Bool { (side.toSend.isEmpty || unsent.room == 0) && own.driver.mayWait() }
+    mutating func mayWait() -> Bool {
+        // First: who was rung for while it looked may be told of that now, and would be for ever.
+        side.worker.rearm()
+        return (side.toSend.isEmpty || unsent.room == 0) && own.driver.mayWait()
+    }
     var maximumPacketSize: Int { own.driver.maximumPacketSize }
     /// What was granted, by the name that the forwarder has for the device.
     let grant: PortGrant

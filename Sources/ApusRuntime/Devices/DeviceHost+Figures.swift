@@ -14,7 +14,11 @@ extension DeviceHost {
             received: Self.counts(EndHostMessage.self, \.label, counters.messages),
             noted: counters.noted.value, reported: counters.reported.value, believed: believedReports,
             sent: Self.counts(EndHostFrame.self, \.label, counters.sent),
-            transmitted: sum { $0.sent.value }, drops: drops,
+            // The worker writes the second later, and of what it has written of the first.
+            transmitted: sum {
+                let refused = $0.refused.value
+                return $0.sent.value &- refused
+            }, drops: drops,
             conflicts: counters.conflicts.value, neighbors: neighbors, neighborEvents: neighborEvents,
             narrowPaths: narrowPaths)
     }

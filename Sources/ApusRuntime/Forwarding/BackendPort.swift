@@ -54,7 +54,7 @@ enum BackendPort: ~Copyable {
             last = port.driver.finishSending()
             self = .packet(port)
         case .dpdk(var port):
-            last = port.driver.finishSending()
+            last = port.driver.finish()
             self = .dpdk(port)
         case .sharedXDP(var port):
             last = port.driver.finish()
@@ -152,8 +152,6 @@ extension DeviceDriver: QueueDriver where Own == DPDKDriver {
     static func backendPort(
         ofShare port: consuming Port<SharedDriver<DeviceDriver<DPDKDriver>>>
     ) -> BackendPort { .sharedDPDK(port) }
-
-    mutating func finish() -> PortStatistics { finishSending() }
 }
 
 extension SharedDriver: WorkerDriver where Own: QueueDriver & ~Copyable {
