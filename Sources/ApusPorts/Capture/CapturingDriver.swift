@@ -74,6 +74,12 @@ public struct CapturingDriver<Base: PortDriver & ~Copyable>: PortDriver, ~Copyab
         _modify { yield &base.pool }
     }
 
+    /// A free frame of the base driver's.
+    public mutating func takeFrame() -> Frame? { unsafe base.takeFrame() }
+
+    /// Whether the base driver's owner may wait.
+    public mutating func mayWait() -> Bool { base.mayWait() }
+
     /// Whether the base driver can send it.
     public func canSend(_ packet: borrowing Packet) -> Bool { base.canSend(packet) }
 

@@ -123,6 +123,14 @@ public struct FaultyDriver<Base: PortDriver & ~Copyable>: PortDriver, ~Copyable 
         _modify { yield &base.pool }
     }
 
+    /// A free frame of the base driver's.
+    @inlinable
+    public mutating func takeFrame() -> Frame? { unsafe base.takeFrame() }
+
+    /// Whether the base driver's owner may wait.
+    @inlinable
+    public mutating func mayWait() -> Bool { base.mayWait() }
+
     /// Whether the base driver can send it.
     @inlinable
     public func canSend(_ packet: borrowing Packet) -> Bool { base.canSend(packet) }
