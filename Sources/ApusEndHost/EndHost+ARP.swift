@@ -38,8 +38,9 @@ extension EndHost {
         }
         let mayLearn = !isProbe && isOwnVLAN(ethernet.tags) && routes.isOnLink(.v4(sender))
         if message.isRequest, isForOwn {
+            let isAnswered = isAnswered(isProbe ? nil : .v4(sender), at: message.senderMAC, now)
             if mayLearn { _ = neighbors.hear(.v4(sender), at: message.senderMAC, now, counters) }
-            guard answerLimit.take(at: now) else { throw .drop(.rateLimited) }
+            guard isAnswered else { throw .drop(.rateLimited) }
             let reply = ARPMessage(answering: message, with: mac)
             let to = Envelope(destination: message.senderMAC, source: mac, tags: ethernet.tags)
             return try sent(.arpReply, counters) { () throws(EncodeFailure) in
@@ -101,5 +102,23 @@ extension EndHost {
         } catch {
             throw .drop(.noRoom)
         }
+    }
+}
+
+extension EndHost {
+    /// Whether a question for an own address is answered. Beyond the limit those are, up to a limit of their own, of the neighbors
+    /// that packets go to, so that a flood does not make them forget the host; and probes for duplicates (`nil`), so that
+    /// nobody takes its address meanwhile.
+    mutating func isAnswered(_ asker: IPAddress?, at mac: MACAddress, _ now: UInt64) -> Bool {
+        if answerLimit.take(at: now) { return true }
+        if let asker {
+            guard let position = neighbors.table.find(asker), neighbors.table.entries[position].mac == mac
+            else { return false }
+            switch neighbors.table.entries[position].list {
+            case .reachable, .stale, .delay, .probe: break
+            default: return false
+            }
+        }
+        return keptLimit.take(at: now)
     }
 }

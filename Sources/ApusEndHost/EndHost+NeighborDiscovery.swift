@@ -40,7 +40,7 @@ extension EndHost {
                 return meetRival(position, ethernet, now, counters)
             }
             counters.conflicts.add()
-            guard answerLimit.take(at: now) else { throw .drop(.rateLimited) }
+            guard isAnswered(nil, at: ethernet.source, now) else { throw .drop(.rateLimited) }
             let reply = NeighborMessage(advertising: target, at: mac, isSolicited: false)
             let all = Envelope(
                 destination: MACAddress(multicast: .v6(.allNodes)), source: mac, tags: ethernet.tags)
@@ -48,10 +48,11 @@ extension EndHost {
                 try all.write(reply, from: target, to: .allNodes, into: &answer)
             }
         }
+        let isAnswered = isAnswered(.v6(source), at: view.linkLayerAddress ?? ethernet.source, now)
         if let given = view.linkLayerAddress, isOwnVLAN(ethernet.tags), routes.isOnLink(.v6(source)) {
             _ = neighbors.hear(.v6(source), at: given, now, counters)
         }
-        guard answerLimit.take(at: now) else { throw .drop(.rateLimited) }
+        guard isAnswered else { throw .drop(.rateLimited) }
         // Nobody takes the word of an address that is not sure yet (RFC 4429 section 3.3). Where no address is given along,
         // which a unicast solicitation may leave out, the answer goes the way that the question came.
         let reply = NeighborMessage(advertising: target, at: mac, isOverride: !isTentative)

@@ -51,6 +51,7 @@ public struct EndHost: ~Copyable {
     var errorLimit: TokenBucket
     var echoLimit: TokenBucket
     var answerLimit: TokenBucket
+    var keptLimit: TokenBucket
     private var latest: UInt64
     let jitter: UInt64
 
@@ -81,6 +82,7 @@ public struct EndHost: ~Copyable {
         errorLimit = TokenBucket(configuration.errorLimit, at: now)
         echoLimit = TokenBucket(configuration.echoLimit, at: now)
         answerLimit = TokenBucket(configuration.answerLimit, at: now)
+        keptLimit = TokenBucket(RateLimit(perSecond: 1000, burst: 100), at: now)
         latest = now
     }
 

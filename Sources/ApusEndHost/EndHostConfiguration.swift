@@ -27,7 +27,8 @@ public struct EndHostConfiguration: Hashable, Sendable {
     /// How many echo requests are answered.
     public var echoLimit = RateLimit(perSecond: 1000, burst: 200)
     /// How many ARP requests and neighbor solicitations are answered. A host asks for a neighbor once a second at most (RFC 4861
-    /// section 10, RFC 1122 section 2.3.2.1), so by default the questions of ten thousand are.
+    /// section 10, RFC 1122 section 2.3.2.1), so by default the questions of ten thousand are. Beyond it, another 1000 a second of
+    /// neighbors that packets are sent to, and of probes for duplicates.
     public var answerLimit = RateLimit(perSecond: 10_000, burst: 1000)
     /// What random intervals are made of, and how neighbors are spread in memory; unknown to peers.
     public var seed: UInt64

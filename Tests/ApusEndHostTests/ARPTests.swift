@@ -159,6 +159,24 @@ import Testing
         rig.expectConserved()
     }
 
+    @Test func `in a flood neighbors that packets go to and probes for duplicates are answered all the same`()
+        throws
+    {
+        var rig = try Rig()
+        let (used, other) = (MACAddress("02:00:00:00:00:07")!, MACAddress("02:00:00:00:00:08")!)
+        #expect(rig.resolve("192.0.2.7") == .pending)
+        #expect(rig.due().count == 1)
+        #expect(rig.give(.arp(2, used, "192.0.2.7", Rig.mac, "192.0.2.2", to: Rig.mac)) == .taken)
+        #expect(rig.resolve("192.0.2.7") == .ready(used))
+        for _ in 0..<2000 { _ = rig.give(.arp(1, "192.0.2.1", "192.0.2.2")) }
+        #expect(rig.give(.arp(1, "192.0.2.1", "192.0.2.2")).answer == nil)
+        #expect(rig.give(.arp(1, used, "192.0.2.7", "192.0.2.2")).answer?.destination == used)
+        #expect(rig.give(.arp(1, other, "0.0.0.0", "192.0.2.2")).answer?.destination == other)
+        // Whoever only says that it is the neighbor.
+        #expect(rig.give(.arp(1, other, "192.0.2.7", "192.0.2.2")).answer == nil)
+        rig.expectConserved()
+    }
+
     @Test func `who probes for duplicates is answered, and not learned`() throws {
         var rig = try Rig()
         let answer = rig.give(.arp(1, "0.0.0.0", "192.0.2.2")).answer
