@@ -40,9 +40,9 @@ extension DPDKDevice {
         let index = unsafe if_nametoindex(name)
         guard index > 0 else { return nil }
         // AF_XDP sockets may share an interface by its queues; two on one the kernel refuses.
-        let first = device.isOf("net_af_xdp") ? device.value(of: "start_queue") : nil
+        let first = device.isOf("net_af_xdp") ? device.value(of: "start_queue").flatMap { UInt16($0) } : nil
         do throws(InterfaceClaim.Refusal) {
-            return try InterfaceClaim(first.map { "dpdk-queue\($0.prefix(8))" } ?? "dpdk", on: index)
+            return try InterfaceClaim(first.map { "dpdk-queue\($0)" } ?? "dpdk", on: index)
         } catch {
             switch error {
             case .taken(let holder):

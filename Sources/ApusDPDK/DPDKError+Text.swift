@@ -18,11 +18,11 @@ extension DPDKError: CustomStringConvertible {
                     : "network devices: \(existing.joined(separator: ", "))")
         case .heldByKernel(let driver):
             """
-            the kernel's driver \(driver) has it; give it to DPDK with: modprobe vfio-pci; \
-            dpdk-devbind.py --bind=vfio-pci \(address) (the kernel loses the interface then)
+            the kernel's driver \(driver) has it; `apus doctor \(address)` prints the commands that give it to DPDK (the kernel \
+            loses the interface then)
             """
         case .unbound:
-            "no driver has it; give it to DPDK with: modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci \(address)"
+            "no driver has it; `apus doctor \(address)` prints the commands that give it to DPDK"
         case .alreadyOpen: "this process has a port over it already"
         case .notTaken(let code, let log):
             "no driver of DPDK took it up (\(Self.text(code)))\(Self.text(log))"

@@ -95,12 +95,14 @@ extension DeviceTests {
         }
         #expect(
             error("0000:03:00.0")
-                == "0000:03:00.0: the kernel's driver ixgbe has it; give it to DPDK with: modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci 0000:03:00.0 (the kernel loses the interface then)"
+                == "0000:03:00.0: the kernel's driver ixgbe has it; `apus doctor 0000:03:00.0` prints the commands that give it to DPDK (the kernel loses the interface then)"
         )
-        #expect(error("03:00.1")?.hasPrefix("03:00.1: no driver has it; give it to DPDK with: ") == true)
-        #expect(error("0000:04:00.0") == nil && error("0000:04:00.0,llq=1") == nil)
         #expect(
-            error("0000:03:00.1,llq=1")?.hasSuffix("dpdk-devbind.py --bind=vfio-pci 0000:03:00.1") == true)
+            error("03:00.1")
+                == "03:00.1: no driver has it; `apus doctor 03:00.1` prints the commands that give it to DPDK"
+        )
+        #expect(error("0000:04:00.0") == nil && error("0000:04:00.0,llq=1") == nil)
+        #expect(error("0000:03:00.1,llq=1")?.contains("`apus doctor 0000:03:00.1` prints") == true)
         #expect(error("10000:e1:00.0") == nil && error("10000:e1:00.1")?.contains(", 10000:e1:00.0") == true)
         #expect(
             error("0000:09:00.0")

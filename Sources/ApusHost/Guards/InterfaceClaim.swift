@@ -10,9 +10,10 @@ public final class InterfaceClaim: Sendable {
 
     /// Claims a purpose on the interface with an index.
     ///
-    /// - Parameter purpose: what tells it from other claims on the interface: at most 64 letters and digits.
+    /// - Parameter purpose: what tells it from other claims on the interface: at most 64 octets.
     /// - Throws: ``Refusal``, with who has it.
     public init(_ purpose: String, on index: UInt32) throws(Refusal) {
+        precondition(purpose.utf8.count <= 64, "the purpose of a claim has 64 octets at most")
         let name = "apus/\(purpose)/\(index)"
         let descriptor = socket(AF_UNIX, APUS_SOCK_DGRAM | APUS_SOCK_CLOEXEC, 0)
         guard descriptor >= 0 else { throw .failed(errno) }

@@ -38,16 +38,13 @@ extension Lab {
             func refusal(of device: String) throws -> String {
                 try guest.run("DPDKEcho \(device)", status: 69)
             }
-            let bind = "modprobe vfio-pci; dpdk-devbind.py --bind=vfio-pci \(card)"
-            #expect(
-                try refusal(of: card)
-                    == "error: \(card): no driver has it; give it to DPDK with: \(bind)\n")
+            let bind = "`apus doctor \(card)` prints the commands that give it to DPDK"
+            #expect(try refusal(of: card) == "error: \(card): no driver has it; \(bind)\n")
             try guest.run("insmod /modules/e1000e.ko; give \(card) e1000e")
             #expect(
                 try refusal(of: card)
                     == """
-                    error: \(card): the kernel's driver e1000e has it; give it to DPDK with: \(bind) (the kernel loses \
-                    the interface then)
+                    error: \(card): the kernel's driver e1000e has it; \(bind) (the kernel loses the interface then)
 
                     """)
             #expect(
