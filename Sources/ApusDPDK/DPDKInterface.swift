@@ -129,6 +129,9 @@ public final class DPDKInterface: @unchecked Sendable {
     /// The longest packet it sends: the MTU, the Ethernet header and two VLAN tags.
     var longestPacket: Int { mtu + 14 + 8 }
 
+    /// Whether its driver counts as errors what it has not taken at all, which is sent later: net_tap does.
+    var countsAttempts: Bool { driver == "net_tap" || driver == "net_tun" }
+
     /// Takes so many of ``unsent`` into the figures of a queue, if there are as many.
     func takeUnsent(atMost most: UInt64) -> UInt64 {
         var there = unsent.load(ordering: .relaxed)
@@ -196,9 +199,6 @@ public final class DPDKInterface: @unchecked Sendable {
 }
 
 extension DPDKInterface: CustomStringConvertible {
-    /// Whether its driver counts as errors what it has not taken at all, which is sent later: net_tap does.
-    var countsAttempts: Bool { driver == "net_tap" || driver == "net_tun" }
-
     /// Its name, and DPDK's driver of it.
     public var description: String { "\(name) (\(driver))" }
 }
