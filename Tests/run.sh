@@ -44,8 +44,9 @@ if (( ${#failed[@]} )); then
     echo "apus: these tests failed (all that was printed is in .build/test-*.log):"
     for name in "${failed[@]}"; do
         log=.build/test-$name.log
-        # The end of the log as well, where a process did not come to its own.
-        grep -E '^✘ (Test|Suite) .* recorded an issue|Fatal error' "$log" && grep -q 'Test run with' "$log" || tail -n 20 "$log"
+        # Each with what the test says of it; and the end of the log as well, where a process did not come to its own.
+        sed -nE '/^✘ (Test|Suite) .* recorded an issue|Fatal error/,/^(◇|✔)/{/^(◇|✔)/!p}' "$log"
+        grep -q 'recorded an issue' "$log" && grep -q 'Test run with' "$log" || tail -n 20 "$log"
     done
     exit 1
 fi >&2

@@ -13,6 +13,7 @@ extension Lab {
             defer { lab.close() }
             let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
             try lab.link(a, "e0", ["192.0.2.1/24"], b, "e0", ["192.0.2.2/24"])
+            try a.run("ping", "-c", "1", "-W", "2", "192.0.2.2")
             let passages = Self.clips.enumerated().map { number, clip in
                 Passage(
                     clip: clip, sender: a, target: (.v4, "192.0.2.2", 6000 + 10 * number), receiver: b,
@@ -46,15 +47,24 @@ extension Lab {
                         receiver: scene.receiver, arrival: (family, to, far)))
             }
             let forward = try scene.forward(streams: streams)
-            // The relay knows the receiver then. What it asked for before the kernel had its end of a tap nobody has answered.
-            try scene.receiver.run(
-                "ping", "-c", "2", "-i", "0.5", "-W", "5", family == .v4 ? "198.51.100.2" : "2001:db8:2::2")
+            // All know their neighbors then. What the relay asked for before the kernel had its end of a tap nobody has
+            // answered; and of a kernel that still asks, packets may overtake those that wait.
+            for (host, end) in [
+                (scene.receiver, family == .v4 ? "198.51.100.2" : "2001:db8:2::2"),
+                (scene.sender, Scene.relayAddress(family)),
+            ] {
+                try host.run("ping", "-c", "2", "-i", "0.5", "-W", "5", end)
+            }
             try forward.wait(for: "known next hops", within: .seconds(10)) { $0.unreachable.isEmpty }
             let decoded = try FFmpeg.run(passages)
             let status = try forward.finish()
-            for (clip, (frames, expected)) in zip(Self.clips, zip(decoded, reference)) {
-                #expect(expected.count >= Clip.pictures, "\(clip): the direct run itself")
-                #expect(frames == expected, "\(clip): \(frames.count) frames of \(expected.count)")
+            for (clip, (decoded, expected)) in zip(Self.clips, zip(decoded, reference)) {
+                let (frames, count) = (decoded.frames, expected.frames.count)
+                #expect(count >= Clip.pictures, "\(clip): the direct run itself")
+                #expect(
+                    frames == expected.frames,
+                    "\(clip): \(frames.count) frames of \(count): \(decoded.complaints)\n\(status.streams.map(\.figures))"
+                )
             }
             for stream in status.streams {
                 #expect(stream.figures.lost == 0 && stream.figures.dropped == 0, "\(stream.figures)")

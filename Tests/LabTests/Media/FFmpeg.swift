@@ -4,8 +4,16 @@ import NetworkLab
 
 /// ffmpeg at both ends.
 enum FFmpeg {
-    /// Sends all clips at the pace of their frames, receives them, and gives the MD5 of each decoded frame.
-    static func run(_ passages: [Passage]) throws -> [[String]] {
+    /// What came of a clip.
+    struct Decoded {
+        /// The MD5 of each frame.
+        var frames: [String]
+        /// What the decoder had to say.
+        var complaints: String
+    }
+
+    /// Sends all clips at the pace of their frames, receives them, and gives the frames that were decoded.
+    static func run(_ passages: [Passage]) throws -> [Decoded] {
         let scratch = try Scratch()
         let receivers = try passages.enumerated().map { number, passage in
             try receive(passage, scratch.write("\(number).sdp", passage.sessionDescription))
@@ -27,9 +35,10 @@ enum FFmpeg {
             guard receiver.waitForExit(within: .seconds(5)) == .exited(0) else {
                 throw LabError("`\(receiver.command)` has not ended at the goodbye: \(receiver.errors)")
             }
-            return receiver.output.split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
+            let frames = receiver.output.split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
                 $0.split(separator: ",").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? ""
             }
+            return Decoded(frames: frames, complaints: receiver.errors)
         }
     }
 
@@ -45,7 +54,7 @@ enum FFmpeg {
 
     private static func receive(_ passage: Passage, _ file: String) throws -> Running {
         try passage.receiver.start([
-            "ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,udp,rtp", "-buffer_size",
+            "ffmpeg", "-nostdin", "-v", "warning", "-protocol_whitelist", "file,udp,rtp", "-buffer_size",
             "4000000",
             "-threads", "1", "-i", file, "-fps_mode", "passthrough", "-f", "framemd5", "-",
         ])
