@@ -191,7 +191,7 @@ public struct DPDKDriver: CountingDriver, ~Copyable, @unchecked Sendable {
             result.drops[.receiveRingFull] &+= now.missed &- before.missed
             result.drops[.device] &+= now.rx_errors &- before.rx_errors
             result.drops[.poolEmpty] &+= now.no_mbuf &- before.no_mbuf
-            // Taken, and not sent after all: net_af_packet and net_af_xdp tell of it that way, when the interface is down for one.
+            // Taken, and not sent after all: net_af_packet tells of it that way, when the interface is down for one.
             let errors = interface.countsAttempts ? told : now.tx_errors &- before.tx_errors
             interface.unsent.add(errors &- told, ordering: .relaxed)
             told = errors

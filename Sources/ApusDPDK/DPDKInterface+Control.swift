@@ -10,7 +10,8 @@ public struct DPDKStatistic: Sendable, Hashable {
 
 /// For the control thread: each asks the device, some for a millisecond.
 extension DPDKInterface {
-    /// All that the device counts, by name. What its driver could not send after it had taken it is `tx_errors`.
+    /// All that the device counts, by name. What its driver could not send is `tx_errors`, of some
+    /// drivers once for each attempt.
     public func extendedStatistics() -> [DPDKStatistic] {
         // With room for none it only says how many there are.
         let count = Int(apus_port_xstats(port, nil, 0))

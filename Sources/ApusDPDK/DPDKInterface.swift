@@ -129,9 +129,6 @@ public final class DPDKInterface: @unchecked Sendable {
     /// The longest packet it sends: the MTU, the Ethernet header and two VLAN tags.
     var longestPacket: Int { mtu + 14 + 8 }
 
-    /// Whether its driver counts as errors what it has not taken at all, which is sent later: net_tap does.
-    var countsAttempts: Bool { driver == "net_tap" || driver == "net_tun" }
-
     /// Takes so many of ``unsent`` into the figures of a queue, if there are as many.
     func takeUnsent(atMost most: UInt64) -> UInt64 {
         var there = unsent.load(ordering: .relaxed)

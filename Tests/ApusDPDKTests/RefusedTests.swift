@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import NetworkLab
 import Testing
 
@@ -28,5 +29,33 @@ struct RefusedTests {
         #expect(try arrived() == count && count < 400)
         #expect(port.number("sent") == count, "\(port.running.output)")
         #expect(port.report["drops"] as? [String: Int] == ["send_refused": 400 - count])
+    }
+
+    /// Each attempt to send a packet stands among the errors that these drivers count.
+    @Test(arguments: ["net_af_xdp0,iface=va", "net_tap0,iface=tap"])
+    func `What a device does not take at first, and then sends, is not refused`(device: String) throws {
+        let lab = NetworkLab("late")
+        defer { lab.close() }
+        let (a, b) = (try lab.namespace("a"), try lab.namespace("b"))
+        for space in [a, b] { try space.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1") }
+        try lab.link(a, "va", b, "vb")
+        let isTap = device.hasPrefix("net_tap")
+        let (own, space, end) = isTap ? ("tap", a, "tap") : ("va", b, "vb")
+        func arrived() throws -> Int {
+            let text = try space.run("cat", "/sys/class/net/\(end)/statistics/rx_packets").standardOutput
+            return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        }
+        let port = try PortProcess(["send", device, "300", "--descriptors", "64", "--frames", "8192"], in: a)
+        try port.waitUntilReady()
+        try a.run("ip", "link", "set", own, "up")
+        while try arrived() < 20 {}
+        // For some hundred packets, of which its ring has room for 64.
+        try a.run("ip", "link", "set", own, "down")
+        let before = try arrived()
+        usleep(600_000)
+        try a.run("ip", "link", "set", own, "up")
+        #expect(port.running.waitForExit() == .exited(0), "\(port.running.output)\(port.running.errors)")
+        #expect(before < 200 && port.number("sent") == 300, "\(port.running.output)")
+        #expect(port.report["drops"] as? [String: Int] == [:])
     }
 }

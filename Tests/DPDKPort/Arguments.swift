@@ -37,6 +37,7 @@ struct Arguments {
             case "--queues": options.queues = number
             case "--mtu": options.mtu = number
             case "--frames": options.framesPerQueue = number
+            case "--descriptors": (options.receiveDescriptors, options.transmitDescriptors) = (number, number)
             default: return nil
             }
         }

@@ -13,7 +13,7 @@ import Glibc
 ///     DPDKPort open DEVICE 0             opens it, and closes it
 ///
 /// It prints what it got and, at the end, what it counted, as a line of JSON each. Options: --huge, --memory MIB, --core N,
-/// --eal ARGUMENT, --wait MILLISECONDS, --longest OCTETS, --queues N, --mtu N, --frames N.
+/// --eal ARGUMENT, --wait MILLISECONDS, --longest OCTETS, --queues N, --mtu N, --frames N, --descriptors N.
 @main
 struct DPDKPort {
     static func main() {

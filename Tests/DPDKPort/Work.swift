@@ -97,13 +97,15 @@ struct Work {
         return true
     }
 
-    /// Sends so many frames, each at once.
+    /// Sends so many frames, each at once, and again what the device does not take.
     mutating func send(_ port: inout Port<DPDKDriver>) {
         var burst = Burst()
-        for number in 0..<arguments.number {
-            if var packet = port.makePacket() {
+        var number = 0
+        while number < arguments.number || !burst.isEmpty {
+            if number < arguments.number, burst.room > 0, var packet = port.makePacket() {
                 fill(&packet, number)
                 burst.append(packet)
+                number += 1
             }
             port.transmit(&burst)
             port.flush()
