@@ -71,17 +71,20 @@ public protocol CountingDriver: PortDriver, ~Copyable {
 }
 
 extension PortDriver where Self: ~Copyable {
-    /// Flushes until nothing is pending, for 50 ms at most, and gives the figures after that. What is pending all the
-    /// same is counted as refused: for a port that is about to be closed, and with which it is lost.
-    package mutating func finishSending() -> PortStatistics {
-        let deadline = apus_clock(CLOCK_MONOTONIC) &+ 50_000_000
+    /// Flushes, and again every millisecond as long as something is left, until `deadline` (CLOCK_MONOTONIC, ns) at most.
+    package mutating func flush(by deadline: UInt64, while isLeft: (inout Self) -> Bool) {
         flush()
-        var statistics = self.statistics()
-        while statistics.pending > 0, apus_clock(CLOCK_MONOTONIC) < deadline {
+        while isLeft(&self), apus_clock(CLOCK_MONOTONIC) < deadline {
             usleep(1000)
             flush()
-            statistics = self.statistics()
         }
+    }
+
+    /// Flushes until nothing is pending, or until `deadline`, and gives the figures after that. What is pending all the
+    /// same is counted as refused: for a port that is about to be closed, and with which it is lost.
+    package mutating func finishSending(by deadline: UInt64) -> PortStatistics {
+        flush(by: deadline) { $0.statistics().pending > 0 }
+        var statistics = self.statistics()
         statistics.drops[.sendRefused] &+= statistics.pending
         statistics.pending = 0
         return statistics

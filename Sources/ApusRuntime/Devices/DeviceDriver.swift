@@ -1,14 +1,12 @@
 import ApusPorts
 import ApusRings
 import ApusWire
-import CLinux
-import Glibc
 
 /// A queue of a device that the kernel does not have, as a worker of the forwarder uses it: what a host has to answer goes to
 /// the control thread, and what that has to say is sent.
 ///
 /// Costs a handful of comparisons for each received packet, and one load a round.
-struct DeviceDriver<Own: CountingDriver & ~Copyable>: PortDriver, ~Copyable {
+struct DeviceDriver<Own: CountingDriver & ~Copyable>: FinishingDriver, ~Copyable {
     var own: Port<Own>
     private var side: DeviceSide.WorkerEnd
     /// Messages of the host's that the device had no room for yet.
@@ -107,18 +105,12 @@ struct DeviceDriver<Own: CountingDriver & ~Copyable>: PortDriver, ~Copyable {
         }
     }
 
-    /// The last figures, of a port that is about to be closed: after what the host had to say has left, for which it has 50 ms.
-    /// What the device does not take by then is counted.
-    mutating func finish() -> PortStatistics {
-        let deadline = Clock.monotonic &+ 50_000_000
-        flush()
-        while !(unsent.isEmpty && side.toSend.isEmpty), Clock.monotonic < deadline {
-            usleep(1000)
-            flush()
-        }
+    /// What the host had to say leaves as well; what of it the device does not take by then is counted.
+    mutating func finish(by deadline: UInt64) -> PortStatistics {
+        flush(by: deadline) { !($0.unsent.isEmpty && $0.side.toSend.isEmpty) }
         side.counters.unsent.add(UInt64(unsent.count))
         unsent.removeAll()
-        return finishSending()
+        return finishSending(by: deadline)
     }
 
     @inline(never)

@@ -51,7 +51,7 @@ enum BackendPort: ~Copyable {
             last = port.driver.finish()
             self = .xdp(port)
         case .packet(var port):
-            last = port.driver.finishSending()
+            last = port.driver.finish()
             self = .packet(port)
         case .dpdk(var port):
             last = port.driver.finish()
@@ -65,6 +65,22 @@ enum BackendPort: ~Copyable {
         }
         return last
     }
+}
+
+/// A driver that gives its last figures before it is closed.
+protocol FinishingDriver: PortDriver, ~Copyable {
+    /// The last figures: after what it had taken has left, for which it has until `deadline` (``Clock/monotonic``). What has
+    /// not left by then is counted as refused, for it never does.
+    mutating func finish(by deadline: UInt64) -> PortStatistics
+}
+
+extension FinishingDriver where Self: ~Copyable {
+    /// The same within 50 ms, however many drivers lie one in the other.
+    mutating func finish() -> PortStatistics { finish(by: Clock.monotonic &+ 50_000_000) }
+}
+
+extension PacketSocketDriver: FinishingDriver {
+    mutating func finish(by deadline: UInt64) -> PortStatistics { finishSending(by: deadline) }
 }
 
 /// A driver for which the loop of a worker is compiled.
@@ -117,13 +133,11 @@ extension DeviceDriver: WorkerDriver where Own == DPDKDriver {
 }
 
 /// A driver of a queue that workers may share.
-protocol QueueDriver: WorkerDriver, ~Copyable {
+protocol QueueDriver: WorkerDriver, FinishingDriver, ~Copyable {
     /// The share, where it is one of such a queue.
     static func share(_ port: consuming BackendPort) -> Port<SharedDriver<Self>>
     /// Takes it back.
     static func backendPort(ofShare port: consuming Port<SharedDriver<Self>>) -> BackendPort
-    /// The last figures, as ``BackendPort/finalStatistics()`` gives them.
-    mutating func finish() -> PortStatistics
 }
 
 extension XDPDriver: QueueDriver {

@@ -1,6 +1,5 @@
 import ApusPorts
 import ApusRings
-import Glibc
 
 /// What was dropped as the ring to its worker was full.
 struct RingFull {
@@ -54,17 +53,11 @@ extension SharedDriver where Own: ~Copyable {
     }
 }
 
-extension SharedDriver where Own: QueueDriver & ~Copyable {
-    /// The last figures, of a port that is about to be closed, as those of its queue are: what others have passed
-    /// leaves first, for which it has as long. What has not left by then is counted as refused, by who has taken it last.
-    mutating func finish() -> PortStatistics {
-        let deadline = Clock.monotonic &+ 50_000_000
-        flush()
-        while hasPassed, Clock.monotonic < deadline {
-            usleep(1000)
-            flush()
-        }
-        if own != nil { _ = own!.driver.finish() }
+extension SharedDriver: FinishingDriver where Own: FinishingDriver & ~Copyable {
+    /// What others have passed leaves first. What has not left by then is counted as refused, by who has taken it last.
+    mutating func finish(by deadline: UInt64) -> PortStatistics {
+        flush(by: deadline) { $0.hasPassed }
+        if own != nil { _ = own!.driver.finish(by: deadline) }
         var result = statistics()
         result.drops[.sendRefused] &+= result.pending
         result.pending = 0

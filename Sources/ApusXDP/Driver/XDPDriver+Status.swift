@@ -52,12 +52,12 @@ extension XDPDriver {
         return result
     }
 
-    /// The last figures, of a port that is about to be closed: what was taken leaves first, for 50 ms at most, and what
-    /// has not left by then never does. It is counted as `send_refused`. (The device of a zero-copy port may still send
-    /// one of those, until the socket is closed.)
-    package mutating func finish() -> PortStatistics {
+    /// The last figures, of a port that is about to be closed: what was taken leaves first, until `deadline` (CLOCK_MONOTONIC,
+    /// ns) at most, and what has not left by then never does. It is counted as `send_refused`. (The device of a zero-copy port
+    /// may still send one of those, until the socket is closed.)
+    package mutating func finish(by deadline: UInt64) -> PortStatistics {
         unsafe control._withUnsafeGuaranteedRef { $0.isFinished = true }
-        return finishSending()
+        return finishSending(by: deadline)
     }
 
     /// What the kernel has not consumed yet. Before Linux 6.17, which says with its next call only how far it came, this
