@@ -123,6 +123,12 @@ esac
     cat "$twins/test.log" >&2
     exit 1
 }
+# What instructions.sh counts, by its name in the program.
+round=$(sed -n "s/^round='\(.*\)'$/\1/p" "$here/instructions.sh")
+[ -n "$round" ] && grep -qF "$round" "$bench" || {
+    echo "run.sh: the program has no ${round:-function} that instructions.sh counts" >&2
+    exit 1
+}
 # Suites that need no network, and stay in this process.
 inside="rings pool wire tax scale"
 case "$mode" in
