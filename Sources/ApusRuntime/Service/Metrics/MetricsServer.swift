@@ -16,6 +16,8 @@ final class MetricsServer {
     /// How long a connection may say nothing, in seconds.
     private static let silence: UInt32 = 10
     private static let requestBytes = 16 << 10
+    /// Pieces of each answer that are written before others have their turn. A piece has a few KiB.
+    private static let pieces = 32
 
     /// Where it listens.
     let endpoint: Endpoint
@@ -81,9 +83,12 @@ final class MetricsServer {
         return Int32(clamping: milliseconds)
     }
 
-    /// Takes connections and requests, and writes answers as far as that goes without waiting.
+    /// Takes connections and requests, and writes answers as far as that goes without waiting, up to some pieces each.
     func attend() {
-        unsafe _ = MHD_run(daemon)
+        for _ in 0..<Self.pieces {
+            unsafe _ = MHD_run(daemon)
+            guard timeout == 0 else { break }
+        }
         let now = Clock.monotonic
         for (socket, deadline) in deadlines where deadline <= now {
             // The daemon finds the connection closed and forgets it.
