@@ -26,11 +26,13 @@ struct SteeringStatusTests {
                 let seen = try #require(near(forwarder.status()))
                 return seen.steered >= 3 && seen.passed["fragment"]! >= 9 && seen.passed["no_port"]! >= 3
             }
+            #expect(try #require(near(forwarder.status())).passed["no_socket"] == 0)
+            // Packets may come meanwhile, when the sockets are closed already.
             let last = forwarder.stop()
             #expect(last.steering.map(\.interface) == ["near", "far"])
             let seen = try #require(near(last))
             #expect(seen.passed["fragment"]! >= 9 && seen.passed["no_port"]! >= 3)
-            #expect(seen.passed["no_socket"] == 0 && seen.passed["malformed"] == 0)
+            #expect(seen.passed["malformed"] == 0)
             let received = last.ports.filter { $0.interface == "near" }.reduce(0) { $0 + $1.received }
             #expect(seen.steered >= received)
         }
