@@ -38,29 +38,4 @@ public enum EndHostDrop: Int, Error, Sendable, CaseIterable {
     case badQuery
     /// A "packet too big" with an MTU that it can't have met.
     case badMTU
-
-    /// The reason as the label of a metric: `own_frame`.
-    public var label: String {
-        switch self {
-        case .ownFrame: "own_frame"
-        case .badSource: "bad_source"
-        case .otherDestination: "other_destination"
-        case .otherVLAN: "other_vlan"
-        case .groupFrame: "group_frame"
-        case .groupEcho: "group_echo"
-        case .fragment: "fragment"
-        case .tooLong: "too_long"
-        case .rateLimited: "rate_limited"
-        case .noRoom: "no_room"
-        case .otherARP: "other_arp"
-        case .unsolicited: "unsolicited"
-        case .routerMessage: "router_message"
-        case .redirect: "redirect"
-        case .echoReply: "echo_reply"
-        case .otherType: "other_type"
-        case .foreignError: "foreign_error"
-        case .badQuery: "bad_query"
-        case .badMTU: "bad_mtu"
-        }
-    }
 }

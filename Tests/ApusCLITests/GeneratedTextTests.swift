@@ -1,5 +1,8 @@
+import Apus
 import NetworkLab
 import Testing
+
+@testable import ApusRuntime
 
 /// The scripts and the manual, judged by the programs that they are made for.
 @Suite struct GeneratedTextTests {
@@ -132,6 +135,24 @@ import Testing
     @Test(.requires(.program("mandoc"))) func `the manual is clean mdoc`() throws {
         let run = try shell("apus man | mandoc -T lint -W warning")
         #expect(run.code == 0 && run.output == "" && run.errors == "", "\(run.output)\(run.errors)")
+    }
+
+    @Test(.requires(.program("mandoc"))) func `the manual explains each name that drops are counted under`()
+        throws
+    {
+        let page = try shell("apus man | mandoc -T utf8 -O width=200 | col -bx").output
+        var all = ParseFailure.allCases.map { ($0.label, $0.description) }
+        all += RelayDrop.allCases.map { ($0.label, $0.description) }
+        all += PortDrop.allCases.map { ($0.label, $0.description) }
+        all += EndHostDrop.allCases.map { ($0.label, $0.description) }
+        all += DeviceDrop.allCases.map { ($0.rawValue, $0.sentence) }
+        for (label, sentence) in all {
+            let text = sentence.prefix(1).uppercased() + sentence.dropFirst() + "."
+            #expect(
+                page.split(separator: "\n").contains { $0.hasPrefix("     \(label) ") && $0.hasSuffix(text) },
+                "\(label)")
+        }
+        for (label, _) in SteeringCounters().passed { #expect(page.contains("\n     \(label) "), "\(label)") }
     }
 
     @Test(.requires(.program("mandoc"))) func `the manual knows each command, option and exit code`() throws {

@@ -1,3 +1,5 @@
+import ApusRuntime
+
 /// The manual page of the whole tree, in mdoc(7).
 func manualPage(_ root: Command, date: String) -> String {
     var page = Mdoc()
@@ -22,6 +24,7 @@ func manualPage(_ root: Command, date: String) -> String {
     page.macro("Sh COMMANDS")
     for (path, command) in commands { page.command(command, name: path.dropFirst().joined(separator: " ")) }
     page.configuration()
+    page.dropReasons()
     page.macro("Sh ENVIRONMENT")
     page.list([
         ("Ev COLUMNS", "How many columns a line of help or of a live view may have."),
@@ -107,6 +110,23 @@ private struct Mdoc {
             macro("Ss \(mdocText(section.section))")
             text(section.meaning)
             list(section.keys.map { ("Ic \($0.name)", $0.meaning) })
+        }
+    }
+
+    mutating func dropReasons() {
+        macro("Sh COUNTED DROPS")
+        text(
+            "What does not go on is counted, by reason: in the status of a running forwarder, the summary at its end, --stats "
+                + "and /metrics. In the explanations \"it\" is the packet.")
+        for list in DropReasons.all {
+            macro("Ss \(mdocText(list.title))")
+            text(list.meaning)
+            macro("Bl -tag -compact -width too_many_extension_headers")
+            for reason in list.reasons {
+                macro("It Ic \(reason.label)")
+                text(reason.sentence.prefix(1).uppercased() + reason.sentence.dropFirst() + ".")
+            }
+            macro("El")
         }
     }
 

@@ -58,27 +58,6 @@ public enum PortDrop: Int, CaseIterable, Sendable {
     case injectedLoss
     /// The ring to the worker whose flow it is of was full: that worker did not keep up.
     case workerRingFull
-
-    /// Its name in statistics, as the label of a metric: `pool_empty`.
-    public var label: String {
-        switch self {
-        case .poolEmpty: "pool_empty"
-        case .receiveRingFull: "receive_ring_full"
-        case .fillRingEmpty: "fill_ring_empty"
-        case .kernel: "kernel"
-        case .device: "device"
-        case .invalidDescriptor: "invalid_descriptor"
-        case .badDescriptor: "bad_descriptor"
-        case .tooLong: "too_long"
-        case .merged: "merged"
-        case .foreignMemory: "foreign_memory"
-        case .sendRefused: "send_refused"
-        case .linkDown: "link_down"
-        case .truncated: "truncated"
-        case .injectedLoss: "injected_loss"
-        case .workerRingFull: "worker_ring_full"
-        }
-    }
 }
 
 /// A counter for each ``PortDrop``, in place.

@@ -28,24 +28,6 @@ public enum RelayDrop: Int, CaseIterable, Sendable {
     /// The stream was taken out of the configuration while the packet waited.
     case streamRemoved
 
-    /// Its name in statistics, as the label of a metric: `no_stream`.
-    public var label: String {
-        switch self {
-        case .otherHost: "other_host"
-        case .noStream: "no_stream"
-        case .ownAddress: "own_address"
-        case .hopLimitExceeded: "hop_limit_exceeded"
-        case .segmented: "segmented"
-        case .tooLong: "too_long"
-        case .waitingQueueFull: "waiting_queue_full"
-        case .unresolved: "unresolved"
-        case .unreachable: "unreachable"
-        case .poolEmpty: "pool_empty"
-        case .transmitRingFull: "transmit_ring_full"
-        case .streamRemoved: "stream_removed"
-        }
-    }
-
     /// Whether a received packet was refused; otherwise a copy for one destination was lost.
     public var isRefusal: Bool {
         switch self {

@@ -32,13 +32,13 @@ extension DeviceHost {
         for failure in ParseFailure.allCases {
             drops.add(failure.label, counters.parseFailures[Int(failure.rawValue)].value)
         }
-        drops.add("other_host", othersMessages)
-        drops.add("stopped", stoppedMessages)
+        drops.add(DeviceDrop.otherHost.rawValue, othersMessages)
+        drops.add(DeviceDrop.stopped.rawValue, stoppedMessages)
         for end in ends.indices {
             let side = ends[end].counters
-            drops.add("host_queue_full", side.dropped.value)
-            drops.add("answer_queue_full", side.unqueued.value)
-            drops.add("not_sent", side.unsent.value + side.refused.value)
+            drops.add(DeviceDrop.hostQueueFull.rawValue, side.dropped.value)
+            drops.add(DeviceDrop.answerQueueFull.rawValue, side.unqueued.value)
+            drops.add(DeviceDrop.notSent.rawValue, side.unsent.value + side.refused.value)
         }
         return drops
     }
@@ -70,8 +70,6 @@ extension DeviceHost {
 }
 
 extension ForwarderStatus.Device {
-    /// Reasons of ``drops`` that are no host's.
-    static let ownDropReasons = ["host_queue_full", "other_host", "answer_queue_full", "not_sent", "stopped"]
     /// The keys of ``neighborEvents``.
     static let neighborEventNames = ["failed", "moved", "evicted", "refused"]
 }

@@ -49,10 +49,27 @@ public struct SteeringCounters: Sendable, Hashable {
 
     /// What was left to the kernel, each with its name in statistics, as the label of a metric: `no_port`.
     public var passed: [(reason: String, count: UInt64)] {
+        Self.passes.map { ($0.reason, self[keyPath: $0.count]) }
+    }
+
+    /// Why frames are left to the kernel: the name in statistics, and a sentence.
+    package static var passes: [(reason: String, sentence: String, count: KeyPath<SteeringCounters, UInt64>)]
+    {
         [
-            ("not_ip", passedNotIP), ("fragment", passedFragment), ("not_udp", passedNotUDP),
-            ("no_port", passedNoPort), ("no_socket", passedNoSocket), ("malformed", passedMalformed),
-            ("merged", passedMerged),
+            ("not_ip", "it is neither IPv4 nor IPv6, such as ARP", \.passedNotIP),
+            ("fragment", "it is a fragment, which only the kernel puts together", \.passedFragment),
+            ("not_udp", "it is not UDP", \.passedNotUDP),
+            ("no_port", "it is UDP to an address or port that no stream listens at", \.passedNoPort),
+            (
+                "no_socket", "it is a stream's, and no port was open on the queue it came in by",
+                \.passedNoSocket
+            ),
+            ("malformed", "its headers are cut short, or more than are looked at", \.passedMalformed),
+            (
+                "merged",
+                "the kernel had merged datagrams into it, longer than the MTU (generic mode)",
+                \.passedMerged
+            ),
         ]
     }
 

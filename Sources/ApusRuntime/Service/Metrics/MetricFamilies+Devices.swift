@@ -36,9 +36,9 @@ extension MetricFamily {
         },
         each(
             "dropped_messages_total", .counter,
-            "Messages to the host of a device and from it dropped, by reason."
+            "Messages to the host of a device and from it dropped, by reason (apus man explains each)."
         ) {
-            counts($0.drops, dropReasons, "reason")
+            counts($0.drops, DropReasons.device.labels + DropReasons.malformed.labels, "reason")
         },
         each("address_conflicts_total", .counter, "Messages of others that use an address of a device's.") {
             [($0.conflicts, nil)]
@@ -55,10 +55,6 @@ extension MetricFamily {
             [($0.narrowPaths, nil)]
         },
     ]
-
-    private static let dropReasons =
-        ForwarderStatus.Device.ownDropReasons + EndHostDrop.allCases.map(\.label)
-        + ParseFailure.allCases.map(\.label)
 
     private static func counts(
         _ counted: [String: UInt64], _ known: [String], _ label: String

@@ -42,10 +42,11 @@ extension MetricFamily {
         ) { .whole($0.stalls) },
         MetricFamily(
             name: "apus_dropped_packets_total", kind: .counter,
-            help: "Packets refused or dropped by the forwarder, by reason.",
+            help: "Packets refused or dropped by the forwarder, by reason (apus man explains each).",
             items: { _ in 1 },
             write: { status, _, samples in
-                for (reason, count) in allReasons(relayReasons, status.drops) {
+                let known = DropReasons.forwarder.labels + DropReasons.malformed.labels
+                for (reason, count) in allReasons(known, status.drops) {
                     samples.add(count, ("reason", reason))
                 }
             }),
@@ -80,8 +81,12 @@ extension MetricFamily {
             "pending_packets", .gauge,
             "Packets that the port has taken, and the kernel or the device not yet."
         ) { [($0.pending, [])] },
-        eachPort("dropped_packets_total", .counter, "Packets dropped by the port, by reason.") { port in
-            allReasons(PortDrop.allCases.map(\.label), port.drops).map { ($1, [("reason", $0)]) }
+        eachPort(
+            "dropped_packets_total", .counter,
+            "Packets dropped by the port, by reason (apus man explains each)."
+        ) {
+            port in
+            allReasons(DropReasons.port.labels, port.drops).map { ($1, [("reason", $0)]) }
         },
     ]
 
@@ -96,7 +101,8 @@ extension MetricFamily {
             }),
         MetricFamily(
             name: "apus_passed_packets_total", kind: .counter,
-            help: "Packets that the XDP program of an interface left to the kernel, by reason.",
+            help:
+                "Packets that the XDP program of an interface left to the kernel, by reason (apus man explains each).",
             items: { $0.steering.count },
             write: { status, index, samples in
                 let steering = status.steering[index]
@@ -150,8 +156,6 @@ extension MetricFamily {
             $0.lastArrival > 0 ? .fraction(Double($0.lastArrival) / 1e9) : nil
         },
     ]
-
-    private static let relayReasons = ParseFailure.allCases.map(\.label) + RelayDrop.allCases.map(\.label)
 
     /// The known reasons and those that were counted, each once: a series that begins at 0 shows its first drop.
     static func allReasons(_ known: [String], _ counted: [String: UInt64]) -> [(String, UInt64)] {
