@@ -23,6 +23,8 @@ help:
 	make test       every test, with ffmpeg, GStreamer and tshark as peers (root, for its namespaces)
 	make build      the release build: .build/release/apus
 	make install    build, and put apus, its manual, completions and systemd unit under $(PREFIX)
+	make uninstall  remove what make install has put there
+	  both: PREFIX=DIR is another place than /usr/local, DESTDIR=DIR a folder to put it all below, as for a package
 	make setup      only install the Debian packages that are missing
 	make without-dpdk  build without DPDK, and run the tests of what differs then
 	make fuzz       every parser under libFuzzer, SECONDS_PER_TARGET=$(SECONDS_PER_TARGET)
@@ -101,7 +103,7 @@ demo:
 SHORT = SCRATCH="$(CURDIR)/Examples/.build" Benchmarks/run.sh
 
 test:
-	@$(AGAIN) setup WITH="build demo test bench"
+	@$(AGAIN) setup WITH="build demo test"
 	$(AGAIN) lint
 	# What the tests build of other packages, beside the builds of this one: those of whole modules leave cores free.
 	mkdir -p .build
@@ -165,7 +167,7 @@ sanitize:
 	$(call tests-ran,.build/thread.log)
 
 # What the suites that are asked for need: the peers in processes of their own are for some only.
-BENCH_WITH = build bench $(if $(strip $(filter-out rings pool wire scale rings/% pool/% wire/% scale/%,$(or $(SUITE),all))),bench-peers)
+BENCH_WITH = build $(if $(strip $(filter-out rings pool wire scale rings/% pool/% wire/% scale/%,$(or $(SUITE),all))),bench-peers)
 
 bench:
 	@Benchmarks/run.sh names $(SUITE)
@@ -173,12 +175,12 @@ bench:
 	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
 bench-short:
-	@$(AGAIN) setup WITH="build bench"
+	@$(AGAIN) setup
 	$(call fresh,Examples/.build/release/HotPath)
 	$(SHORT) --ci
 
 bench-record:
-	@$(AGAIN) setup WITH="build bench"
+	@$(AGAIN) setup
 	Benchmarks/run.sh --record
 
 bench-check:

@@ -61,7 +61,7 @@ for folder in "$scratch" "$twins" "$scratch/release" "$scratch/release/bench"; d
 done
 for library in libdpdk libxdp; do
     pkg-config --exists "$library" || {
-        echo "bench: pkg-config does not know $library: make setup WITH=\"build bench\" installs it" >&2
+        echo "bench: pkg-config does not know $library: make setup installs it" >&2
         exit 69
     }
 done

@@ -54,6 +54,30 @@ import Testing
         }
     }
 
+    /// Those of the toolchain are inside the release build, which has libstdc++ beside them.
+    @Test(.requires(.program("readelf")))
+    func `the README names the packages of all libraries that the program needs, and no others`() throws {
+        let block = try #require(
+            DocumentTests.blocks.first { $0.document == "README.md" && $0.text.hasPrefix("# apt install ") })
+        let named = Set(block.text.split { " \n".contains($0) }.dropFirst(3).map(String.init))
+        let libraries = try shell("readelf -d '\(apusPath)' | sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p'")
+            .output
+            .split(separator: "\n").filter {
+                $0.wholeMatch(of: /libswift.*|lib_?Foundation.*|libdispatch.*|libBlocks.*/) == nil
+            }
+        #expect(libraries.count >= 10, "\(libraries)")
+        let owners = try shell("dpkg-query -S \(libraries.map { "'*/\($0)'" }.joined(separator: " "))")
+        #expect(owners.code == 0, "\(owners.errors)")
+        let packages = Set(owners.output.split(separator: "\n").map { String($0.prefix { $0 != ":" }) })
+        // The C library is there anyway; what is DPDK's comes with its drivers.
+        let needed = packages.subtracting(["libc6", "libgcc-s1", "libstdc++6"]).filter {
+            !$0.hasPrefix("librte-")
+        }
+
+        #expect(named.subtracting(["libstdc++6", "librte-meta-net"]) == needed)
+        #expect(named.contains("libstdc++6") && named.contains("librte-meta-net"))
+    }
+
     /// With what Docs/HugepageHost.md adds to it, and the unit that it shows beside.
     @Test(.requires(.program("systemd-analyze")))
     func `systemd takes what the documents add for DPDK`() throws {
