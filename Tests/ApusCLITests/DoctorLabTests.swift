@@ -54,6 +54,15 @@ struct DoctorLabTests {
         #expect(reasons(va, "xdp-native").count == others.count + 1)
         let remedy = "ethtool -K va rxvlan off"
         #expect(try runApus(in: net.a, ["doctor", "va"]).output.contains("→ \(remedy)\n"))
+        // What DPDK would make over it is nothing yet.
+        let device = try runApus(in: net.a, ["doctor", "net_af_packet0,iface=va"])
+        #expect(device.code == .exited(66))
+        #expect(
+            device.errors == """
+                apus doctor: net_af_packet0,iface=va is a virtual device, which DPDK makes when it is opened: there is nothing \
+                to look at before; look at the interface it is over: apus doctor va
+
+                """)
         try net.a.run(remedy.split(separator: " ").map(String.init))
         let tagged = try interface(report(net.a, "va"), "va")
         #expect(reasons(tagged, "xdp-native").count == others.count)

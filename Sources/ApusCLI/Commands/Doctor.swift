@@ -8,8 +8,9 @@ enum Doctor {
         discussion: [
             "Looks at the kernel, this process's privileges, memory, and each interface's driver, and says of "
                 + "each way to move packets whether it works (✓), works with less (!) or is impossible (✗), why, "
-                + "and which command mends it. One that a running process of Apus has is named \"in use\" (✓), "
-                + "what the kernel does not tell is unknown (?). It only reads: no packet is sent and nothing attached. "
+                + "and which command mends it. A way of AF_XDP that a running process of Apus has is named \"in use\" (✓); "
+                + "AF_PACKET sockets and devices of DPDK's over an interface are not looked for. "
+                + "What the kernel does not tell is unknown (?). It only reads: no packet is sent and nothing attached. "
                 + "Where each way is impossible, on the interface named or on all, it ends with code "
                 + "\(ExitCode.unavailable.rawValue).",
             "What DPDK needs is shown too: each network card on PCI with the driver that has it, its IOMMU group and NUMA "
@@ -17,7 +18,8 @@ enum Doctor {
                 + "modules, huge pages and isolated cores; and the exact commands, of which none is run. Commands that "
                 + "change the kernel's command line are Debian's, and count from the next boot. A card is looked at "
                 + "alone by its PCI address; where DPDK can't have it by any command, it ends with code "
-                + "\(ExitCode.unavailable.rawValue).",
+                + "\(ExitCode.unavailable.rawValue). A virtual device is made when it is opened, so there is nothing to "
+                + "look at before; of one over an interface look at that.",
             "A process of Apus that was killed leaves its XDP program on the interface, where it lets all traffic "
                 + "through. These leftovers are listed, and --clean removes them; the next start on the interface "
                 + "does so too. To see and remove them takes CAP_SYS_ADMIN and CAP_NET_ADMIN.",
@@ -101,6 +103,15 @@ enum Doctor {
         var facts = DoctorDPDKFacts.current(all, addresses: host.addresses)
         guard let name else { return (all, facts) }
         guard let address = PCIAddress(name) else {
+            if let device = try? VirtualDevice(name) {
+                let over = device.interface.flatMap { try? host.link(named: $0) }
+                throw ExitFailure(
+                    .noInput,
+                    "\(name.printable) is a virtual device, which DPDK makes when it is opened: there is nothing to look at before"
+                        + (over.map {
+                            "; look at the interface it is over: apus doctor \(shellWord($0.name))"
+                        } ?? ""))
+            }
             do throws(HostError) {
                 let link = try host.link(named: name)
                 facts.devices.removeAll { !$0.interfaces.contains(link.name) }

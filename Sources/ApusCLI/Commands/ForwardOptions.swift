@@ -29,7 +29,8 @@ extension Forward {
     static let config = Option(
         long: "config", short: "c", value: .init(name: "FILE", completion: .file),
         help:
-            "Take streams, interfaces and all else from a JSON5 file; - is standard input, which is read once.",
+            "Take streams, interfaces and all else from a JSON5 file; - is standard input, which is read once. Only --check, "
+            + "--stats and --json can stand beside it: metrics and control are in the file too.",
         section: "Stream")
     static let check = Option(
         long: "check",
