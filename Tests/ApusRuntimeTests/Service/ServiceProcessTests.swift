@@ -208,6 +208,8 @@ struct ServiceProcessTests {
     func storm() throws {
         let service = try Service("storm")
         try service.configure(streams: Array(5004..<5204))
+        // Not also while it asks for its next hop: 256 packets wait for one.
+        _ = try service.relay.run("ping", "-c", "1", "-W", "5", "192.0.2.1")
         try service.start(["--stats", "--json"])
         let storm = try service.relay.start([
             "/usr/bin/python3", "-c",
