@@ -1,3 +1,4 @@
+import ApusDevices
 import ApusRings
 import CDPDK
 import CLinux
@@ -94,6 +95,7 @@ public enum EAL {
 
     private static func begin(_ options: EALOptions) throws(DPDKError) -> Pages {
         try EALArguments.check(options.extra)
+        for device in options.allow { try checkAllowed(device) }
         let core = try core(options)
         let pages = try pages(options)
         var arguments = ["apus", "--no-telemetry", "--file-prefix", options.filePrefix, "-l", "\(core)"]
@@ -107,8 +109,8 @@ public enum EAL {
         }
         if pages.isHuge, let memory = options.memory { arguments += ["-m", "\(memory)"] }
         // No device but those that are asked for is taken up: the list of those allowed has one that there isn't.
-        arguments += ["-a", "ffff:ff:1f.7"]
-        arguments += options.extra
+        arguments += ["-a", "ffff:ff:1f.7"] + options.allow.flatMap { ["-a", $0] }
+        arguments += options.virtualDevices.flatMap { ["--vdev", $0] } + options.extra
         let lines = EALLog.collecting { start(arguments) }
         guard lines.result == 0 else {
             throw DPDKError("DPDK", .notStarted(code: -lines.result, log: lines.log))
@@ -126,6 +128,16 @@ public enum EAL {
             guard let line = unsafe line else { return }
             EALLog.take(level: level, unsafe String(cString: line))
         }
+    }
+
+    /// Looks at a device that is to be allowed: DPDK says nothing of one that it does not find.
+    private static func checkAllowed(_ text: String) throws(DPDKError) {
+        let device = try DPDKDevice.named(text)
+        guard case .pci = device else {
+            throw DPDKError(
+                "DPDK", .badArgument("--allow \(text)", reason: "it is about devices on PCI; --vdev makes virtual ones"))
+        }
+        try device.check(text)
     }
 
     /// The core of its thread, which must be one of those that this process may use.

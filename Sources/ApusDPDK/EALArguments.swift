@@ -21,13 +21,14 @@ enum EALArguments {
         "-m": "memory", "--no-huge": "hugePages", "--in-memory": "hugePageDirectory",
         "--huge-dir": "hugePageDirectory", "--huge-unlink": "hugePageDirectory",
         "--no-shconf": "hugePageDirectory", "--file-prefix": "filePrefix",
+        "--vdev": "virtualDevices", "-a": "allow", "--allow": "allow",
     ]
 
     /// Those that no program of ours takes, and why.
     private static let refused: [String: String] = [
-        "--vdev": "devices are opened by DPDKInterface", "-a": "devices are opened by DPDKInterface",
-        "--allow": "devices are opened by DPDKInterface", "-b": "devices are opened by DPDKInterface",
-        "--block": "devices are opened by DPDKInterface", "--proc-type": "there is one process",
+        "-b": "none is taken but those that are opened or allowed",
+        "--block": "none is taken but those that are opened or allowed",
+        "--proc-type": "there is one process",
         "--telemetry": "statistics are the ports'", "--no-telemetry": "it is so already",
         "-h": "it ends the program", "--help": "it ends the program", "-v": "EAL.version is it",
         "--huge-worker-stack": "DPDK's workers are not used",

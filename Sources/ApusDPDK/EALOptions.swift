@@ -14,6 +14,12 @@ public struct EALOptions: Sendable, Hashable {
     public var core: Int?
     /// The name under which it keeps files, where it keeps some.
     public var filePrefix = "apus"
+    /// Devices on PCI that drivers take up at the start, for another device that is made of them, with what they are told:
+    /// `0000:03:00.0,key=value`. Besides them none is taken up but those that are opened.
+    public var allow: [String] = []
+    /// Virtual devices that are made at the start and stay till the end: those that another is made of or attached to, and
+    /// those of other kinds, such as `crypto_null0`.
+    public var virtualDevices: [String] = []
     /// Further arguments, as DPDK's own programs take them.
     public var extra: [String] = []
 

@@ -21,7 +21,7 @@ import Testing
                 { name: "net_tap0,iface=tap0", backend: "dpdk", addresses: ["198.51.100.1/24"], gateway: "198.51.100.2" },
               ],
               dpdk: { hugepages: true, memory: 512, hugepageDirectory: "/dev/hugepages", filePrefix: "a-b_9",
-                      mainCore: 3, allow: ["0000:04:00.0"], vdevs: ["net_null7", "crypto_null0"],
+                      mainCore: 3, allow: ["0000:04:00.0"], block: ["05:00.0"], vdevs: ["net_null7", "crypto_null0"],
                       extra: ["--iova-mode", "va"] },
               streams: [{ listen: "192.0.2.1:5004", to: ["198.51.100.7:5004"], interface: "03:00.0" }],
             }
@@ -49,7 +49,8 @@ import Testing
             defaults: PortConfiguration(backend: .packet, ringSize: 512))
         built.dpdk = DPDKConfiguration(
             memory: 512, hugepageDirectory: "/dev/hugepages", filePrefix: "a-b_9", mainCore: 3,
-            allow: ["0000:04:00.0"], vdevs: ["net_null7", "crypto_null0"], extra: ["--iova-mode", "va"])
+            allow: ["0000:04:00.0"], block: ["05:00.0"], vdevs: ["net_null7", "crypto_null0"],
+            extra: ["--iova-mode", "va"])
         #expect(read == built)
         #expect(read.interfaces.map(\.name) == ["eth0", "0000:03:00.0", "net_tap0"])
         #expect(read.interfaces.map(\.port.backend) == [.xdp, .dpdk, .dpdk])
@@ -248,7 +249,23 @@ import Testing
         ),
         (
             "extra: ['-b', '01:00.0']",
-            "2:17: \"-b\" is needless, as no device is taken but those of the interfaces and \"dpdk.allow\"; leave it out"
+            "2:17: \"-b\" is Apus's to give; write \"dpdk.block\" instead"
+        ),
+        (
+            "extra: ['--in-memory']",
+            "2:17: \"--in-memory\" is what Apus says itself where no \"dpdk.hugepageDirectory\" is named; leave it out"
+        ),
+        (
+            "block: ['01:00.0']",
+            "3:22: 0000:01:00.0 is blocked; take another device|2:17: it is blocked here"
+        ),
+        (
+            "allow: ['02:00.0'], block: ['0000:02:00.0']",
+            "2:17: 0000:02:00.0 is allowed, and blocked too; leave one of them out|2:37: it is blocked here"
+        ),
+        (
+            "block: ['net_null0']",
+            "2:17: net_null0 is no device on PCI, and \"block\" is about those; leave it out"
         ),
         (
             "vdevs: ['net_nul0']",
@@ -268,7 +285,7 @@ import Testing
         ),
         (
             "cores: [1]",
-            "2:9: unknown key \"cores\"; known here: hugepages, memory, hugepageDirectory, filePrefix, mainCore, allow, vdevs, extra"
+            "2:9: unknown key \"cores\"; known here: hugepages, memory, hugepageDirectory, filePrefix, mainCore, allow, block, vdevs, extra"
         ),
     ])
     func `how DPDK is started is checked`(settings: String, messages: String) {

@@ -180,12 +180,17 @@ struct ConfigurationReference {
         ),
         (
             "allow",
-            "An array of PCI addresses that drivers may take besides those of the interfaces; none takes any other. Default: "
-                + "none."
+            "An array of PCI addresses that drivers take up at the start besides those of the interfaces, such as for a net_bonding of "
+                + "them; none takes any other. Default: none."
+        ),
+        (
+            "block",
+            "An array of PCI addresses that no interface may be and \"allow\" may not have. Default: none."
         ),
         (
             "vdevs",
-            "An array of virtual devices to make besides those of the interfaces. Default: none."
+            "An array of virtual devices to make at the start besides those of the interfaces, such as for another to be made of. "
+                + "Default: none."
         ),
         (
             "extra",

@@ -6,6 +6,7 @@ extension DPDKConfiguration {
         validateFiles(report)
         let own = interfaces.compactMap(\.port.dpdk)
         validateAllowed(own, report)
+        validateBlocked(interfaces, report)
         validateVirtual(own, report)
         for (index, argument) in extra.enumerated() {
             if let refusal = EALOption.refusal(of: argument) {
@@ -44,12 +45,7 @@ extension DPDKConfiguration {
     private func validateAllowed(_ own: [DPDKPortConfiguration], _ report: ConfigurationReport) {
         for (index, text) in allow.enumerated() {
             do throws(ValueRefusal) {
-                let device = try DPDKDevice.read(text)
-                if case .virtual = device {
-                    throw ValueRefusal(
-                        "\(device.name) is no device on PCI, and \"allow\" is about those; write it in \"vdevs\""
-                    )
-                }
+                let device = try Self.card(text, "allow", "write it in \"vdevs\"")
                 if own.contains(where: { $0.device.name == device.name }) {
                     throw ValueRefusal(
                         "\(device.name) is one of the interfaces, which are allowed anyway; leave it out")
@@ -58,6 +54,37 @@ extension DPDKConfiguration {
                 report.add(error.message, at: map["allow", index])
             }
         }
+    }
+
+    /// Whom the list is for has to be told before a card is taken from its user.
+    private func validateBlocked(_ interfaces: [InterfaceConfiguration], _ report: ConfigurationReport) {
+        for (index, text) in block.enumerated() {
+            let place = map["block", index]
+            do throws(ValueRefusal) {
+                let name = try Self.card(text, "block", "leave it out").name
+                let note = ConfigurationError.Note("it is blocked here", at: place)
+                for interface in interfaces where interface.port.dpdk?.device.name == name {
+                    report.add(
+                        "\(name) is blocked; take another device", at: interface.map["name"], notes: [note])
+                }
+                for (index, other) in allow.enumerated() where DPDKDevice.interfaceName(of: other) == name {
+                    report.add(
+                        "\(name) is allowed, and blocked too; leave one of them out", at: map["allow", index],
+                        notes: [note])
+                }
+            } catch {
+                report.add(error.message, at: place)
+            }
+        }
+    }
+
+    /// A device on PCI, which the key is about.
+    private static func card(
+        _ text: String, _ key: String, _ instead: String
+    ) throws(ValueRefusal) -> DPDKDevice {
+        let device = try DPDKDevice.read(text)
+        guard case .virtual = device else { return device }
+        throw ValueRefusal("\(device.name) is no device on PCI, and \"\(key)\" is about those; \(instead)")
     }
 
     private func validateVirtual(_ own: [DPDKPortConfiguration], _ report: ConfigurationReport) {

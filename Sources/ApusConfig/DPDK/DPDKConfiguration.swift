@@ -18,7 +18,9 @@ public struct DPDKConfiguration: Hashable, Sendable {
     /// Devices on PCI that drivers may take besides those of the interfaces (`--allow`), with what they are told. No
     /// driver takes any other.
     public var allow: [String]
-    /// Virtual devices besides those of the interfaces (`--vdev`).
+    /// Devices on PCI that nobody here may take: an interface that is one of them, or one that is allowed, is refused.
+    public var block: [String]
+    /// Virtual devices besides those of the interfaces, which are made at the start (`--vdev`).
     public var vdevs: [String]
     /// Further arguments of the EAL, an option and its value each an element, or joined by `=`.
     public var extra: [String]
@@ -29,7 +31,7 @@ public struct DPDKConfiguration: Hashable, Sendable {
     public init(
         hugepages: Bool = true, memory: Int? = nil, hugepageDirectory: String? = nil,
         filePrefix: String = "apus", mainCore: Int? = nil, allow: [String] = [],
-        vdevs: [String] = [], extra: [String] = [], map: SourceMap = SourceMap()
+        block: [String] = [], vdevs: [String] = [], extra: [String] = [], map: SourceMap = SourceMap()
     ) {
         self.hugepages = hugepages
         self.memory = memory
@@ -37,6 +39,7 @@ public struct DPDKConfiguration: Hashable, Sendable {
         self.filePrefix = filePrefix
         self.mainCore = mainCore
         self.allow = allow
+        self.block = block
         self.vdevs = vdevs
         self.extra = extra
         self.map = map
@@ -50,6 +53,7 @@ public struct DPDKConfiguration: Hashable, Sendable {
         reader.read("filePrefix", into: &result.filePrefix)
         reader.read("mainCore", into: &result.mainCore)
         result.allow = reader.array("allow", of: String.self) ?? []
+        result.block = reader.array("block", of: String.self) ?? []
         result.vdevs = reader.array("vdevs", of: String.self) ?? []
         result.extra = reader.array("extra", of: String.self) ?? []
         result.map = reader.map

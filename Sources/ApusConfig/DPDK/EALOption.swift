@@ -2,10 +2,9 @@
 enum EALOption {
     /// Those that a user may add (lib/eal/common/eal_options.h of DPDK 22.11).
     static let free = [
-        "--base-virtaddr", "--create-uio-dev", "--force-max-simd-bitwidth", "--huge-unlink",
-        "--huge-worker-stack", "--in-memory", "--iova-mode", "--legacy-mem", "--log-level",
-        "--match-allocations", "--mbuf-pool-ops-name", "--no-hpet", "--no-shconf", "--no-telemetry",
-        "--single-file-segments", "--socket-limit", "--socket-mem", "--telemetry", "--trace",
+        "--base-virtaddr", "--create-uio-dev", "--force-max-simd-bitwidth", "--iova-mode", "--legacy-mem",
+        "--log-level", "--match-allocations", "--mbuf-pool-ops-name", "--no-hpet",
+        "--single-file-segments", "--socket-limit", "--socket-mem", "--trace",
         "--trace-bufsz", "--trace-dir", "--trace-mode", "--vfio-intr", "--vfio-vf-token", "--vmware-tsc-map",
         "-d", "-n", "-r",
     ]
@@ -14,7 +13,7 @@ enum EALOption {
     private static let keys: [String: String] = [
         "--no-huge": "dpdk.hugepages", "--huge-dir": "dpdk.hugepageDirectory", "-m": "dpdk.memory",
         "--file-prefix": "dpdk.filePrefix", "--main-lcore": "dpdk.mainCore", "--allow": "dpdk.allow",
-        "-a": "dpdk.allow", "--vdev": "dpdk.vdevs",
+        "-a": "dpdk.allow", "--block": "dpdk.block", "-b": "dpdk.block", "--vdev": "dpdk.vdevs",
         "-l": "workers.cpus", "-c": "workers.cpus", "--lcores": "workers.cpus",
     ]
 
@@ -24,8 +23,12 @@ enum EALOption {
         "-v": "prints DPDK's version, which `apus version` does too",
         "--version": "prints DPDK's version, which `apus version` does too",
         "--proc-type": "is for processes that share memory, and Apus is one alone",
-        "--block": "is needless, as no device is taken but those of the interfaces and \"dpdk.allow\"",
-        "-b": "is needless, as no device is taken but those of the interfaces and \"dpdk.allow\"",
+        "--in-memory": "is what Apus says itself where no \"dpdk.hugepageDirectory\" is named",
+        "--huge-unlink": "is what Apus says itself with a \"dpdk.hugepageDirectory\"",
+        "--no-shconf": "is what Apus says itself where DPDK does not",
+        "--no-telemetry": "is what Apus says itself",
+        "--telemetry": "is for a socket of DPDK's, and its figures are among those of Apus",
+        "--huge-worker-stack": "is for threads of DPDK's, of which Apus uses none",
         "--no-pci": "is what Apus says itself where no interface is on PCI",
         "--syslog": "is about DPDK's log, which goes where that of Apus goes",
         "-s": "is for service cores, of which Apus has none",

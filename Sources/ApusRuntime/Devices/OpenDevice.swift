@@ -158,9 +158,7 @@ final class OpenDevice {
             options.hugePages = hugepages ? .required : .never
             (options.memory, options.hugePageDirectory) = (memory, hugepageDirectory)
             (options.core, options.filePrefix) = (mainCore, filePrefix)
-            options.extra =
-                allow.flatMap { ["--allow", $0] }
-                + vdevs.flatMap { ["--vdev", $0] } + extra
+            (options.allow, options.virtualDevices, options.extra) = (allow, vdevs, extra)
             return options
         }
     }

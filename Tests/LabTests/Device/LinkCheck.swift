@@ -6,8 +6,10 @@ extension Lab.RealDeviceTests {
     /// A cable that is pulled out of a card and put back: the status, the metrics and the log of the forwarder tell, and it
     /// answers then as before.
     func checkLink(_ guest: Guest, _ card: Guest.Card) throws {
+        let other = guest.cards.first { $0.address != card.address }!.address
         let configuration = """
-            { interfaces: [ { name: "\(card.address)", addresses: ["192.0.2.2/24"] } ], dpdk: { memory: 96 }, \
+            { interfaces: [ { name: "\(card.address)", addresses: ["192.0.2.2/24"] } ], \
+            dpdk: { memory: 96, allow: ["\(other)"] }, \
             control: { socket: "/run/apus/control" }, metrics: { listen: "127.0.0.1:9469" }, \
             streams: [ { listen: "192.0.2.2:5004", to: ["192.0.2.1:6004"] } ] }
             """

@@ -37,6 +37,14 @@ extension HostCheck {
             else { continue }
             report.add(trouble.text, at: interface.map["name"])
         }
+        // DPDK is not started where no interface is its.
+        guard configuration.interfaces.contains(where: { $0.port.dpdk != nil }) else { return }
+        for (index, text) in configuration.dpdk.allow.enumerated() {
+            guard let device = try? DPDKDevice(text), let trouble = OpenDevice.trouble(with: device),
+                trouble.isMissing == areMissing
+            else { continue }
+            report.add(trouble.text, at: configuration.dpdk.map["allow", index])
+        }
     }
 
     private func checkQueues(_ names: [String]) {
