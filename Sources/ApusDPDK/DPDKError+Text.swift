@@ -4,9 +4,12 @@ import Glibc
 
 extension DPDKError: CustomStringConvertible {
     /// The device, the cause and the way out.
-    public var description: String { "\(device): \(explanation)" }
+    public var description: String { description(.program) }
 
-    private var explanation: String {
+    /// The same, with the names that settings have for the reader.
+    package func description(_ names: SettingNames) -> String { "\(device): \(explanation(names))" }
+
+    private func explanation(_ names: SettingNames) -> String {
         switch cause {
         case .badName(let refusal): Self.text(refusal)
         case .noSuchInterface(let name, let existing):
@@ -27,7 +30,7 @@ extension DPDKError: CustomStringConvertible {
         case .notTaken(let code, let log):
             "no driver of DPDK took it up (\(Self.text(code)))\(Self.text(log))"
         case .notSetUp(let step, let code, let log): "\(step): \(Self.text(code))\(Self.text(log))"
-        case .tooManyQueues(let wanted, let most): "it has \(most) queues at most, not \(wanted)"
+        case .tooManyQueues(let wanted, let most): "it has \(most) queue\(most == 1 ? "" : "s") at most, not \(wanted)"
         case .noSuchQueue(let queue, let queues):
             "there is no queue \(queue); it has \(queues), numbered from 0"
         case .queueBusy(let queue): "queue \(queue) is open already"
@@ -43,7 +46,7 @@ extension DPDKError: CustomStringConvertible {
             \(Capability.grantCommand(needed))
             """
         case .noMemory(let frames, let shortage):
-            "its \(frames) frames take \(shortage.wanted) MiB\(shortage.explanation)"
+            "its \(frames) frames take \(shortage.wanted) MiB\(shortage.explanation(names))"
         case .badArgument(let argument, let reason): "the argument \(argument) can't be given: \(reason)"
         case .inUse(let devices, let pools):
             """
@@ -55,21 +58,20 @@ extension DPDKError: CustomStringConvertible {
         case .notStarted(let code, let log): "it did not start (\(Self.text(code)))\(Self.text(log))"
         case .noSuchCore(let core, let allowed):
             "core \(core) is not one that this process may use: \(allowed.map(String.init).joined(separator: ", "))"
-        case .noHugePages(let shortage): "it takes \(shortage.wanted) MiB\(shortage.explanation)"
+        case .noHugePages(let shortage): "it takes \(shortage.wanted) MiB\(shortage.explanation(names))"
         case .tooMuchMemory(let wanted, let free):
             """
             \(wanted) MiB of memory are asked for, and this host has \(free) to give; ask for less by \
-            \(MemoryShortage.setting)
+            \(names.memory)
             """
         case .notHugetlbfs(let folder):
             """
-            \(folder) is no file system of hugepages; leave "dpdk.hugepageDirectory" (EALOptions.hugePageDirectory) out, as \
-            none is needed, or name one, such as of: mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages
+            \(folder) is no file system of hugepages; leave \(names.hugePageDirectory) out, as none is needed, or name one, such as of: mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages
             """
         case .hugetlbfsNotWritable(let folder):
             """
-            this process may not write to \(folder), a file system of hugepages; leave "dpdk.hugepageDirectory" \
-            (EALOptions.hugePageDirectory) out, as none is needed, or give its user the folder: chown USER \(folder)
+            this process may not write to \(folder), a file system of hugepages; leave \(names.hugePageDirectory) out, as none \
+            is needed, or give its user the folder: chown USER \(folder)
             """
         }
     }

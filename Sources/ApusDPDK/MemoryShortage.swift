@@ -16,20 +16,18 @@ public struct MemoryShortage: Hashable, Sendable {
         case normal(has: Int)
     }
 
-    /// Where the operator and the programmer say how much memory DPDK has.
-    static let setting = "\"dpdk.memory\" (EALOptions.memory)"
-
     /// The rest of a sentence that ends in how much it takes: what there is, and the way out.
-    var explanation: String {
+    func explanation(_ names: SettingNames) -> String {
         switch source {
         case .hugepages(let free, let reserve):
             """
-             of hugepages, and \(free) MiB are free; reserve them with: sysctl -w vm.nr_hugepages=\(reserve)
+             of hugepages, and \(free) MiB are free; reserve them with: sysctl -w vm.nr_hugepages=\(reserve); \
+            virtual devices do without by \(names.withoutHugePages)
             """
         case .normal(let has):
             """
             , for which DPDK has no room in its \(has) MiB of normal memory; give it at least \(has + wanted) by \
-            \(Self.setting)
+            \(names.memory)
             """
         }
     }
@@ -43,6 +41,23 @@ public struct MemoryShortage: Hashable, Sendable {
             wanted: wanted,
             source: .hugepages(free: free, reserve: HugePageCount.reserve(adding: missing)))
     }
+}
+
+/// What the settings that errors speak of are called where they are made.
+package struct SettingNames: Sendable {
+    var memory: String
+    var hugePageDirectory: String
+    var withoutHugePages: String
+
+    /// For who writes a program.
+    static let program = SettingNames(
+        memory: "EALOptions.memory", hugePageDirectory: "EALOptions.hugePageDirectory",
+        withoutHugePages: "HugePages.never as EALOptions.hugePages")
+
+    /// For who runs the forwarder.
+    package static let configuration = SettingNames(
+        memory: "\"dpdk.memory\"", hugePageDirectory: "\"dpdk.hugepageDirectory\"",
+        withoutHugePages: "--hugepages never, or in a file dpdk: { hugepages: false }")
 }
 
 /// The hugepages of the host.

@@ -79,6 +79,10 @@ import Testing
         #expect(ports[0]?.name == "0000:03:00.0" && ports[0]?.port.backend == .dpdk)
         #expect(ports[0]?.port.dpdk?.addresses.map(\.description) == ["192.0.2.1/24", "2001:db8::1/64"])
         #expect(ports[1]?.port.dpdk?.gateways.map(\.description) == ["192.0.2.9", "fe80::1"])
+        let pages = try [[], ["--hugepages", "never"], ["--hugepages", "require"]].map {
+            try configuration(device + $0).dpdk.hugepages
+        }
+        #expect(pages == [true, false, true])
         #expect(ports[0]?.port.ringSize == 2048 && ports[1]?.port.ringSize == 512)
         #expect(
             try configuration(least + ["--busy-poll", "1", "--busy-poll-budget", "7"]).defaults.busyPoll?

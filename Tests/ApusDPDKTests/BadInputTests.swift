@@ -52,7 +52,7 @@ extension DeviceTests {
             try error("net_null0") { ($0.framesPerQueue, $0.queues) = (1 << 20, 2) }
                 == """
                 net_null0: its 1048576 frames take 2434 MiB, for which DPDK has no room in its 384 MiB of normal memory; give \
-                it at least 2818 by "dpdk.memory" (EALOptions.memory)
+                it at least 2818 by EALOptions.memory
                 """)
         // Nothing of it is left.
         #expect(MbufMemory.retiredCount == 0)
@@ -143,7 +143,7 @@ extension DeviceTests {
         let told = try #require(
             port.running.output.firstMatch(
                 of:
-                    /DPDK: it takes 65536 MiB of hugepages, and [0-9]+ MiB are free; reserve them with: sysctl -w vm.nr_hugepages=([0-9]+)\n/
+                    /DPDK: it takes 65536 MiB of hugepages, and [0-9]+ MiB are free; reserve them with: sysctl -w vm.nr_hugepages=([0-9]+); virtual devices do without by HugePages.never as EALOptions.hugePages\n/
             ), "\(port.running.output)")
         // Those that are in use stay so.
         #expect(Int(told.1) ?? 0 >= 32768 - HugePageCount.freeMegabytes / 2)
@@ -153,7 +153,7 @@ extension DeviceTests {
         let shortage = MemoryShortage(wanted: 19, source: .hugepages(free: 6, reserve: 39))
         #expect(
             "\(DPDKError("net_null0", .noMemory(frames: 8192, shortage)))"
-                == "net_null0: its 8192 frames take 19 MiB of hugepages, and 6 MiB are free; reserve them with: sysctl -w vm.nr_hugepages=39"
+                == "net_null0: its 8192 frames take 19 MiB of hugepages, and 6 MiB are free; reserve them with: sysctl -w vm.nr_hugepages=39; virtual devices do without by HugePages.never as EALOptions.hugePages"
         )
         let size = (HostMemory.kilobytes("Hugepagesize") ?? 2048) >> 10
         #expect(HugePageCount.reserve(adding: 3 * size) - HugePageCount.reserve(adding: 0) == 3)

@@ -106,7 +106,7 @@ struct VirtualDeviceTests {
             "\(missing.running.output)")
         let twice = try PortProcess(["open", "net_af_packet0,iface=va", "0", "--queues", "2"], in: a)
         #expect(twice.running.waitForExit() == .exited(69))
-        #expect(twice.running.output == "error: net_af_packet0,iface=va: it has 1 queues at most, not 2\n")
+        #expect(twice.running.output == "error: net_af_packet0,iface=va: it has 1 queue at most, not 2\n")
     }
 
     @Test func `net_memif: two processes exchange frames`() throws {

@@ -9,7 +9,7 @@ extension Forward {
         // No interface of the kernel is listed: the one to listen on is the stream's, and those it leaves by follow from
         // the routes.
         let device = try dpdkInterface(invocation)
-        let configuration = ForwarderConfiguration(
+        var configuration = ForwarderConfiguration(
             streams: [try stream(invocation, on: device?.name)], interfaces: device.map { [$0] } ?? [],
             defaults: device == nil ? try port(invocation) : PortConfiguration(),
             control: invocation.text(control).map {
@@ -19,6 +19,9 @@ extension Forward {
                 MetricsConfiguration(listen: $0.endpoint, map: options(["listen": metrics]))
             },
             workers: try workerConfiguration(invocation))
+        if device != nil, try invocation.value(hugepages, as: Requirement.self) == .never {
+            configuration.dpdk.hugepages = false
+        }
         do {
             try configuration.validate()
         } catch {
@@ -57,9 +60,12 @@ extension Forward {
         } catch {
             throw ExitFailure(.usage, "\(interface.name): \(error.message)")
         }
+        var port = try port(invocation)
+        // It is said of DPDK's memory, which is that of all devices.
+        port.hugepages = .auto
         return InterfaceConfiguration(
             DPDKPortConfiguration(device: device, addresses: addresses, gateways: gateways, map: map),
-            port: try port(invocation))
+            port: port)
     }
 
     private static func stream(

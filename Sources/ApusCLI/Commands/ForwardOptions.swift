@@ -67,7 +67,10 @@ extension Forward {
         help: "Where the kernel runs the XDP program: in the driver or in the generic hook.",
         defaultText: "auto", section: "Interface")
     static let zeroCopy = requirement("zero-copy", "Whether the device writes straight into the frames.")
-    static let hugepages = requirement("hugepages", "Whether the frames are in huge pages.")
+    static let hugepages = requirement(
+        "hugepages",
+        "Whether the frames are in huge pages. Over DPDK they have to be, but with never: for virtual devices, to try them."
+    )
     static let queues = number(
         "queues", "How many receive queues the device must have, 1 to 256; all are used.", "any number")
     static let ringSize = number(

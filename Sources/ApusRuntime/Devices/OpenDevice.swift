@@ -100,7 +100,7 @@ final class OpenDevice {
         /// What is wrong with a device, as far as that can be said without DPDK, and whether it is that there is none; nil if nothing.
         static func trouble(with device: DPDKDevice) -> (text: String, isMissing: Bool)? {
             do throws(DPDKError) { try device.check(device.argument) } catch {
-                return ("\(error)", FailureKind(error) == .missing)
+                return (error.description(.configuration), FailureKind(error) == .missing)
             }
             return nil
         }

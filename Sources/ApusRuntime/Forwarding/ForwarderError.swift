@@ -44,7 +44,7 @@ public enum ForwarderError: Error, CustomStringConvertible {
         case .packetSocket(let error): error.description
         case .xdp(let error): error.description
         #if DPDK
-            case .dpdk(let error): error.description
+            case .dpdk(let error): error.description(.configuration)
         #endif
         case .thread(let error): error.description
         case .required(let text), .needsRestart(let text): text
