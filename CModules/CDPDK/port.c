@@ -112,6 +112,9 @@ static int set_up(uint16_t port, struct apus_port_setup *setup, enum apus_port_s
         struct rte_ether_addr mac;
         memcpy(mac.addr_bytes, setup->mac, sizeof mac.addr_bytes);
         code = rte_eth_dev_default_mac_addr_set(port, &mac);
+        // A device without any, which can't be given one, has that of who uses it.
+        struct rte_ether_addr own;
+        if (code == -ENOTSUP && rte_eth_macaddr_get(port, &own) == 0 && rte_is_zero_ether_addr(&own)) code = 0;
         if (code < 0) return code;
     }
     *step = APUS_STEP_START;

@@ -1,5 +1,6 @@
 import ApusDevices
 import ApusHost
+import ApusPorts
 import Glibc
 
 /// What the kernel asks of a process that opens a device of which the kernel has a part.
@@ -27,6 +28,24 @@ extension DPDKDevice {
         let current = Capabilities.current()
         let missing = needed.filter { !current.has($0) }
         return missing.isEmpty ? nil : (needed, missing)
+    }
+
+    /// That an AF_XDP socket has a part of an interface's queues only, and what comes by the others never comes here.
+    var queuesLeft: PortGrant.Feature? {
+        guard case .virtual(let device) = self, device.isOf("net_af_xdp"), let name = device.interface,
+            let link = try? Link.ask(Int32(unsafe if_nametoindex(name))),
+            let channels = try? InterfaceFacts(link).channels
+        else { return nil }
+        let queues = channels.receiveQueues
+        let count = device.value(of: "queue_count").flatMap { Int($0) } ?? 1
+        guard count < queues else { return nil }
+        return PortGrant.Feature(
+            "queues of \(name)", requested: "\(queues)", granted: "\(count)",
+            reason: "packets of its other queues are the kernel's; "
+                + (channels.combined.current == queues
+                    ? "queue_count=\(queues) behind the device takes all, and " : "")
+                + "`ethtool -L \(name) \(channels.combined.current > 0 ? "combined" : "rx") \(count)` leaves it no other"
+        )
     }
 
     /// Claims the interface of the kernel's that it is over: else two programs would both answer for its addresses, or each get

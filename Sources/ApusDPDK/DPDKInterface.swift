@@ -22,7 +22,7 @@ public final class DPDKInterface: @unchecked Sendable {
     public let name: String
     /// DPDK's driver of it: `net_ixgbe`.
     public let driver: String
-    /// Its link-layer address.
+    /// Its link-layer address; where the device has none, that of the options or one made up, which it does not know of.
     public let mac: MACAddress
     /// The longest packet it takes, without the Ethernet header, in octets.
     public var mtu: Int { currentMTU.load(ordering: .relaxed) }
@@ -91,11 +91,13 @@ public final class DPDKInterface: @unchecked Sendable {
             (self.name, self.port, self.memories) = (name, port, memories)
             driver = unsafe withUnsafeBytes(of: info.driver) { unsafe Self.text($0) }
             (queueCount, portNumber) = (options.queues, options.portNumber)
-            mac = Self.mac(of: port)
+            let own = Self.mac(of: port)
+            mac = own != .zero ? own : options.mac ?? .randomLocal
             currentMTU = Atomic(Self.mtu(of: port))
             node = info.socket < 0 ? nil : Int(info.socket)
             (takesSegments, offloads, event) = (got.takesSegments, got.offloads, got.event)
-            features = got.features
+            let address = own != .zero ? nil : Self.softwareAddress(mac, wanted: options.mac, of: driver)
+            features = got.features + [address, device.queuesLeft].compactMap(\.self)
             opened = Mutex([])
             EAL.devices.add(1, ordering: .relaxed)
         } catch {
@@ -182,6 +184,15 @@ public final class DPDKInterface: @unchecked Sendable {
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 
+    /// That a device has no link-layer address: what it gets is known to its user alone, who sees all packets.
+    private static func softwareAddress(
+        _ mac: MACAddress, wanted: MACAddress?, of driver: String
+    ) -> PortGrant.Feature {
+        PortGrant.Feature(
+            "link-layer address", requested: wanted.map { "\($0)" } ?? "its own",
+            granted: "\(mac) in software", reason: "the driver \(driver) has none")
+    }
+
     private static func mac(of port: UInt16) -> MACAddress {
         var octets = [UInt8](repeating: 0, count: 6)
         // Sound: it writes six octets.
@@ -192,6 +203,13 @@ public final class DPDKInterface: @unchecked Sendable {
     private static func mtu(of port: UInt16) -> Int {
         var mtu: UInt16 = 0
         return unsafe apus_port_mtu(port, &mtu) == 0 ? Int(mtu) : 1500
+    }
+}
+
+extension MACAddress {
+    /// One that is locally administered, and no group's (IEEE 802, section 8.4).
+    fileprivate static var randomLocal: MACAddress {
+        MACAddress(bits: 0x0200_0000_0000 | UInt64.random(in: 0..<1 << 40))
     }
 }
 
