@@ -41,6 +41,23 @@ import Testing
         #expect(GrantText.lines([grant]) == ["0000:03:00.0: dpdk, net_ixgbe, 1 queue"])
     }
 
+    @Test func `the part of a worker without a queue is no queue`() {
+        let spread = PortGrant.Feature(
+            "flows", requested: "a queue for each worker", granted: "spread over 2 workers by software",
+            reason: "net_null0 has 1 queue")
+        let queue = PortGrant(
+            backend: .dpdk, interface: "net_null0", queue: 0,
+            features: [spread, .init("driver", requested: "any", granted: "net_null")])
+        let share = PortGrant(
+            backend: .dpdk, interface: "net_null0", queue: 1,
+            features: [spread, .init("queue", requested: "one", granted: "rings to worker 0")])
+        #expect(
+            GrantText.lines([queue, share]) == [
+                "net_null0: dpdk, net_null, 1 queue",
+                "  flows spread over 2 workers by software: net_null0 has 1 queue",
+            ])
+    }
+
     @Test func `queues that got less are named`() {
         let grants = (0..<4).map { grant("eth0", $0, zeroCopy: $0 == 1) }
         #expect(

@@ -50,7 +50,8 @@ extension ForwarderStatus.Device {
     }
 
     /// What was granted of what was asked for; where queues differ, what each got.
-    private static func granted(_ ports: [ForwarderStatus.Port]) -> [String] {
+    private static func granted(_ all: [ForwarderStatus.Port]) -> [String] {
+        let ports = all.filter { !GrantText.isShare($0.features.map { ($0.name, $0.granted) }) }
         guard let first = ports.first else { return [] }
         return first.features.filter { $0.name != "backend" && ($0.requested, $0.granted) != ("no", "no") }
             .map { feature in

@@ -17,7 +17,13 @@ enum GrantText {
         return interfaces.flatMap { name in lines(name, grants.filter { $0.interface == name }) }
     }
 
-    private static func lines(_ interface: String, _ grants: [PortGrant]) -> [String] {
+    /// Whether a port is the part in a queue of a worker that has none: rings to another worker, and none of the device's.
+    static func isShare(_ features: [(name: String, granted: String)]) -> Bool {
+        features.contains { $0.name == "queue" && $0.granted.hasPrefix("rings to worker ") }
+    }
+
+    private static func lines(_ interface: String, _ all: [PortGrant]) -> [String] {
+        let grants = all.filter { !isShare($0.features.map { ($0.name, $0.granted) }) }
         // The queues of an interface are granted the same nearly always; each kind has its line.
         var kinds: [(text: String, queues: [Int])] = []
         var lesser: [(text: String, queues: [Int])] = []
