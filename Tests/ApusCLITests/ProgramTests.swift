@@ -84,6 +84,16 @@ import Testing
                 + "\"192.0.2.1\"; how long is its prefix? \"192.0.2.1/24\" is usual\n"
         ),
         (
+            "generate net_null0 --to 198.51.100.7:1",
+            "apus generate: net_null0: apus generate opens interfaces of the kernel; devices of DPDK's are for `apus "
+                + "forward`\n"
+        ),
+        (
+            "capture 0000:03:00.0 -w /nowhere/a.pcap",
+            "apus capture: 0000:03:00.0: apus capture opens interfaces of the kernel; devices of DPDK's are for `apus "
+                + "forward`\n"
+        ),
+        (
             "generate lo --to 198.51.100.7:1 -b dpdk",
             "apus generate: --backend: apus generate opens interfaces of the kernel, which DPDK does not; write auto, "
                 + "xdp or packet\n"

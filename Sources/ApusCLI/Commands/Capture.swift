@@ -151,7 +151,7 @@ extension Capture {
                 .usage, "--backend xdp sees received packets alone; capture those sent with --backend packet")
         }
         return CaptureOptions(
-            interface: invocation.arguments[0], file: isOutput ? nil : file, format: format,
+            interface: try invocation.kernelInterface(), file: isOutput ? nil : file, format: format,
             count: try invocation.number(count, in: 1...Int.max).map(UInt64.init) ?? .max,
             duration: try invocation.seconds(duration) ?? .max, ports: ports,
             snap: try invocation.number(snap, in: 64...CaptureWriter.maximumSnapshotLength)

@@ -124,7 +124,8 @@ extension Generate {
         traffic.duration = try invocation.seconds(duration)
         if traffic.count == nil, traffic.duration == nil { traffic.duration = 10_000_000_000 }
         return GenerateOptions(
-            interface: invocation.arguments[0], destination: destination, source: source, traffic: traffic,
+            interface: try invocation.kernelInterface(), destination: destination, source: source,
+            traffic: traffic,
             backend: try invocation.kernelBackend(backend))
     }
 

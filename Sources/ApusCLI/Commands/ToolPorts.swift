@@ -1,4 +1,5 @@
 import Apus
+import Glibc
 
 /// A port to send by, with the backend that was granted.
 enum SendingPort: ~Copyable {
@@ -17,6 +18,15 @@ extension Invocation {
                     + alternatives(BackendChoice.ofKernel.map(\.rawValue)))
         }
         return backend
+    }
+
+    /// The interface that the first argument names, which has to be the kernel's.
+    func kernelInterface() throws(ExitFailure) -> String {
+        let name = arguments[0]
+        guard DPDKDevice.isMeant(by: name), unsafe if_nametoindex(name) == 0 else { return name }
+        throw ExitFailure(
+            .usage,
+            "\(name): \(path) opens interfaces of the kernel; devices of DPDK's are for `apus forward`")
     }
 }
 
