@@ -28,7 +28,7 @@ public struct DPDKOptions: Sendable, Hashable {
     public var checksumOffload = true
     /// What becomes of 802.1Q tags (0x8100) of received packets.
     public var vlan = VLANTags.keep
-    /// Whether received packets carry the hash of their flow, ``ApusPorts/Packet/flowHash``: Toeplitz's with
+    /// Whether received packets carry the hash of their flow, ``Packet/flowHash``: Toeplitz's with
     /// `ToeplitzKey.symmetric`, by the device where it gives that and else in software, for some 15 ns a packet.
     public var flowHash = false
     /// Whether received packets say when they came: by the device's clock where it has one (`hardwareTimestamp`), else when
@@ -38,14 +38,14 @@ public struct DPDKOptions: Sendable, Hashable {
     public var interrupts = true
     /// The link-layer address; `nil` keeps the device's own.
     public var mac: MACAddress?
-    /// The number that received packets carry: ``ApusPorts/Packet/port``.
+    /// The number that received packets carry: ``Packet/port``.
     public var portNumber: UInt16 = 0
 
     /// What becomes of the outermost tag of a received packet, if it is one of 802.1Q.
     public enum VLANTags: Sendable, Hashable {
         /// It stays among the bytes.
         case keep
-        /// It is taken off, and becomes ``ApusPorts/Packet/vlan``; by the device where it can and else in software. So are
+        /// It is taken off, and becomes ``Packet/vlan``; by the device where it can and else in software. So are
         /// tags put back into packets that are sent; in software that moves 12 bytes each.
         case strip
     }
