@@ -99,6 +99,7 @@ if [ -e "$bench" ] && [ -n "$(find "$here/../Sources" "$here/../CModules" "$here
     -newer "$bench" -type f | head -1)" ]; then
     rm -rf "$(readlink -f "$scratch/release")"
 fi
+[ "$mode" = build ] || [ -e "$bench" ] || echo "bench: building, which takes some minutes; see $twins/build.log" >&2
 # The forwarder as well, which is measured as a whole.
 for what in --build-tests "--product apus"; do
     swift build --package-path "$here" --scratch-path "$scratch" -c release $what -Xlinker "-L$twins" -Xlinker -rpath \
