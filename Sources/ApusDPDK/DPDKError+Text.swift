@@ -28,9 +28,11 @@ extension DPDKError: CustomStringConvertible {
             "no driver has it; `apus doctor \(address)` prints the commands that give it to DPDK"
         case .alreadyOpen: "this process has a port over it already"
         case .notTaken(let code, let log):
-            "no driver of DPDK took it up (\(Self.text(code)))\(Self.text(log))"
-        case .notSetUp(let step, let code, let log): "\(step): \(Self.text(code))\(Self.text(log))"
-        case .tooManyQueues(let wanted, let most): "it has \(most) queue\(most == 1 ? "" : "s") at most, not \(wanted)"
+            "no driver of DPDK took it up\(Self.isVague(code, log) ? "" : " (\(Self.text(code)))")\(Self.text(log))"
+        case .notSetUp(let step, let code, let log):
+            "\(step)\(Self.isVague(code, log) ? " failed" : ": \(Self.text(code))")\(Self.text(log))"
+        case .tooManyQueues(let wanted, let most):
+            "it has \(most) queue\(most == 1 ? "" : "s") at most, not \(wanted)"
         case .noSuchQueue(let queue, let queues):
             "there is no queue \(queue); it has \(queues), numbered from 0"
         case .queueBusy(let queue): "queue \(queue) is open already"
@@ -95,6 +97,8 @@ extension DPDKError: CustomStringConvertible {
                 + (nearest.map { "; is \($0) meant?" }
                     ?? "; it has \(VirtualDriver.all.map(\.name).joined(separator: ", "))")
         case .nameTooLong: return "a virtual device has a name of at most 63 letters and digits"
+        case .interfaceTooLong(let name):
+            return "an interface has a name of at most 15 octets, which \(name) is not"
         case .emptyArgument(let example, let device):
             return "something has to follow a comma, as in \(device),\(example)"
         case .unknownArgument(let name, let driver, let nearest):
@@ -111,6 +115,9 @@ extension DPDKError: CustomStringConvertible {
         // strerror(3) gives a constant or the thread's own text, which is copied at once.
         unsafe String(cString: strerror(abs(code)))
     }
+
+    /// Whether the code says nothing beside the log: drivers give -1, which is EPERM, for whatever it is.
+    private static func isVague(_ code: Int32, _ log: [String]) -> Bool { abs(code) == EPERM && !log.isEmpty }
 
     private static func text(_ log: [String]) -> String {
         var said: Set<String> = []

@@ -135,7 +135,9 @@ public enum EAL {
         let device = try DPDKDevice.named(text)
         guard case .pci = device else {
             throw DPDKError(
-                "DPDK", .badArgument("--allow \(text)", reason: "it is about devices on PCI; --vdev makes virtual ones"))
+                "DPDK",
+                .badArgument(
+                    "--allow \(text)", reason: "it is about devices on PCI; --vdev makes virtual ones"))
         }
         try device.check(text)
     }
@@ -166,7 +168,7 @@ public enum EAL {
     /// With as much memory as was asked for, in normal pages: of more than there is DPDK would die when it comes to use it.
     private static func normalPages(_ options: EALOptions, _ pages: Pages) throws(DPDKError) -> Pages {
         var pages = pages
-        pages.megabytes = options.memory ?? 256
+        pages.megabytes = EALOptions.normalMegabytes(options.memory)
         if let free = HostMemory.availableMegabytes, free < pages.megabytes {
             throw DPDKError("DPDK", .tooMuchMemory(wanted: pages.megabytes, free: free))
         }

@@ -25,4 +25,7 @@ public struct EALOptions: Sendable, Hashable {
 
     /// The defaults.
     public init() {}
+
+    /// All the memory there is without hugepages, in MiB, where so much is asked for.
+    package static func normalMegabytes(_ memory: Int?) -> Int { memory ?? 256 }
 }

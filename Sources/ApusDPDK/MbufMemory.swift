@@ -70,10 +70,14 @@ final class MbufMemory: @unchecked Sendable {
             }, dropped.home)
     }
 
-    /// What so many frames take, with what DPDK has before each (64 octets) and the pool beside them, rounded up.
+    /// What so many frames take at least, with what DPDK has before each (64 octets), rounded down.
+    static func leastMegabytes(frames: Int, room: Int) -> Int {
+        (frames * (room + headroom + Int(APUS_MBUF_SIZE) + FramePool.headerSize + 64)) >> 20
+    }
+
+    /// The same with the pool beside them, rounded up.
     static func megabytes(frames: Int, room: Int) -> Int {
-        let each = room + headroom + Int(APUS_MBUF_SIZE) + FramePool.headerSize + 64
-        return ((frames * each) >> 20) + 2
+        leastMegabytes(frames: frames, room: room) + 2
     }
 
     deinit {

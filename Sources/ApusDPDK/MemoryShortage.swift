@@ -91,3 +91,27 @@ enum HostMemory {
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
 }
+
+/// What is known of memory in normal pages before DPDK is started.
+extension DPDKError {
+    /// That the host has not got so much at all.
+    package static func ifTooMuch(megabytes: Int) -> DPDKError? {
+        guard let total = HostMemory.kilobytes("MemTotal").map({ $0 >> 10 }), total < megabytes else {
+            return nil
+        }
+        return DPDKError("DPDK", .tooMuchMemory(wanted: megabytes, free: total))
+    }
+
+    /// That there is no room for the frames of one more queue, where those before take so much at least.
+    package static func ifNoRoom(
+        _ device: String, frames: Int, behind taken: inout Int, in megabytes: Int
+    ) -> DPDKError? {
+        let room = DPDKOptions().room
+        taken += MbufMemory.leastMegabytes(frames: frames, room: room)
+        guard taken >= megabytes else { return nil }
+        let wanted = MbufMemory.megabytes(frames: frames, room: room)
+        return DPDKError(
+            device, .noMemory(frames: frames, MemoryShortage(wanted: wanted, source: .normal(has: megabytes)))
+        )
+    }
+}

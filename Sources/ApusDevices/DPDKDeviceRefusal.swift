@@ -10,6 +10,8 @@ public enum DPDKDeviceRefusal: Error, Hashable, Sendable {
     case noDriver(String, number: String, nearest: String?)
     /// The name of a virtual device has more than 63 octets.
     case nameTooLong(String)
+    /// No interface of the kernel's has a name that long (IFNAMSIZ, less the zero at its end).
+    case interfaceTooLong(String)
     /// Nothing stands behind a comma; an example of what may.
     case emptyArgument(example: String, device: String)
     /// The driver can't be told that; the nearest of what it can.

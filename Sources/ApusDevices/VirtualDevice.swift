@@ -31,6 +31,8 @@ public struct VirtualDevice: Hashable, Sendable {
         if let needed = driver.needed, !keys.contains(where: { needed.hasPrefix("\($0)=") }) {
             throw .missingArgument(needed, driver, device: name)
         }
+        // That of a vhost is a file.
+        if !isOf("net_vhost"), let interface, interface.utf8.count > 15 { throw .interfaceTooLong(interface) }
     }
 
     /// The interface of the kernel's that it is over, or makes: its `iface`.

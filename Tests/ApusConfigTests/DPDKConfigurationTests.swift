@@ -203,6 +203,14 @@ import Testing
             "2:74: expected a power of two, the descriptors of a ring of DPDK, from 64 to 32768, found 65536"
         ),
         (
+            "name: 'net_null0', addresses: ['192.0.2.1/24'], ringSize: 64, frames: 639",
+            "2:86: expected at least 640 frames for each queue, as 64 are kept ready to receive and as many may wait to be sent, and 512 are kept at hand over DPDK, found 639"
+        ),
+        (
+            "name: 'net_tap0,iface=sixteen_octets_x', addresses: ['192.0.2.1/24']",
+            "2:22: an interface has a name of at most 15 octets, found \"sixteen_octets_x\""
+        ),
+        (
             "name: 'net_null0', addresses: ['192.0.2.1/24'] }, { name: 'net_null0,size=9', addresses: ['192.0.2.2/24']",
             "2:74: the interface \"net_null0\" is listed twice|2:22: it is listed here first"
         ),
@@ -307,7 +315,7 @@ import Testing
         let read = complaint(
             aboutForwarder: Rule.with(
                 "defaults: { backend: 'xdp', mode: 'native', ringSize: 65536, busyPoll: {} }, "
-                    + "interfaces: [{ name: 'net_null0', addresses: ['192.0.2.1/24'], ringSize: 64, frames: 600 }]"
+                    + "interfaces: [{ name: 'net_null0', addresses: ['192.0.2.1/24'], ringSize: 64, frames: 640 }]"
             ))
         #expect(read.hasPrefix("read: "), "\(read)")
     }

@@ -31,6 +31,8 @@ extension ValueRefusal {
                     + VirtualDriver.all.map(\.name).joined(separator: ", "))
         case .nameTooLong(let name):
             self.init("a virtual device has a name of at most 63 letters and digits, found \(name.quoted)")
+        case .interfaceTooLong(let name):
+            self.init("an interface has a name of at most 15 octets, found \(name.quoted)")
         case .emptyArgument(let example, let device):
             self.init(
                 "behind a comma the virtual device \(device) is told something, such as \"\(device),\(example)\""

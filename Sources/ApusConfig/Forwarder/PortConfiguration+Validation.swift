@@ -58,11 +58,12 @@ extension PortConfiguration {
         guard let frames, IntegerRule.frames.refusal(of: frames) == nil,
             IntegerRule.ringSize.refusal(of: ringSize) == nil
         else { return }
-        let least = 2 * ringSize
+        let isDPDK = backend == .dpdk
+        let least = 2 * ringSize + (isDPDK ? 512 : 0)
         if frames < least {
             report.add(
                 "expected at least \(least) frames for each queue, as \(ringSize) are kept ready to receive and as "
-                    + "many may wait to be sent, found \(frames)",
+                    + "many may wait to be sent\(isDPDK ? ", and 512 are kept at hand over DPDK" : ""), found \(frames)",
                 at: map["frames"])
         }
     }

@@ -41,8 +41,7 @@ final class OpenDevice {
             guard let settings = options.dpdk else { preconditionFailure("it is not an interface of DPDK's") }
             var wanted = DPDKOptions()
             wanted.queues = options.queues ?? workers
-            // There are drivers that keep more than their descriptors say: net_af_xdp 2048 and more, whatever is asked for.
-            wanted.framesPerQueue = options.frames ?? max(8192, options.framesPerQueue)
+            wanted.framesPerQueue = Self.frames(options)
             wanted.receiveDescriptors = options.ringSize
             wanted.transmitDescriptors = options.ringSize
             // There are drivers that refuse to be told the MTU they have; what a device can't, its host does not use either.
@@ -105,6 +104,36 @@ final class OpenDevice {
             return nil
         }
 
+        /// There are drivers that keep more than their descriptors say: net_af_xdp 2048 and more, whatever is asked for.
+        private static func frames(_ options: PortConfiguration) -> Int {
+            options.frames ?? max(8192, options.framesPerQueue)
+        }
+
+        /// Why DPDK's memory can't be had, or has no room for the frames of a device; nil where that is not known before it is
+        /// tried: hugepages are taken as they are needed.
+        static func memoryRefusal(
+            _ dpdk: DPDKConfiguration, _ devices: [InterfaceConfiguration]
+        ) -> (text: String, device: InterfaceConfiguration?)? {
+            guard !dpdk.hugepages else { return nil }
+            let memory = EALOptions.normalMegabytes(dpdk.memory)
+            if let refusal = DPDKError.ifTooMuch(megabytes: memory) {
+                return (refusal.description(.configuration), nil)
+            }
+            var taken = 0
+            for device in devices {
+                // One at least, where it is the device that says how many.
+                for _ in 0..<(device.port.queues ?? 1) {
+                    let frames = frames(device.port)
+                    if let refusal = DPDKError.ifNoRoom(
+                        device.port.dpdk!.device.argument, frames: frames, behind: &taken, in: memory)
+                    {
+                        return (refusal.description(.configuration), device)
+                    }
+                }
+            }
+            return nil
+        }
+
         /// Opens a device with as many queues as are wanted, or with all it has where that is enough: its flows are spread over
         /// the workers by software then.
         private static func open(
@@ -135,17 +164,25 @@ final class OpenDevice {
         /// There is no such device.
         func checkLink() -> Bool { false }
 
-        /// Nothing: that there is no DPDK is said when it is opened.
-        static func trouble(with device: DPDKDevice) -> (text: String, isMissing: Bool)? { nil }
+        private static let withoutDPDK =
+            "this apus was built without DPDK; build it where libdpdk-dev is installed, with the trait DPDK"
+
+        /// That there is no DPDK.
+        static func trouble(with device: DPDKDevice) -> (text: String, isMissing: Bool)? {
+            ("\(device.argument): \(withoutDPDK)", false)
+        }
+
+        /// Nothing: there is no DPDK to give it to.
+        static func memoryRefusal(
+            _ dpdk: DPDKConfiguration, _ devices: [InterfaceConfiguration]
+        ) -> (text: String, device: InterfaceConfiguration?)? { nil }
 
         /// Always refuses.
         init(
             _ name: String, number: Int, _ options: PortConfiguration, workers: Int, nodes: [Int],
             sleeps: Bool, bell: Bell, _ environment: DPDKConfiguration
         ) throws(ForwarderError) {
-            throw .required(
-                "\(name): this apus was built without DPDK; build it where libdpdk-dev is installed, with the trait DPDK"
-            )
+            throw .required("\(name): \(Self.withoutDPDK)")
         }
     #endif
 }

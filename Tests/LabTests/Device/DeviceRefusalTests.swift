@@ -8,7 +8,8 @@ extension Lab {
     struct DeviceRefusalTests {
         /// Runs it to its end, or until it is ready and then no further.
         private func run(
-            in space: Namespace, _ device: String, dpdk: String = "hugepages: false", prefix: [String] = []
+            in space: Namespace, _ device: String, dpdk: String = "hugepages: false", prefix: [String] = [],
+            options: [String] = []
         ) throws -> (code: Int32?, text: String) {
             let scratch = try Scratch()
             let file = try scratch.write(
@@ -19,7 +20,7 @@ extension Lab {
                 { name: "\(device)", backend: "dpdk", addresses: ["192.0.2.2/24"] }],
                   streams: [{ listen: "192.0.2.2:5004", to: ["192.0.2.77:6004"] }] }
                 """)
-            let process = try space.start(prefix + [ApusProgram.path, "forward", "-c", file])
+            let process = try space.start(prefix + [ApusProgram.path, "forward", "-c", file] + options)
             let deadline = ContinuousClock.now + .seconds(20)
             var ended = process.waitForExit(within: .milliseconds(50))
             while ended == nil, !process.errors.contains("ready\n"), ContinuousClock.now < deadline {
@@ -120,6 +121,49 @@ extension Lab {
             #expect(third.code == 0, "\(third.text)")
         }
 
+        @Test(arguments: [
+            (
+                "net_null0", "hugepages: false, mainCore: 1023", 69,
+                "1:39: this process can't run on core 1023; `nproc --all` counts those there are"
+            ),
+            (
+                "net_tap0,iface=sixteen_octets_x", "hugepages: false", 78,
+                "3:9: an interface has a name of at most"
+            ),
+            (
+                "net_null0", #"hugepages: false, allow: ["0000:99:00.0"]"#, 66,
+                "1:37: 0000:99:00.0: there is no such PCI"
+            ),
+            (
+                "0000:99:00.0", #"hugepages: false, block: ["0000:99:00.0"]"#, 78,
+                "3:9: 0000:99:00.0 is blocked;"
+            ),
+            ("net_null0", "hugepages: false, memory: 16", 69, "1:37: net_null0: its 8192 frames take 21 MiB"),
+        ])
+        func `what is refused for sure is refused before the start, and by --check, at its place`(
+            device: String, dpdk: String, code: Int32, sentence: String
+        ) throws {
+            let lab = NetworkLab("sure")
+            defer { lab.close() }
+            let space = try lab.namespace("relay")
+            for options in [[], ["--check"]] {
+                let refused = try run(in: space, device, dpdk: dpdk, options: options)
+                #expect(
+                    refused.code == code && refused.text.contains(".json5:\(sentence)"), "\(refused.text)")
+            }
+        }
+
+        @Test func `what a driver says of its arguments is told, and no right that is not lacking`() throws {
+            let lab = NetworkLab("arguments")
+            defer { lab.close() }
+            let (space, other) = (try lab.namespace("relay"), try lab.namespace("other"))
+            try lab.link(space, "in0", [], other, "e0", [])
+            let refused = try run(in: space, "net_af_packet0,iface=in0,blocksz=100")
+            #expect(refused.code == 69 && !refused.text.contains("not permitted"), "\(refused.text)")
+            #expect(
+                refused.text.contains("took it up; DPDK says: rte_eth_from_packet(): "), "\(refused.text)")
+        }
+
         @Test func `too little memory is told with what is enough, which is enough`() throws {
             let lab = NetworkLab("memory")
             defer { lab.close() }
@@ -129,7 +173,7 @@ extension Lab {
             let told = try #require(
                 little.text.firstMatch(
                     of:
-                        /^apus forward: net_null0: its 8192 frames take [0-9]+ MiB, for which DPDK has no room in its 16 MiB of normal memory; give it at least ([0-9]+) by "dpdk.memory"\n$/
+                        /^apus forward: [^ ]+:1:[0-9]+: net_null0: its 8192 frames take [0-9]+ MiB, for which DPDK has no room in its 16 MiB of normal memory; give it at least ([0-9]+) by "dpdk.memory"\n/
                 ), "\(little.text)")
             let enough = try run(in: space, "net_null0", dpdk: "hugepages: false, memory: \(told.1)")
             #expect(enough.code == 0, "\(enough.text)")
@@ -161,8 +205,8 @@ extension Lab {
             defer { lab.close() }
             let refused = try run(in: try lab.namespace("relay"), "net_null0", dpdk: settings)
             #expect(refused.code == 69)
-            let wanted = try Regex("apus forward: DPDK: \(sentence)\n")
-            #expect(refused.text.wholeMatch(of: wanted) != nil, "\(refused.text)")
+            let wanted = try Regex("apus forward: ([^ ]+:1:[0-9]+: )?DPDK: \(sentence)\n")
+            #expect(refused.text.prefixMatch(of: wanted) != nil, "\(refused.text)")
         }
 
         @Test func `a file system of hugepages that may not be written to is not permitted: 77`() throws {

@@ -21,11 +21,30 @@ extension HostCheck {
     func checkMeans(_ names: [String]) {
         checkQueues(names)
         checkDevices(names, areMissing: false)
-        for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() where !apus_may_run_on(Int32(cpu))
-        {
+        checkDPDK()
+        for (index, cpu) in (configuration.workers.cpus ?? []).enumerated() {
+            checkCore(cpu, at: configuration.workers.map["cpus", index])
+        }
+    }
+
+    private func checkCore(_ cpu: Int, at place: ConfigurationLocation) {
+        guard !apus_may_run_on(Int32(cpu)) else { return }
+        report.add(
+            "this process can't run on core \(cpu); `nproc --all` counts those there are, and "
+                + "`taskset -cp` shows those it may use", at: place)
+    }
+
+    /// Notes what of DPDK's settings this host has not got.
+    private func checkDPDK() {
+        let (dpdk, devices) = (configuration.dpdk, configuration.interfaces.filter { $0.port.dpdk != nil })
+        // It is not started where no interface is its.
+        guard !devices.isEmpty else { return }
+        if let core = dpdk.mainCore { checkCore(core, at: dpdk.map["mainCore"]) }
+        if let refusal = OpenDevice.memoryRefusal(dpdk, devices) {
+            let isWritten = dpdk.map["memory"] != .unknown
             report.add(
-                "this process can't run on core \(cpu); `nproc --all` counts those there are, and "
-                    + "`taskset -cp` shows those it may use", at: configuration.workers.map["cpus", index])
+                refusal.text,
+                at: isWritten ? dpdk.map["memory"] : refusal.device?.port.map["frames"] ?? .unknown)
         }
     }
 
