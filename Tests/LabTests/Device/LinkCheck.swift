@@ -19,6 +19,8 @@ extension Lab.RealDeviceTests {
         let here = Datagram.End(mac: [2, 0, 0, 0, 0, 1], address: [192, 0, 2, 1], port: 40_000)
         let relay = Datagram.End(mac: card.mac, address: [192, 0, 2, 2], port: 5004)
         try expectLink(guest, card, isUp: true)
+        // A card negotiates as it is started, so that its link may be down for a moment at first, which is told too.
+        let before = try guest.run("apus control /run/apus/control status").contains(", changed ") ? 1 : 0
         try guest.setLink(card, isUp: false)
         try expectLink(guest, card, isUp: false)
         try guest.setLink(card, isUp: true)
@@ -29,10 +31,10 @@ extension Lab.RealDeviceTests {
         let text = try guest.stop()
         for words in ["its link is down", "its link is up again"] {
             let lines = text.split(separator: "\n").filter { $0.contains("\(card.address): \(words)") }
-            #expect(lines.count == 1, "\(text)")
+            #expect(lines.count == 1 + before, "\(text)")
         }
         #expect(text.contains("device \(card.address) link up"), "\(text)")
-        #expect(text.contains(", changed 2 times"), "\(text)")
+        #expect(text.contains(", changed \(2 + before) times"), "\(text)")
     }
 
     /// Waits until the status says so, and sees that the metrics do.
