@@ -1,0 +1,61 @@
+import ApusWire
+
+/// How the filter reads and writes networks: `198.51.100.0/24`, and `2001:db8::1` for one address alone.
+enum FilterPrefix {
+    static let expectation = "an address or a prefix, such as \"192.0.2.1\" or \"198.51.100.0/24\""
+
+    /// The network in a text; nil if there is none, so that it may be something else.
+    static func read(_ text: String) throws(ValueRefusal) -> AddressPrefix? {
+        let prefix: AddressPrefix
+        if let read = AddressPrefix(text) {
+            prefix = read
+        } else if let address = IPAddress(text) {
+            prefix = AddressPrefix(address, length: address.bitCount)
+        } else {
+            return nil
+        }
+        if let refusal = refusal(of: prefix) { throw ValueRefusal(refusal) }
+        return prefix
+    }
+
+    /// The network in a text that must have one.
+    static func required(_ text: String) throws(ValueRefusal) -> AddressPrefix {
+        if let prefix = try read(text) { return prefix }
+        throw ValueRefusal(expected: expectation, text: text, hint: hint(for: text))
+    }
+
+    /// What is wrong with a network that can be had, or nil.
+    static func refusal(of prefix: AddressPrefix) -> String? {
+        if case .v6(let address) = prefix.address, address.isIPv4Mapped, prefix.length >= 96 {
+            let inner = AddressPrefix(
+                .v4(IPv4Address(bits: UInt32(truncatingIfNeeded: address.low))), length: prefix.length - 96)
+            return "\(text(prefix)) is of IPv4 in the guise of IPv6; write \"\(text(inner.network))\""
+        }
+        guard !prefix.isNetwork else { return nil }
+        return
+            "\(prefix) has bits set behind its prefix; write \"\(prefix.network)\", or \"\(prefix.address)\" for the "
+            + "one address"
+    }
+
+    /// As it is read.
+    static func text(_ prefix: AddressPrefix) -> String {
+        prefix.length == prefix.address.bitCount ? "\(prefix.address)" : "\(prefix)"
+    }
+
+    /// What to say of a text that should be a network and is none.
+    static func hint(for text: String) -> String? {
+        if let slash = text.lastIndex(of: "/"), let address = IPAddress(String(text[..<slash])) {
+            return "a prefix of it has 0 to \(address.bitCount) bits"
+        }
+        let inner = text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
+        if inner != text, IPAddress(inner) != nil { return "without brackets: \"\(inner)\"" }
+        if let percent = text.firstIndex(of: "%"), IPAddress(String(text[..<percent])) != nil {
+            return "no zone stands in an address; write \"\(text[..<percent])\""
+        }
+        let isName = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "-") }
+        if isName, text.contains("."), text.contains(where: \.isLetter) {
+            return "names are not looked up, so write the address"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,176 @@
+/// How many packets a second: `1000pps`, `10kpps`, `1.5Mpps`, `2/s`, or `30/m` for so many a minute.
+public struct PacketRate: Hashable, Sendable, ConfigurationText {
+    /// Packets a second, 0.001 to 1,000,000,000.
+    public var perSecond: Double
+
+    /// A rate of so many packets a second.
+    public init(perSecond: Double) { self.perSecond = perSecond }
+
+    /// What a rate may be.
+    public static let range = 0.001...1e9
+
+    /// See ``ConfigurationValue/expectation``.
+    public static var expectation: String {
+        "a rate of packets from 0.001 to 1000000000 a second, such as \"1000pps\", \"10kpps\" or \"30/m\""
+    }
+
+    private static let units: [RateUnit] = [RateUnit("pps", 0), RateUnit("kpps", 3), RateUnit("Mpps", 6)]
+
+    /// Reads one of the texts above.
+    public init(_ text: String) throws(ValueRefusal) {
+        guard let rate = try Self.read(text) else {
+            throw ValueRefusal(expected: Self.expectation, text: text, hint: RateUnit.hint(for: text))
+        }
+        self = rate
+    }
+
+    /// The rate in a text; nil if it has no unit of packets.
+    static func read(_ text: String) throws(ValueRefusal) -> PacketRate? {
+        guard let measure = Measure(text) else { return nil }
+        var rate: Double?
+        switch measure.unit {
+        case "/s": rate = measure.scaled(byTenTo: 0)
+        case "/m": rate = measure.scaled(byTenTo: 0) / 60
+        default: rate = RateUnit.value(measure, units)
+        }
+        guard let rate else { return nil }
+        guard range.contains(rate) else { throw ValueRefusal(expected: expectation, text: text) }
+        return PacketRate(perSecond: rate)
+    }
+
+    /// As it is read, such as `1.5Mpps`.
+    public var description: String { RateUnit.text(perSecond, Self.units) }
+}
+
+/// How many bits a second, of whole frames without their check sequence: `64kbit`, `50Mbit`, `1Gbit`.
+///
+/// Prefixes are decimal: `1kbit` is 1000 bits. `bit/s` and `bps` are the same as `bit`.
+public struct BitRate: Hashable, Sendable, ConfigurationText {
+    /// Bits a second, 8 to 1,000,000,000,000.
+    public var perSecond: Double
+
+    /// A rate of so many bits a second.
+    public init(perSecond: Double) { self.perSecond = perSecond }
+
+    /// What a rate may be.
+    public static let range = 8.0...1e12
+
+    /// See ``ConfigurationValue/expectation``.
+    public static var expectation: String {
+        "a rate of bits from 8 bit to 1000 Gbit a second, such as \"64kbit\", \"50Mbit\" or \"1Gbit\""
+    }
+
+    private static let units: [RateUnit] = [
+        RateUnit("bit", 0), RateUnit("kbit", 3), RateUnit("Mbit", 6), RateUnit("Gbit", 9),
+    ]
+
+    /// Reads one of the texts above.
+    public init(_ text: String) throws(ValueRefusal) {
+        guard let rate = try Self.read(text) else {
+            throw ValueRefusal(expected: Self.expectation, text: text, hint: RateUnit.hint(for: text))
+        }
+        self = rate
+    }
+
+    /// The rate in a text; nil if it has no unit of bits.
+    static func read(_ text: String) throws(ValueRefusal) -> BitRate? {
+        guard let measure = Measure(text), let rate = RateUnit.value(measure, spellings) else { return nil }
+        guard range.contains(rate) else { throw ValueRefusal(expected: expectation, text: text) }
+        return BitRate(perSecond: rate)
+    }
+
+    private static let spellings = units.flatMap { unit in
+        let prefix = unit.name.dropLast(3)
+        return [unit, RateUnit("\(prefix)bit/s", unit.exponent), RateUnit("\(prefix)bps", unit.exponent)]
+    }
+
+    /// As it is read, such as `50Mbit`.
+    public var description: String { RateUnit.text(perSecond, Self.units) }
+}
+
+/// A rate of either kind, as a limit's `rate` has it.
+public enum FilterRate: Hashable, Sendable, ConfigurationText {
+    /// Packets a second.
+    case packets(PacketRate)
+    /// Bits a second.
+    case bits(BitRate)
+
+    /// See ``ConfigurationValue/expectation``.
+    public static var expectation: String { "a rate, such as \"1000pps\", \"30/m\" or \"10Mbit\"" }
+
+    /// Reads a rate of packets or of bits.
+    public init(_ text: String) throws(ValueRefusal) {
+        if let rate = try PacketRate.read(text) {
+            self = .packets(rate)
+        } else if let rate = try BitRate.read(text) {
+            self = .bits(rate)
+        } else {
+            throw ValueRefusal(expected: Self.expectation, text: text, hint: RateUnit.hint(for: text))
+        }
+    }
+
+    /// Reads a text; a number without a unit is refused with the two it may be.
+    public static func read(_ value: JSON5Value) throws(ValueRefusal) -> FilterRate {
+        if case .string(let text) = value.kind { return try FilterRate(text) }
+        var hint: String?
+        if case .integer(let number) = value.kind, number > 0 {
+            hint = "of what? \"\(number)pps\" or \"\(number)bit\""
+        }
+        throw ValueRefusal(expected: expectation, found: value, hint: hint)
+    }
+
+    /// As it is read.
+    public var description: String {
+        switch self {
+        case .packets(let rate): "\(rate)"
+        case .bits(let rate): "\(rate)"
+        }
+    }
+}
+
+/// A unit of a rate: its name, and the power of ten that it is.
+struct RateUnit {
+    let name: String
+    let exponent: Int
+
+    init(_ name: String, _ exponent: Int) { (self.name, self.exponent) = (name, exponent) }
+
+    /// What a measure is in one of `units`; nil if its unit is none of them.
+    static func value(_ measure: Measure, _ units: [RateUnit]) -> Double? {
+        units.first { $0.name == measure.unit }.map { measure.scaled(byTenTo: $0.exponent) }
+    }
+
+    /// The text in the largest unit that takes at most three decimals and is read as the same number.
+    static func text(_ value: Double, _ units: [RateUnit]) -> String {
+        for unit in units.reversed() {
+            let scaled = value / Double("1e\(unit.exponent)")!
+            let number = Measure.text(scaled)
+            let decimals = number.firstIndex(of: ".").map { number[$0...].utf8.count - 1 } ?? 0
+            if scaled >= 1, decimals <= 3, Double("\(number)e\(unit.exponent)") == value {
+                return number + unit.name
+            }
+        }
+        return Measure.text(value) + units[0].name
+    }
+
+    /// What to say of a text that should be a rate and is none.
+    static func hint(for text: String) -> String? {
+        guard let measure = Measure(text) else { return nil }
+        let (digits, unit) = (measure.digits, String(measure.unit))
+        if unit.isEmpty { return "of what? \"\(digits)pps\" or \"\(digits)bit\"" }
+        // Octets a second, as B or byte, with or without a prefix: said in bits.
+        let octets = /([kKMGT]?)(i?)(?:B|[bB]ytes?|[oO]ctets?)(?:\/s|ps)?/
+        if let match = try? octets.wholeMatch(in: unit) {
+            guard match.2.isEmpty, match.1 != "T" else { return "rates are of packets or bits" }
+            let exponent = ["": 0, "k": 3, "K": 3, "M": 6, "G": 9][match.1]!
+            let bits = Double("\(digits)e\(exponent)").map { BitRate(perSecond: $0 * 8) }
+            guard let bits, BitRate.range.contains(bits.perSecond) else {
+                return "rates are of packets or bits"
+            }
+            return "rates are of packets or bits, and so many octets are \"\(bits)\""
+        }
+        let names = ["pps", "kpps", "Mpps", "/s", "/m", "bit", "kbit", "Mbit", "Gbit"]
+        let same = names.first { $0.lowercased() == unit.lowercased() }
+        return (same ?? nearestName(to: unit, among: names)).map { "did you mean \"\(digits)\($0)\"?" }
+    }
+}
