@@ -59,3 +59,31 @@ enum FilterPrefix {
         return nil
     }
 }
+
+/// A network of the filter's rules, as it stands in a file.
+struct FilterNetwork: ConfigurationText {
+    let prefix: AddressPrefix
+
+    static var expectation: String { FilterPrefix.expectation }
+
+    init(_ text: String) throws(ValueRefusal) { prefix = try FilterPrefix.required(text) }
+
+    var description: String { FilterPrefix.text(prefix) }
+}
+
+/// The length of a prefix without its address: `/24`.
+struct PrefixLength: ConfigurationText {
+    let bits: UInt8
+
+    static var expectation: String { "the length of a prefix, such as \"/24\"" }
+
+    init(_ text: String) throws(ValueRefusal) {
+        let digits = text.dropFirst()
+        guard text.first == "/", digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let bits = UInt8(digits)
+        else { throw ValueRefusal(expected: Self.expectation, text: text) }
+        self.bits = bits
+    }
+
+    var description: String { "/\(bits)" }
+}

@@ -42,3 +42,35 @@ enum IPProtocolName {
         return "did you mean \"\(name)\(rest)\"?"
     }
 }
+
+/// A protocol above IP, as it stands in an object of a file: `"gre"`, `"protocol/47"` or `47`.
+struct ServiceProtocol: ConfigurationText {
+    let number: UInt8
+
+    static var expectation: String { "a protocol, such as \"udp\", \"gre\" or 47" }
+
+    init(_ text: String) throws(ValueRefusal) {
+        guard let number = IPProtocolName.number(of: text) else {
+            let isTransport = Transport(rawValue: String(text.prefix { $0 != "/" })) != nil
+            throw ValueRefusal(
+                expected: Self.expectation, text: text,
+                hint: isTransport ? "ports are given by \"ports\"" : IPProtocolName.hint(for: text))
+        }
+        self.number = number
+    }
+
+    private init(number: UInt8) { self.number = number }
+
+    static func read(_ value: JSON5Value) throws(ValueRefusal) -> ServiceProtocol {
+        switch value.kind {
+        case .string(let text): return try ServiceProtocol(text)
+        case .integer(let number):
+            if let number = UInt8(exactly: number) { return ServiceProtocol(number: number) }
+            throw ValueRefusal(
+                expected: expectation, found: value, hint: "the numbers of protocols are 0 to 255")
+        default: throw ValueRefusal(expected: expectation, found: value)
+        }
+    }
+
+    var description: String { IPProtocolName.text(number) }
+}

@@ -95,3 +95,35 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
         return .range(first...last)
     }
 }
+
+/// Ports without their protocol, as they stand in an object of a file: `"5004-5007"`, `"5004"` or `5004`.
+struct ServicePorts: ConfigurationText {
+    let range: ClosedRange<UInt16>
+
+    static var expectation: String { "a port or a range of ports, such as 5004 or \"5004-5007\"" }
+
+    init(_ text: String) throws(ValueRefusal) {
+        switch PortRange.range(of: text[...]) {
+        case .range(let range): self.range = range
+        case .wrong(let hint):
+            let isWhole = (try? PortRange(text)) != nil
+            throw ValueRefusal(
+                expected: Self.expectation, text: text,
+                hint: isWhole ? "the protocol is given by \"protocol\"" : hint)
+        }
+    }
+
+    private init(range: ClosedRange<UInt16>) { self.range = range }
+
+    static func read(_ value: JSON5Value) throws(ValueRefusal) -> ServicePorts {
+        switch value.kind {
+        case .string(let text): return try ServicePorts(text)
+        case .integer(let number):
+            if let port = UInt16(exactly: number) { return ServicePorts(range: port...port) }
+            throw ValueRefusal(expected: expectation, found: value, hint: "ports end at 65535")
+        default: throw ValueRefusal(expected: expectation, found: value)
+        }
+    }
+
+    var description: String { PortRange.text(range) }
+}

@@ -52,6 +52,20 @@ extension Int: ConfigurationValue {
     }
 }
 
+extension Double: ConfigurationValue {
+    /// See ``ConfigurationValue/expectation``.
+    public static var expectation: String { "a number" }
+
+    /// Reads a finite number.
+    public static func read(_ value: JSON5Value) throws(ValueRefusal) -> Double {
+        switch value.kind {
+        case .integer(let number): return Double(number)
+        case .number(let number) where number.isFinite: return number
+        default: throw ValueRefusal(expected: expectation, found: value)
+        }
+    }
+}
+
 extension String: ConfigurationValue {
     /// See ``ConfigurationValue/expectation``.
     public static var expectation: String { "a text in quotes" }

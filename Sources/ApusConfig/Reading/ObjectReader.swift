@@ -120,6 +120,14 @@ struct ObjectReader {
         return result
     }
 
+    /// Reads each element of the array under `key` with `body`, which says itself what is wrong; nil if it is missing or
+    /// no array. What `body` refused is left out.
+    mutating func list<Result>(
+        _ key: String, expected: String, _ body: (JSON5Value) -> Result?
+    ) -> [Result]? {
+        elements(key, expected: expected)?.compactMap(body)
+    }
+
     private mutating func elements(_ key: String, expected: String) -> [JSON5Value]? {
         guard let value = value(key) else { return nil }
         guard case .array(let elements) = value.kind else {

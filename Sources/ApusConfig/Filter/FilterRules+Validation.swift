@@ -1,0 +1,103 @@
+import ApusWire
+
+extension FilterRules {
+    /// Refuses what can't be put in force: numbers out of range, contradictions, and what is meant in vain.
+    ///
+    /// Reading a file does this already; rules built in code are checked by whoever puts them in force. It takes time
+    /// in proportion to the number of entries.
+    public func validate() throws(ConfigurationErrors) {
+        let report = ConfigurationReport(on: source)
+        validate(report)
+        try report.check()
+    }
+
+    func validate(_ report: ConfigurationReport) {
+        report.check(sources, .filterSources, at: map["sources"])
+        report.check(bans, .filterBans, at: map["bans"])
+        validateManagement(report)
+        validateEntries(report)
+        validatePorts(report)
+        validateLimits(report)
+    }
+
+    private func validateManagement(_ report: ConfigurationReport) {
+        if management.count > Self.mostManagement {
+            report.add(
+                "there are \(management.count) services of management, and \(Self.mostManagement) at most are possible",
+                at: management[Self.mostManagement].map.whole)
+        }
+        for one in management { one.validate(report) }
+    }
+
+    private func validateLimits(_ report: ConfigurationReport) {
+        if limits.count > Self.mostLimits {
+            report.add(
+                "there are \(limits.count) limits, and \(Self.mostLimits) at most are possible",
+                at: limits[Self.mostLimits].map.whole)
+            return
+        }
+        for (index, limit) in limits.enumerated() {
+            limit.validate(report)
+            let earlier = limits[..<index]
+            if let same = earlier.first(where: { $0.scope == limit.scope && $0.service == limit.service }) {
+                report.add(
+                    "there are two limits \"\(limit.defaultName)\"; put their rates into one, such as "
+                        + "rate: [\"1000pps\", \"10Mbit\"]",
+                    at: limit.map.whole, notes: [.init("the first is here", at: same.map.whole)])
+            } else if let same = earlier.first(where: { $0.name == limit.name }) {
+                report.add(
+                    "two limits have the name \(limit.name.quoted); give each a name of its own",
+                    at: limit.map["name"], notes: [.init("the first is here", at: same.map["name"])])
+            }
+        }
+    }
+}
+
+extension ManagementService {
+    fileprivate func validate(_ report: ConfigurationReport) {
+        service.validate(report)
+        if sources.count > FilterRules.mostManagementSources {
+            report.add(
+                "\(service) is reached from \(sources.count) networks, and \(FilterRules.mostManagementSources) at most are "
+                    + "possible; write shorter prefixes",
+                at: map["from"])
+            return
+        }
+        for (index, prefix) in sources.enumerated() {
+            let place = map["from", index]
+            if let refusal = FilterPrefix.refusal(of: prefix) {
+                report.add(refusal, at: place)
+            } else if let destination = service.destination,
+                destination.address.bitCount != prefix.address.bitCount
+            {
+                report.add(
+                    "nothing comes from \(FilterPrefix.text(prefix)) to \(FilterPrefix.text(destination)): one is IPv4, "
+                        + "the other IPv6",
+                    at: place)
+            }
+        }
+    }
+}
+
+extension FilterService {
+    func validate(_ report: ConfigurationReport) {
+        if isAny {
+            report.add(
+                "a service says at least one of \"to\", \"protocol\" and \"ports\", such as { protocol: \"udp\" }",
+                at: map.whole)
+        }
+        if let destination, let refusal = FilterPrefix.refusal(of: destination) {
+            report.add(refusal, at: map["to"])
+        }
+        if ports != nil, let ipProtocol, Transport(ipProtocol: ipProtocol) == nil {
+            report.add(
+                "\(IPProtocolName.text(ipProtocol)) has no ports that are looked at; only tcp and udp have",
+                at: map["ports"])
+        }
+    }
+}
+
+extension IntegerRule {
+    static let filterSources = IntegerRule(range: 1024...16_777_216, unit: "a number of sources")
+    static let filterBans = IntegerRule(range: 1...1_000_000, unit: "a number of bans")
+}
