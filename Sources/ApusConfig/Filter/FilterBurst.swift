@@ -27,7 +27,7 @@ public enum FilterBurst: Hashable, Sendable, ConfigurationText {
             ValueRefusal(expected: Self.expectation, text: text, hint: hint)
         }
         guard let measure = Measure(text) else { throw refusal() }
-        guard let number = measure.whole else { throw refusal("a whole number") }
+        guard let number = measure.whole else { throw refusal("write a whole number") }
         if measure.unit.isEmpty {
             guard Self.packetRange.contains(number) else { throw refusal() }
             self = .packets(number)

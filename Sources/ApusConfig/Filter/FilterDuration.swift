@@ -58,6 +58,16 @@ public struct FilterDuration: Hashable, Sendable, Comparable, ConfigurationText 
         guard Self.range.contains(self) else { throw refusal(nil) }
     }
 
+    /// Reads a text; a number without a unit is refused with what it may be.
+    public static func read(_ value: JSON5Value) throws(ValueRefusal) -> FilterDuration {
+        if case .string(let text) = value.kind { return try FilterDuration(text) }
+        var hint: String?
+        if case .integer(let number) = value.kind, number > 0 {
+            hint = "of what? \"\(number)s\" are seconds, \"\(number)m\" minutes"
+        }
+        throw ValueRefusal(expected: expectation, found: value, hint: hint)
+    }
+
     /// As it is read.
     public var description: String {
         guard nanoseconds > 0 else { return "0s" }

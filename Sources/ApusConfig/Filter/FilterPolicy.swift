@@ -6,13 +6,16 @@ public enum FilterPolicy: String, ConfigurationWord, Hashable {
     case deny
 
     /// Words of other filters that mean one of these.
-    public static func refusal(of word: String) -> String? {
-        switch word {
-        case "accept", "pass": "expected \(expectation), found \(word.quoted); did you mean \"allow\"?"
-        case "drop", "block", "reject":
-            "expected \(expectation), found \(word.quoted); did you mean \"deny\"?"
-        default: nil
-        }
+    public static func refusal(of word: String) -> String? { refusal(of: word, expected: expectation) }
+
+    fileprivate static func refusal(of word: String, expected: String) -> String? {
+        let meant: FilterPolicy? =
+            switch word {
+            case "accept", "pass": .allow
+            case "drop", "block", "reject": .deny
+            default: nil
+            }
+        return meant.map { "expected \(expected), found \(word.quoted); did you mean \"\($0.rawValue)\"?" }
     }
 }
 
@@ -24,4 +27,9 @@ public enum FragmentPolicy: String, ConfigurationWord, Hashable {
     case allow
     /// It is dropped.
     case deny
+
+    /// Words of other filters that mean one of these.
+    public static func refusal(of word: String) -> String? {
+        FilterPolicy.refusal(of: word, expected: expectation)
+    }
 }

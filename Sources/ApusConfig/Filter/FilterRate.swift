@@ -158,19 +158,22 @@ struct RateUnit {
         guard let measure = Measure(text) else { return nil }
         let (digits, unit) = (measure.digits, String(measure.unit))
         if unit.isEmpty { return "of what? \"\(digits)pps\" or \"\(digits)bit\"" }
-        // Octets a second, as B or byte, with or without a prefix: said in bits.
-        let octets = /([kKMGT]?)(i?)(?:B|[bB]ytes?|[oO]ctets?)(?:\/s|ps)?/
-        if let match = try? octets.wholeMatch(in: unit) {
-            guard match.2.isEmpty, match.1 != "T" else { return "rates are of packets or bits" }
-            let exponent = ["": 0, "k": 3, "K": 3, "M": 6, "G": 9][match.1]!
-            let bits = Double("\(digits)e\(exponent)").map { BitRate(perSecond: $0 * 8) }
-            guard let bits, BitRate.range.contains(bits.perSecond) else {
-                return "rates are of packets or bits"
-            }
-            return "rates are of packets or bits, and so many octets are \"\(bits)\""
-        }
-        let names = ["pps", "kpps", "Mpps", "/s", "/m", "bit", "kbit", "Mbit", "Gbit"]
+        if let octets = hint(octets: measure) { return octets }
+        let names = ["kpps", "Mpps", "pps", "/s", "/m", "kbit", "Mbit", "Gbit", "bit"]
         let same = names.first { $0.lowercased() == unit.lowercased() }
         return (same ?? nearestName(to: unit, among: names)).map { "did you mean \"\(digits)\($0)\"?" }
+    }
+
+    /// What to say of octets a second, as `1MB/s` has them: how many bits they are.
+    private static func hint(octets measure: Measure) -> String? {
+        var unit = measure.unit
+        if unit.hasSuffix("/s") || unit.hasSuffix("ps") { unit = unit.dropLast(2) }
+        let names = ["B", "byte", "bytes", "Byte", "Bytes", "octet", "octets"]
+        guard let name = names.first(where: unit.hasSuffix) else { return nil }
+        let exponents = ["": 0, "k": 3, "K": 3, "M": 6, "G": 9]
+        let what = "rates are of packets or bits"
+        guard let exponent = exponents[String(unit.dropLast(name.utf8.count))] else { return what }
+        let bits = BitRate(perSecond: measure.scaled(byTenTo: exponent) * 8)
+        return BitRate.range.contains(bits.perSecond) ? "\(what), and so many octets are \"\(bits)\"" : what
     }
 }

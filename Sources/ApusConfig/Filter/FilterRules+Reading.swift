@@ -178,10 +178,10 @@ extension RateLimit {
         for (index, burst) in bursts.enumerated() {
             switch burst {
             case .packets(let count):
-                if limit.packetBurst != nil { twice("bursts of packets", "burst", index, reader) }
+                if limit.packetBurst != nil { twice("burst of packets", "burst", index, reader) }
                 limit.packetBurst = count
             case .octets(let count):
-                if limit.octetBurst != nil { twice("bursts of octets", "burst", index, reader) }
+                if limit.octetBurst != nil { twice("burst of octets", "burst", index, reader) }
                 limit.octetBurst = count
             }
         }
@@ -194,7 +194,7 @@ extension RateLimit {
     }
 
     private static func twice(_ what: String, _ key: String, _ index: Int, _ reader: ObjectReader) {
-        reader.report.add("a limit has no two \(what); keep one", at: reader.map[key, index])
+        reader.report.add("a limit has one \(what); leave this out", at: reader.map[key, index])
     }
 
     private static func readScope(_ reader: inout ObjectReader) -> Scope? {
@@ -238,10 +238,10 @@ extension RateLimit {
             switch rate {
             case .packets:
                 packets += 1
-                if packets == 2 { twice("rates of packets", "rate", index, reader) }
+                if packets == 2 { twice("rate of packets", "rate", index, reader) }
             case .bits:
                 bits += 1
-                if bits == 2 { twice("rates of bits", "rate", index, reader) }
+                if bits == 2 { twice("rate of bits", "rate", index, reader) }
             }
         }
         return rates

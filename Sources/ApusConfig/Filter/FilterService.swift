@@ -52,7 +52,9 @@ public struct FilterService: Hashable, Sendable, ConfigurationText {
         if parts.count == 1, let endpoint = Endpoint(text) {
             throw ValueRefusal(
                 expected: Self.expectation, text: text,
-                hint: "a space is between address and port: \"\(endpoint.address) udp/\(endpoint.port)\"")
+                hint:
+                    "a space is between address and ports: \"\(endpoint.address) tcp/\(endpoint.port)\", or udp/\(endpoint.port)"
+            )
         }
         switch try FilterSubject.traffic(parts[parts.count - 1], expected: Self.expectation) {
         case .ipProtocol(let number): ipProtocol = number

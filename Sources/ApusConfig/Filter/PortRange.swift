@@ -49,7 +49,7 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
         let word = slash.map { String(text[..<$0]) } ?? "port"
         guard word == "port" || Transport(rawValue: word) != nil else {
             let hint = nearestName(to: word, among: ["tcp", "udp", "port"]).map {
-                "did you mean \"\($0)/\(String(ports).printable)\"?"
+                "did you mean \"\($0)/\(String(ports.unicodeScalars.prefix(20)).printable)\"?"
             }
             throw ValueRefusal(expected: Self.expectation, text: text, hint: hint)
         }
