@@ -51,7 +51,8 @@ public struct XDPError: Error, Hashable, Sendable {
     /// What stood in the way.
     public let cause: Cause
 
-    init(_ interface: String, _ cause: Cause) { (self.interface, self.cause) = (interface, cause) }
+    /// An error of an interface.
+    package init(_ interface: String, _ cause: Cause) { (self.interface, self.cause) = (interface, cause) }
 }
 
 extension XDPError: CustomStringConvertible {

@@ -9,7 +9,7 @@ struct BindRequest: Hashable {
 
     /// The attempts in order, best first. Later sockets over one memory inherit what the first got.
     static func all(
-        for options: XDPOptions, _ mode: XDPMode, _ steering: SteeringGrant?, isShared: Bool
+        for options: XDPOptions, _ mode: XDPMode, _ steering: XDPProgramGrant?, isShared: Bool
     ) -> [BindRequest] {
         if isShared { return [BindRequest(zeroCopy: false, segments: false)] }
         let zeroCopy: [Bool] =
@@ -44,7 +44,7 @@ struct XDPFeatures {
     let options: XDPOptions
     let mode: XDPMode
     let modeReasons: [String]
-    let steering: SteeringGrant?
+    let steering: XDPProgramGrant?
     let isZeroCopy: Bool
     let takesSegments: Bool
     let busyPoll: Int32?

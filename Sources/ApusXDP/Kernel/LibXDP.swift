@@ -94,7 +94,7 @@ func readFile(_ path: String) -> String? {
 }
 
 /// The interfaces of this network namespace.
-func interfaceNames() -> [String] {
+package func interfaceNames() -> [String] {
     guard let list = unsafe if_nameindex() else { return [] }
     defer { unsafe if_freenameindex(list) }
     var names: [String] = []
@@ -124,7 +124,7 @@ func interfaceKind(_ name: String) throws(XDPError) -> String? {
 }
 
 /// The index of an interface of this network namespace.
-func interfaceIndex(_ name: String) throws(XDPError) -> Int32 {
+package func interfaceIndex(_ name: String) throws(XDPError) -> Int32 {
     let index = unsafe if_nametoindex(name)
     guard index != 0 else { throw XDPError(name, .noSuchInterface(existing: interfaceNames())) }
     return Int32(index)
@@ -132,7 +132,7 @@ func interfaceIndex(_ name: String) throws(XDPError) -> Int32 {
 
 /// The name that an interface of this network namespace has now; nil when it is gone. What it was opened by may be
 /// another one's since.
-func interfaceName(_ index: Int32) -> String? {
+package func interfaceName(_ index: Int32) -> String? {
     unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE)) { name in
         guard unsafe if_indextoname(UInt32(index), name.baseAddress!) != nil else { return nil }
         return unsafe String(cString: name.baseAddress!)

@@ -2,7 +2,6 @@ import ApusHost
 public import ApusWire
 import CXDP
 import Glibc
-import Synchronization
 
 /// The XDP program that takes the UDP datagrams an application asked for to its AF_XDP sockets and leaves
 /// everything else to the kernel: ARP, neighbour discovery, ICMP, SSH, and fragments.
@@ -18,27 +17,13 @@ public final class SteeringProgram: Sendable {
     public static let mostEndpoints = Int(APUS_STEER_ENDPOINTS)
 
     /// The interface's name.
-    public let interface: String
+    public var interface: String { program.interface }
     /// The interface's index.
-    let index: Int32
+    var index: Int32 { program.index }
     /// How it sits on the interface.
-    public let grant: SteeringGrant
+    public var grant: XDPProgramGrant { program.grant }
 
-    // The pointers are only used under the lock.
-    @safe struct Loaded: @unchecked Sendable {
-        var object: OpaquePointer?
-        var program: OpaquePointer?
-        var takesFragments = false
-        /// The program itself, and the kernel's number of it. libxdp does not know the number of each without
-        /// CAP_SYS_ADMIN.
-        var descriptor: Int32 = -1
-        var id: UInt32 = 0
-        /// The dispatcher that called it when it was attached; 0 when there was none.
-        var dispatcher: UInt32 = 0
-        /// What libxdp said while it attached the program.
-        var log = ""
-    }
-    let loaded: Mutex<Loaded>
+    private let program: InterfaceProgram
     private let (taken, sockets, counts): (Int32, Int32, Int32)
 
     /// Loads the program and attaches it. What dead Apus processes left on the interface is removed first.
@@ -47,29 +32,25 @@ public final class SteeringProgram: Sendable {
     ///   - interface: its name, in the network namespace of the calling thread.
     ///   - mode: native or generic; there is no fallback from one to the other here.
     public init(attachingTo interface: String, mode: XDPMode) throws(XDPError) {
-        self.interface = interface
-        index = try interfaceIndex(interface)
-        let missing = Capability.missing(of: Capability.toAttach)
-        guard missing.isEmpty else {
-            throw XDPError(interface, .notPermitted(missing: missing, doing: "attach an XDP program"))
+        try Leftover.refuseLiving(on: interface, index: try interfaceIndex(interface))
+        program = try InterfaceProgram(
+            attaching: SteerProgram.object, program: Self.name, to: interface, mode: mode
+        ) { object throws(BPFError) in
+            var owner = SteeringOwner.current()
+            if mode == .generic, HostFacts.KernelVersion.running.isAtLeast(5, 12) {
+                owner.flags |= UInt32(APUS_STEER_FLAG_MTU)
+            }
+            try object.set(".rodata", to: owner)
         }
-        let hasBPFFileSystem = LibXDP.prepareBPFFileSystem()
-        var remarks = try Leftover.removeDead(on: interface, index: index)
-
-        var own = Loaded()
-        do {
-            own = try Self.attach(interface, index, mode, throughDispatcher: hasBPFFileSystem)
-            Self.identify(&own, on: index, mode)
+        do throws(XDPError) {
             (taken, sockets, counts) = try (
-                Self.map("apus_taken", in: own, interface), Self.map("apus_xsks", in: own, interface),
-                Self.map("apus_counters", in: own, interface)
+                program.descriptor(ofMap: "apus_taken"), program.descriptor(ofMap: "apus_xsks"),
+                program.descriptor(ofMap: "apus_counters")
             )
         } catch {
-            Self.close(own)
+            try? program.detach()
             throw error
         }
-        grant = Self.readGrant(own, index, mode, hasBPFFileSystem, &remarks)
-        loaded = Mutex(own)
         try yieldToOlder()
     }
 
@@ -82,31 +63,7 @@ public final class SteeringProgram: Sendable {
     /// Throws when the program stays attached, which costs time on every frame until it is removed: it takes
     /// CAP_NET_ADMIN, and in a dispatcher CAP_SYS_ADMIN too.
     public func detach() throws(XDPError) {
-        let failure = loaded.withLock { own -> LibXDP.Outcome? in
-            guard let program = unsafe own.program else { return nil }
-            defer {
-                Self.close(own)
-                own = Loaded()
-            }
-            // Without a dispatcher it is one system call; libxdp loses a descriptor over it (1.3.1).
-            if own.dispatcher == 0,
-                LibXDP.call({ Self.detach(own.descriptor, from: index, grant.mode) }).code == 0
-            {
-                return nil
-            }
-            let outcome = LibXDP.call {
-                unsafe xdp_program__detach(program, index, grant.mode.libxdp, 0)
-            }
-            if outcome.code == 0 { return nil }
-            if interfaceName(index) == nil {
-                Leftover.removePins(of: own.id)
-                return nil
-            }
-            // libxdp opens programs by their numbers, for which the kernel wants CAP_SYS_ADMIN.
-            let alone = LibXDP.call { Self.detach(own.descriptor, from: index, grant.mode) }
-            return alone.code == 0 || !isAttached(own) ? nil : outcome
-        }
-        guard let failure else { return }
+        guard let failure = program.takeOff() else { return }
         throw XDPError(
             interface,
             .failed(
@@ -115,15 +72,7 @@ public final class SteeringProgram: Sendable {
     }
 
     /// Whether the program still sits on the interface: another process may have taken it off.
-    public var isAttached: Bool { loaded.withLock { isAttached($0) } }
-
-    private func isAttached(_ own: Loaded) -> Bool {
-        guard unsafe own.program != nil else { return false }
-        // What is attached to the interface the kernel tells everybody; what is in a dispatcher, not. A dispatcher
-        // that a program joins or leaves is replaced.
-        return AttachedProgram.attached(to: index).contains { $0.id == own.id || $0.id == own.dispatcher }
-            || AttachedProgram.all(on: index).contains { $0.id == own.id }
-    }
+    public var isAttached: Bool { program.isAttached }
 
     /// Takes datagrams to this endpoint from now on; an address of zeros takes the port at any address of
     /// that family.
@@ -189,8 +138,21 @@ public final class SteeringProgram: Sendable {
     }
 
     private func open(_ map: Int32) throws(XDPError) -> Int32 {
-        let isOpen = loaded.withLock { unsafe $0.program != nil }
-        guard isOpen else { throw XDPError(interface, .closed) }
+        guard program.isOpen else { throw XDPError(interface, .closed) }
         return map
+    }
+
+    /// Of two processes that attached at the same moment, the older one stays.
+    func yieldToOlder() throws(XDPError) {
+        let id = program.id
+        let all = AttachedProgram.all(on: index)
+        guard let mine = all.first(where: { $0.id == id })?.owner else { return }
+        for other in all where other.id != id {
+            guard let owner = other.owner, owner.isAlive,
+                (owner.owner.attached_at, other.id) < (mine.owner.attached_at, id)
+            else { continue }
+            try detach()
+            throw XDPError(interface, .held(pid: owner.pid))
+        }
     }
 }

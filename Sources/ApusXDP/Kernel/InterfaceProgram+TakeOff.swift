@@ -1,0 +1,120 @@
+import ApusHost
+import CXDP
+import Glibc
+
+// Programs that an earlier process has put on an interface.
+extension InterfaceProgram {
+    /// Whether a program is on an interface now, alone or in a dispatcher; nil where the kernel does not tell: what is in
+    /// a dispatcher it shows to nobody without CAP_SYS_ADMIN.
+    package static func isAttached(_ id: UInt32, to index: Int32) -> Bool? {
+        let attached = AttachedProgram.attached(to: index)
+        if attached.isEmpty { return false }
+        if attached.contains(where: { $0.id == id })
+            || AttachedProgram.all(on: index).contains(where: { $0.id == id })
+        {
+            return true
+        }
+        return Capability.missing(of: [.sysAdmin]).isEmpty ? false : nil
+    }
+
+    /// Takes a program off an interface that any process has put there, and nothing else than that; a dispatcher that is
+    /// empty then goes with it. Needs CAP_NET_ADMIN, and in a dispatcher CAP_SYS_ADMIN too.
+    ///
+    /// - Parameters:
+    ///   - program: opened from its pin.
+    ///   - interface: its name in messages.
+    ///   - index: the interface, which may have another name now.
+    /// - Returns: whether it was there.
+    package static func takeOff(
+        _ program: BPFProgram, from interface: String, index: Int32, mode: XDPMode
+    ) throws(XDPError) -> Bool {
+        try takeOff(program.id, opened: program.descriptor, from: (interface, index, mode)) { _ in false }
+    }
+
+    /// Takes a program off, by its number where nobody has a descriptor of it.
+    ///
+    /// - Parameter mayGo: whether another program of its dispatcher may go too, where it can't be taken out by itself since
+    ///   its pins are out of sight.
+    static func takeOff(
+        _ id: UInt32, opened: Int32? = nil,
+        from place: (interface: String, index: Int32, mode: XDPMode), along mayGo: (AttachedProgram) -> Bool
+    ) throws(XDPError) -> Bool {
+        let (interface, index, mode) = place
+        // Alone it is one system call, which the kernel refuses where another program is there.
+        if AttachedProgram.attached(to: index).contains(where: { $0.id == id && $0.mode == mode }),
+            remove(id, opened: opened, from: index, mode).code == 0
+        {
+            return true
+        }
+        _ = LibXDP.prepareBPFFileSystem()
+        let outcome = LibXDP.call {
+            let program =
+                if let opened { unsafe xdp_program__from_fd(opened) } else { unsafe xdp_program__from_id(id) }
+            let code = unsafe Int32(libxdp_get_error(UnsafeRawPointer(program)))
+            guard code == 0 else { return code }
+            defer { unsafe xdp_program__close(program) }
+            return unsafe xdp_program__detach(program, index, mode.libxdp, 0)
+        }
+        if outcome.code == 0 { return true }
+        if interfaceName(index) == nil {
+            removePins(of: id)
+            return false
+        }
+        if isAttached(id, to: index) == false { return false }
+        // The pins are out of sight: libxdp can't take one program out, but a dispatcher can go as a whole.
+        let all = AttachedProgram.all(on: index)
+        guard let own = all.first(where: { $0.id == id }) else {
+            throw XDPError(
+                interface,
+                .failed("taking off the XDP program \(id)", code: outcome.code, detail: outcome.detail))
+        }
+        guard let dispatcher = own.dispatcher else {
+            throw XDPError(
+                interface,
+                .failed("taking off the XDP program \(own.name)", code: outcome.code, detail: outcome.detail))
+        }
+        guard all.allSatisfy({ $0.id == id || mayGo($0) }) else {
+            throw XDPError(interface, .foreignDispatcher)
+        }
+        let forced = remove(dispatcher, from: index, mode)
+        guard forced.code == 0 else {
+            throw XDPError(
+                interface,
+                .failed("taking off the dispatcher of \(own.name)", code: forced.code, detail: forced.detail))
+        }
+        removePins(of: id)
+        return true
+    }
+
+    /// Takes what is attached to an interface by itself off it; no other one than that.
+    private static func remove(
+        _ id: UInt32, opened: Int32? = nil, from index: Int32, _ mode: XDPMode
+    ) -> LibXDP.Outcome {
+        let descriptor = opened ?? bpf_prog_get_fd_by_id(id)
+        guard descriptor >= 0 else { return LibXDP.Outcome(code: errno, log: "") }
+        defer { if opened == nil { Glibc.close(descriptor) } }
+        return LibXDP.call { detach(descriptor, from: index, mode) }
+    }
+
+    /// Takes a program off an interface that is attached to it by itself; no other one than that.
+    static func detach(_ program: Int32, from index: Int32, _ mode: XDPMode) -> Int32 {
+        var options = bpf_xdp_attach_opts()
+        // Up to the last field: libbpf refuses padding that is not zero, and Swift does not write it.
+        options.sz = MemoryLayout<bpf_xdp_attach_opts>.offset(of: \.old_prog_fd)! + 4
+        options.old_prog_fd = program
+        return unsafe bpf_xdp_detach(index, mode.attachFlag, &options)
+    }
+
+    /// Removes libxdp's pins of a program whose interface went away under it, which libxdp then can't do.
+    static func removePins(of program: UInt32) {
+        let root = BPFFileSystem.root + "/xdp"
+        for folder in BPFFileSystem.entries(of: root) where folder.hasPrefix("dispatch-") {
+            let pins = BPFFileSystem.entries(of: "\(root)/\(folder)").filter { $0.hasSuffix("-prog") }
+            guard
+                pins.contains(where: { (try? BPFProgram(opening: "\(root)/\(folder)/\($0)"))?.id == program })
+            else { continue }
+            // What can't be removed disturbs nobody.
+            try? BPFFileSystem.removeFolder("\(root)/\(folder)")
+        }
+    }
+}

@@ -1,0 +1,179 @@
+import Glibc
+import NetworkLab
+import Testing
+
+@testable import ApusXDP
+
+@Suite("A program on an interface", .requires(.root))
+struct InterfaceProgramTests {
+    private func attach(
+        _ interface: String = "vb", _ mode: XDPMode = .native, verdict: UInt32 = 2
+    ) throws -> InterfaceProgram {
+        try InterfaceProgram(
+            attaching: CountProgram.object, program: "apus_count", to: interface, mode: mode
+        ) { object throws(BPFError) in
+            try object.set(".rodata", to: verdict)
+        }
+    }
+
+    private func ping(_ net: Pair) throws -> Bool {
+        do {
+            try net.a.run("ping", "-c", "1", "-W", "1", "192.0.2.2")
+            return true
+        } catch is LabError {
+            return false
+        }
+    }
+
+    @Test(arguments: [XDPMode.native, .generic], [true, false])
+    func `It stays when its process lets go, and whoever opens its pin takes it off`(
+        _ mode: XDPMode, _ hasBPFFileSystem: Bool
+    ) throws {
+        let net = try Pair("stays")
+        defer { net.lab.close() }
+        // libxdp looks elsewhere then.
+        if !hasBPFFileSystem { try net.b.run("umount", "/sys/fs/bpf") }
+        try net.b.enter {
+            let index = try interfaceIndex("vb")
+            var attached: InterfaceProgram? = try attach("vb", mode)
+            let (id, grant) = (attached!.id, attached!.grant)
+            #expect(grant.mode == mode && grant.takesFragments && attached!.wasLoadedForFragments)
+            #expect(grant.usesDispatcher == (hasBPFFileSystem && Dispatcher.works))
+            let counted: BPFMap<UInt32, UInt64> = try attached!.map("counted")
+            let program = try attached!.program()
+            #expect(program.id == id && program.name == "apus_count")
+            attached = nil
+
+            #expect(InterfaceProgram.isAttached(id, to: index) == true)
+            let before = try #require(try counted.value(of: 0))
+            #expect(try ping(net))
+            #expect(try #require(try counted.value(of: 0)) > before)
+
+            let wrongMode: XDPMode = mode == .native ? .generic : .native
+            #expect(throws: XDPError.self) {
+                try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: wrongMode)
+            }
+            #expect(InterfaceProgram.isAttached(id, to: index) == true)
+            #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: mode))
+            #expect(InterfaceProgram.isAttached(id, to: index) == false)
+            #expect(AttachedProgram.attached(to: index).isEmpty)
+            // It is off, which is no mistake.
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: mode))
+        }
+        #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
+        #expect(try net.b.run("sh", "-c", "ls /sys/fs/bpf/xdp 2>/dev/null || true").standardOutput.isEmpty)
+    }
+
+    @Test func `Somebody else's program is never taken off`() throws {
+        let net = try Pair("theirs")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let index = try interfaceIndex("vb")
+            let mine = try attach()
+            let program = try mine.program()
+            try mine.detach()
+            #expect(!mine.isAttached)
+            #expect(throws: XDPError.self) { try mine.program() }
+            try net.b.run(
+                "ip", "link", "set", "dev", "vb", "xdpdrv", "object",
+                "/usr/lib/x86_64-linux-gnu/bpf/xsk_def_xdp_prog_5.3.o", "section", "xdp")
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            #expect(AttachedProgram.all(on: index).map(\.name) == ["xsk_def_prog"])
+            let error = try #require(throws: XDPError.self) { try attach() }
+            #expect(error.cause == .occupied(program: "xsk_def_prog"))
+        }
+    }
+
+    @Test func `A living steering program that is alone is named as the holder`() throws {
+        let net = try Pair("holder")
+        defer { net.lab.close() }
+        guard !Dispatcher.works else { return }
+        try net.b.enter {
+            let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
+            let error = try #require(throws: XDPError.self) { try attach() }
+            #expect(error.cause == .held(pid: getpid()))
+            #expect(steering.isAttached)
+        }
+    }
+
+    @Test func `An interface that is gone has nothing to be taken off`() throws {
+        let net = try Pair("away")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let index = try interfaceIndex("vb")
+            let attached = try attach()
+            let program = try attached.program()
+            attached.close()
+            try net.b.run("ip", "link", "del", "vb")
+            #expect(InterfaceProgram.isAttached(program.id, to: index) == false)
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+        }
+        #expect(try net.b.run("ls", "/sys/fs/bpf/xdp").standardOutput.isEmpty)
+    }
+
+    @Test func `The best mode is generic where native can't be had, and the remark says why`() throws {
+        let net = try Pair("best")
+        defer { net.lab.close() }
+        func best() throws -> (InterfaceProgram, remarks: [String]) {
+            try InterfaceProgram.attachInBestMode(CountProgram.object, program: "apus_count", to: "vb")
+        }
+        try net.b.enter {
+            let (native, remarks) = try best()
+            #expect(native.grant.mode == .native && !remarks.contains { $0.contains("native mode") })
+            try native.detach()
+            // A bridge has no native XDP.
+            try net.b.run("ip", "link", "del", "vb")
+            try net.b.run("ip", "link", "add", "vb", "type", "bridge")
+            let (generic, reasons) = try best()
+            #expect(generic.grant.mode == .generic)
+            #expect(
+                reasons.first?.hasPrefix("not in native mode: the driver does not support native XDP") == true
+            )
+            try generic.detach()
+        }
+    }
+
+    @Test func `What it calls by a PROG_ARRAY is exchanged with one write`() throws {
+        let net = try Pair("slots")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let attached = try attach()
+            let next: BPFMap<UInt32, UInt32> = try attached.map("next")
+            #expect(try ping(net))
+            #expect(try next.value(of: 0) == nil)
+            for (verdict, reaches) in [(UInt32(1), false), (2, true)] {
+                let object = try BPFObject(CountProgram.object, name: "apus_count")
+                try object.set(".rodata", to: verdict)
+                try object.set("apus_count", takesFragments: attached.wasLoadedForFragments)
+                try object.load()
+                let program = try object.program("apus_count")
+                try next.update(0, UInt32(program.descriptor))
+                #expect(try next.value(of: 0) == program.id)
+                #expect(try ping(net) == reaches)
+                let counted: BPFMap<UInt32, UInt64> = try object.map("counted")
+                #expect(try #require(try counted.value(of: 0)) > 0)
+            }
+            try attached.detach()
+        }
+    }
+
+    @Test func `No descriptor is left over`() throws {
+        let net = try Pair("files")
+        defer { net.lab.close() }
+        func open() -> Int { BPFFileSystem.entries(of: "/proc/self/fd").count }
+        try net.b.enter {
+            func round() throws {
+                let attached = try attach()
+                let program = try attached.program()
+                attached.close()
+                _ = try InterfaceProgram.takeOff(
+                    program, from: "vb", index: interfaceIndex("vb"), mode: .native)
+            }
+            try round()
+            let before = open()
+            for _ in 0..<10 { try round() }
+            // Other threads of the tests may have opened something meanwhile.
+            #expect(open() - before < 10)
+        }
+    }
+}
