@@ -1,8 +1,8 @@
 #!/bin/bash
-# image.sh OUT PROGRAM...: writes OUT, an initramfs in which the programs run over DPDK on two PCI devices; `init` is its
-# first process.
+# image.sh OUT PROGRAM...: writes OUT, an initramfs in which the programs run; `init` is its first process.
 #
-# With the programs come the libraries that they are linked to, DPDK's drivers of both devices, and busybox.
+# With the programs come the libraries that they are linked to, and busybox. Those over DPDK find its drivers of the
+# devices that the tests have, and those over libbpf the BPF objects of it and of xdp-tools.
 set -euo pipefail
 (( $# > 1 )) || { echo "usage: image.sh OUT PROGRAM..." >&2; exit 64; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,7 +23,11 @@ cp "$here/give" "$(command -v busybox)" "$@" bin
 
 # DPDK loads what has this name in the folder of its drivers, and nothing else shall be there.
 needed=()
-for name in bus_pci bus_vdev mempool_ring net_e1000 net_virtio; do needed+=("/$drivers/librte_$name.so.23.0"); done
+linked=$(ldd "$@" 2>/dev/null || true)
+if [[ $linked == *librte_eal.so* ]]; then
+    for name in bus_pci bus_vdev mempool_ring net_e1000 net_virtio; do needed+=("/$drivers/librte_$name.so.23.0"); done
+fi
+if [[ $linked == *libbpf.so* ]]; then cp -r /$libraries/bpf $libraries; fi
 # The C library loads libgcc_s by itself, to end threads.
 list=$({ ldd "$@" "${needed[@]}"; ldconfig -p; } | awk '
     /=> not found/ { print "image.sh: not found: " $1 > "/dev/stderr"; lost = 1 }

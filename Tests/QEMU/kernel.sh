@@ -6,8 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kernel=.build/qemu/kernel
+modules=(uio uio_pci_generic e1000e veth)
 # Programs of this machine run in it, so it is no use elsewhere.
-[[ $(uname -m) == x86_64 && ! -e $kernel/version ]] || exit 0
+[[ $(uname -m) == x86_64 ]] || exit 0
+is_whole() { for module in version "${modules[@]/%/.ko}"; do compgen -G "$kernel/$module*" >/dev/null || return 1; done; }
+! is_whole || exit 0
 
 newest() { apt-cache depends linux-image-amd64 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image/ { print $2; exit }'; }
 package=$(newest)
@@ -23,7 +26,10 @@ download() { (cd "$made" && apt-get -o APT::Sandbox::User=root download -qq "$pa
 }
 
 deb=$(echo "$made"/linux-image-*.deb)
-dpkg-deb --fsys-tarfile "$deb" | tar x -C "$made" --wildcards './boot/vmlinuz-*' '*/uio.ko*' '*/uio_pci_generic.ko*' '*/e1000e.ko*'
+# As patterns for tar, so not for the shell.
+set -f
+dpkg-deb --fsys-tarfile "$deb" | tar x -C "$made" --wildcards './boot/vmlinuz-*' $(printf "*/%s.ko* " "${modules[@]}")
+set +f
 find "$made/lib" -name '*.ko*' -exec mv -t "$made" {} +
 mv "$made"/boot/vmlinuz-* "$made/kernel"
 
