@@ -203,7 +203,7 @@ struct BPFMapTests {
     @Test func `An object is changed before it is loaded, and takes maps that exist`() throws {
         let counted = try BPFMap<UInt32, UInt64>(creating: .array, name: "counted", maxEntries: 1)
         let object = try BPFObject(CountProgram.object, name: "apus_count")
-        try object.use(counted.descriptor, as: "counted")
+        try object.use(counted, as: "counted")
         try object.set("next", maxEntries: 9)
         #expect(throws: BPFError.self) { try object.set("nowhere", maxEntries: 9) }
         #expect(throws: BPFError.self) { try object.set(".rodata", to: UInt64(1)) }

@@ -37,7 +37,7 @@ struct InterfaceProgramTests {
             let index = try interfaceIndex("vb")
             var attached: InterfaceProgram? = try attach("vb", mode)
             let (id, grant) = (attached!.id, attached!.grant)
-            #expect(grant.mode == mode && grant.takesFragments && attached!.wasLoadedForFragments)
+            #expect(grant.mode == mode && grant.takesFragments)
             #expect(grant.usesDispatcher == (hasBPFFileSystem && Dispatcher.works))
             let counted: BPFMap<UInt32, UInt64> = try attached!.map("counted")
             let program = try attached!.program()
@@ -114,17 +114,16 @@ struct InterfaceProgramTests {
     @Test func `The best mode is generic where native can't be had, and the remark says why`() throws {
         let net = try Pair("best")
         defer { net.lab.close() }
-        func best() throws -> (InterfaceProgram, remarks: [String]) {
-            try InterfaceProgram.attachInBestMode(CountProgram.object, program: "apus_count", to: "vb")
+        func best(_ interface: String) throws -> (InterfaceProgram, remarks: [String]) {
+            try InterfaceProgram.attachInBestMode(
+                CountProgram.object, program: "apus_count", to: interface)
         }
         try net.b.enter {
-            let (native, remarks) = try best()
+            let (native, remarks) = try best("vb")
             #expect(native.grant.mode == .native && !remarks.contains { $0.contains("native mode") })
             try native.detach()
-            // A bridge has no native XDP.
-            try net.b.run("ip", "link", "del", "vb")
-            try net.b.run("ip", "link", "add", "vb", "type", "bridge")
-            let (generic, reasons) = try best()
+            // The namespace's own loopback interface has no native XDP.
+            let (generic, reasons) = try best("lo")
             #expect(generic.grant.mode == .generic)
             #expect(
                 reasons.first?.hasPrefix("not in native mode: the driver does not support native XDP") == true
@@ -144,15 +143,17 @@ struct InterfaceProgramTests {
             for (verdict, reaches) in [(UInt32(1), false), (2, true)] {
                 let object = try BPFObject(CountProgram.object, name: "apus_count")
                 try object.set(".rodata", to: verdict)
-                try object.set("apus_count", takesFragments: attached.wasLoadedForFragments)
+                try object.set("apus_count", calledBy: attached.caller)
                 try object.load()
                 let program = try object.program("apus_count")
-                try next.update(0, UInt32(program.descriptor))
+                try next.update(0, program: program)
+                #expect(program.isExtension == false)
                 #expect(try next.value(of: 0) == program.id)
                 #expect(try ping(net) == reaches)
                 let counted: BPFMap<UInt32, UInt64> = try object.map("counted")
                 #expect(try #require(try counted.value(of: 0)) > 0)
             }
+            #expect(try attached.program().isExtension == attached.grant.usesDispatcher)
             try attached.detach()
         }
     }
@@ -172,8 +173,9 @@ struct InterfaceProgramTests {
             try round()
             let before = open()
             for _ in 0..<10 { try round() }
+            // libxdp 1.3.1 loses two with each program that enters a dispatcher, and two with each that leaves it.
             // Other threads of the tests may have opened something meanwhile.
-            #expect(open() - before < 10)
+            #expect(open() - before < (Dispatcher.works ? 50 : 10))
         }
     }
 }

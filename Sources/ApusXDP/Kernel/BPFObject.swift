@@ -46,22 +46,29 @@ package final class BPFObject: @unchecked Sendable {
         try unsafe change(map) { unsafe bpf_map__set_max_entries($0, UInt32(clamping: maxEntries)) }
     }
 
-    /// Uses a map that exists in the place of one of the object's, which must be like it; whoever has the descriptor
-    /// closes it.
-    package func use(_ descriptor: Int32, as map: String) throws(BPFError) {
-        try unsafe change(map) { unsafe bpf_map__reuse_fd($0, descriptor) }
+    /// Uses a map that exists in the place of one of the object's, which must be like it.
+    package func use<Key, Value>(_ existing: BPFMap<Key, Value>, as map: String) throws(BPFError) {
+        try unsafe change(map) { unsafe bpf_map__reuse_fd($0, existing.descriptor) }
     }
 
-    /// Whether a program is loaded as one that takes frames of several buffers. Programs that call each other by a
-    /// PROG_ARRAY must all be alike in it.
-    package func set(_ program: String, takesFragments: Bool) throws(BPFError) {
+    /// Makes an XDP program one that another can call by a PROG_ARRAY: the kernel wants both to be alike.
+    package func set(_ program: String, calledBy caller: TailCaller) throws(BPFError) {
         let outcome = LibXDP.call {
             guard let found = unsafe bpf_object__find_program_by_name(pointer, program) else {
                 return -ENOENT
             }
-            let flag: UInt32 = 1 << 5  // BPF_F_XDP_HAS_FRAGS of linux/bpf.h.
+            let fragments: UInt32 = 1 << 5  // BPF_F_XDP_HAS_FRAGS of linux/bpf.h.
             let flags = unsafe bpf_program__flags(found)
-            return unsafe bpf_program__set_flags(found, takesFragments ? flags | flag : flags & ~flag)
+            switch caller {
+            case .alone(takesFragments: true):
+                return unsafe bpf_program__set_flags(found, flags | fragments)
+            case .alone(takesFragments: false):
+                return unsafe bpf_program__set_flags(found, flags & ~fragments)
+            case .dispatched:
+                // Extension programs have neither the flag nor a type of attachment.
+                let set = unsafe bpf_program__set_expected_attach_type(found, bpf_attach_type(0))
+                return set == 0 ? unsafe bpf_program__set_flags(found, flags & ~fragments) : set
+            }
         }
         try succeed(outcome, "changing the program \(program)")
     }

@@ -11,6 +11,8 @@ package final class BPFProgram: Sendable {
     package let id: UInt32
     /// Its name, of 15 bytes at most.
     package let name: String
+    /// Whether it is an extension program, as those are that libxdp's dispatcher calls.
+    package let isExtension: Bool
     /// When it was loaded: nanoseconds since the machine's start (CLOCK_BOOTTIME).
     package let loadTime: UInt64
 
@@ -27,6 +29,7 @@ package final class BPFProgram: Sendable {
             throw BPFError("asking about a BPF program", code: code)
         }
         self.descriptor = descriptor
+        isExtension = info.type == BPF_PROG_TYPE_EXT.rawValue
         (id, loadTime) = (info.id, info.load_time)
         name = string(of: info.name)
     }

@@ -20,8 +20,8 @@ package final class InterfaceProgram: Sendable {
     package let grant: XDPProgramGrant
     /// The kernel's number of the program. libxdp does not know the number of each without CAP_SYS_ADMIN.
     package let id: UInt32
-    /// Whether it was loaded as one that takes frames of several buffers. What it calls by a PROG_ARRAY must be alike.
-    package let wasLoadedForFragments: Bool
+    /// What it is to the programs that it calls by a PROG_ARRAY.
+    package let caller: TailCaller
     /// The dispatcher that called it when it was attached; 0 when there was none.
     let dispatcher: UInt32
 
@@ -63,7 +63,7 @@ package final class InterfaceProgram: Sendable {
         let attached = AttachedProgram.attached(to: index)
         dispatcher =
             attached.contains { [id] in $0.id == id } ? 0 : attached.first { $0.mode == mode }?.id ?? 0
-        wasLoadedForFragments = own.takesFragments
+        caller = dispatcher == 0 ? .alone(takesFragments: own.takesFragments) : .dispatched
         grant = Self.readGrant(own, id, dispatcher, place, hasBPFFileSystem, &remarks)
         loaded = Mutex(own)
     }

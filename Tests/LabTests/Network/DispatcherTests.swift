@@ -17,8 +17,8 @@ extension Lab {
             let machine = try Machine(
                 "dispatcher",
                 programs: [
-                    ApusProgram.path, "/usr/sbin/ip", "/usr/sbin/xdp-filter", "/usr/sbin/xdp-loader",
-                ],
+                    ApusProgram.path
+                ] + ["ip", "xdp-filter", "xdp-loader"].map(Self.path),
                 in: try lab.namespace("host"))
             try machine.makeLink()
 
@@ -61,6 +61,33 @@ extension Lab {
             try machine.run("xdp-filter unload vb")
             try machine.expectNothingLeft()
             #expect(try machine.shutDown() == .exited(0))
+        }
+
+        @Test func `The tests of programs on interfaces pass where there is a dispatcher`() throws {
+            let lab = NetworkLab("extensions")
+            defer { lab.close() }
+            let machine = try Machine(
+                "extensions",
+                programs: [ApusProgram.tests.path] + Self.tools.map(Self.path),
+                in: try lab.namespace("host"), megabytes: 2048)
+            let tests = "(InterfaceProgramTests/|BPFMapTests/|SteeringTests/.*(lives beside|disappears))"
+            let (output, status) = try machine.attempt(
+                "CI=true NO_COLOR=1 \(ApusProgram.tests.lastPathComponent) --testing-library swift-testing "
+                    + "--no-parallel --filter '^ApusXDPTests\\.\(tests)'",
+                within: .seconds(300))
+            #expect(status == 0 && output.contains("in 3 suites passed"), "\(output)")
+            #expect(!output.contains("not on this kernel"), "\(output)")
+            #expect(try machine.shutDown() == .exited(0))
+        }
+
+        /// What the tests in the machine run.
+        private static let tools = [
+            "ethtool", "ip", "mount", "nsenter", "ping", "umount", "unshare", "xdp-filter", "xdp-loader",
+        ]
+
+        private static func path(_ program: String) throws -> String {
+            try NetworkLab.run(["sh", "-c", "command -v \(program)"]).standardOutput
+                .trimmingCharacters(in: .newlines)
         }
     }
 }

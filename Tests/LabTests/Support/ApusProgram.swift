@@ -13,8 +13,9 @@ enum ApusProgram {
     /// Another program that was built with the tests.
     static func beside(_ name: String) -> String { own.appendingPathComponent(name).path }
 
-    private static let own =
-        URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    /// The tests themselves.
+    static let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    private static let own = tests.deletingLastPathComponent()
 
     private static var newestSource: Date {
         let package = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
