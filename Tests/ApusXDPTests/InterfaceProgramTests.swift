@@ -84,6 +84,33 @@ struct InterfaceProgramTests {
         }
     }
 
+    @Test func `It is taken out of a dispatcher beside others, which stay`() throws {
+        guard Dispatcher.works else { return }
+        let net = try Pair("others")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let index = try interfaceIndex("vb")
+            try net.b.run("xdp-filter", "load", "-m", "native", "-f", "ipv4", "vb")
+            let attached = try attach()
+            #expect(attached.grant.others == ["xdpfilt_alw_ip"])
+            let pin = try BPFFileSystem.makeFolder("apus/test") + "/program"
+            try attached.program().pin(to: pin)
+            attached.close()
+            let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
+            let program = try BPFProgram(opening: pin)
+            #expect(InterfaceProgram.isAttached(program.id, to: index) == true)
+            #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            #expect(InterfaceProgram.isAttached(program.id, to: index) == false)
+            #expect(steering.isAttached)
+            let left = AttachedProgram.all(on: index).map(\.name).sorted()
+            #expect(left == ["apus_steer", "xdpfilt_alw_ip"])
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            try steering.detach()
+            try net.b.run("xdp-filter", "unload", "vb")
+            #expect(AttachedProgram.attached(to: index).isEmpty)
+        }
+    }
+
     @Test func `A living steering program that is alone is named as the holder`() throws {
         let net = try Pair("holder")
         defer { net.lab.close() }
