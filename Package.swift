@@ -85,6 +85,7 @@ let package = Package(
     ],
     targets: (hasDPDK ? dpdk : []) + [
         shim("CLinux"),
+        shim("CFilter"),
         shim("CNUMA", linking: "numa"),
         .target(
             name: "CXDP", path: "CModules/CXDP",
@@ -103,6 +104,9 @@ let package = Package(
         room("ApusHost", on: ["ApusWire", "CLinux", "CMNL", "CCapNG"]),
         room("ApusPacketSocket", on: ["ApusPorts", "ApusHost", "ApusWire", "CLinux"]),
         room("ApusXDP", on: ["ApusPorts", "ApusHost", "ApusWire", "CXDP", "CLinux"], plugins: ["EmbedBPF"]),
+        room(
+            "ApusFilter",
+            on: ["ApusXDP", "ApusConfig", "ApusHost", "ApusWire", "CFilter"], plugins: ["EmbedBPF"]),
         room("ApusEndHost", on: ["ApusWire", "ApusRings"]),
         room("ApusRTP", on: ["ApusWire", "ApusRings"]),
         room("ApusDevices"),
@@ -117,7 +121,7 @@ let package = Package(
             "Apus",
             on: [
                 "ApusWire", "ApusRings", "ApusTime", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost",
-                "ApusEndHost", "ApusRTP", "ApusConfig", "ApusRuntime",
+                "ApusEndHost", "ApusFilter", "ApusRTP", "ApusConfig", "ApusRuntime",
             ] + onDPDK),
         room("ApusBench", on: ["ApusConfig", "ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
         .executableTarget(
@@ -160,6 +164,13 @@ let package = Package(
         tests(
             "ApusRTPTests",
             on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Octets", "Seeds"]),
+        tests(
+            "ApusFilterTests",
+            on: [
+                "ApusFilter", "ApusConfig", "ApusHost", "ApusWire", "ApusXDP", "CFilter", "CLinux",
+                "NetworkLab",
+                "Octets", "Seeds",
+            ]),
         tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),
         tests(
             "ApusRuntimeTests",

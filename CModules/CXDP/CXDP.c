@@ -23,11 +23,18 @@ static _Thread_local int collecting;
 static libbpf_print_fn_t bpf_before;
 static libxdp_print_fn_t xdp_before;
 
+// Of a message that is too long the end is kept: what the verifier refuses is the last thing it says.
 static int append(const char *format, va_list arguments) {
-    size_t room = sizeof(text) - used;
-    int length = vsnprintf(text + used, room, format, arguments);
-    if (length > 0)
-        used += (size_t)length < room ? (size_t)length : room - 1;
+    size_t room = sizeof(text) - used - 1;
+    char *message;
+    int length = vasprintf(&message, format, arguments);
+    if (length < 0)
+        return length;
+    size_t kept = (size_t)length < room ? (size_t)length : room;
+    memcpy(text + used, message + length - kept, kept);
+    used += kept;
+    text[used] = 0;
+    free(message);
     return length;
 }
 

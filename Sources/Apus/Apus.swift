@@ -1,6 +1,7 @@
 /// Kernel-bypass packet I/O for Linux: one import for all rooms of the library.
 @_exported public import ApusConfig
 @_exported public import ApusEndHost
+@_exported public import ApusFilter
 @_exported public import ApusHost
 @_exported public import ApusPacketSocket
 @_exported public import ApusPorts

@@ -3,7 +3,7 @@ import Apus
 /// `apus version`, and `apus --version`.
 enum Version {
     /// The version of the library and the command.
-    static let number = "0.1.0"
+    static let number = ApusVersion.number
 
     static let option = Option(long: "version", short: "V", help: "Print the version.")
     static let json = Option(long: "json", help: "Print the version as an object, for programs.")

@@ -9,6 +9,8 @@ struct AttachedProgram {
     let mode: XDPMode
     /// The dispatcher that calls it; nil when it is attached by itself.
     let dispatcher: UInt32?
+    /// The kernel's numbers of its maps.
+    let maps: [UInt32]
     /// Set when it is a steering program of Apus.
     let owner: SteeringOwner?
 
@@ -74,7 +76,8 @@ struct AttachedProgram {
         // The kernel says how many there are, and has written as many as there was room for: BPF_PROG_BIND_MAP
         // gives a program more than it could be loaded with.
         let count = min(Int(info.nr_map_ids), maps.count)
-        owner = name == SteeringProgram.name ? SteeringOwner(maps: (0..<count).map { maps[$0] }) : nil
+        self.maps = (0..<count).map { maps[$0] }
+        owner = name == SteeringProgram.name ? SteeringOwner(maps: self.maps) : nil
     }
 }
 

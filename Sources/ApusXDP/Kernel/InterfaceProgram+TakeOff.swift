@@ -17,6 +17,13 @@ extension InterfaceProgram {
         return Capability.missing(of: [.sysAdmin]).isEmpty ? false : nil
     }
 
+    /// The programs on an interface that use a map, which the kernel shows to those with CAP_SYS_ADMIN alone.
+    package static func programs(on index: Int32, using map: UInt32) -> [BPFProgram] {
+        AttachedProgram.all(on: index).filter { $0.maps.contains(map) }.compactMap {
+            try? BPFProgram(id: $0.id)
+        }
+    }
+
     /// Takes a program off an interface that any process has put there, and nothing else than that; a dispatcher that is
     /// empty then goes with it. Needs CAP_NET_ADMIN, and in a dispatcher CAP_SYS_ADMIN too.
     ///

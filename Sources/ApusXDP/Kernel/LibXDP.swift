@@ -19,6 +19,10 @@ enum LibXDP {
             if let kernel = lines.last(where: { $0.contains("Kernel error message: ") }) {
                 return String(kernel.split(separator: "message: ", maxSplits: 1).last ?? kernel)
             }
+            // The verifier ends with how much it has looked at; before that comes what it found.
+            if let end = lines.lastIndex(where: { $0.hasPrefix("processed ") }), end > lines.startIndex {
+                return String(lines[end - 1])
+            }
             let last = lines.last { !$0.contains("skipping unrecognized data section") } ?? ""
             for prefix in ["libbpf: ", "libxdp: "] where last.hasPrefix(prefix) {
                 return String(last.dropFirst(prefix.count))

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
+/* What the filter's programs and those who load them both know: the rules as data, and the layout of the maps. */
+#ifndef APUS_FILTER_H
+#define APUS_FILTER_H
+
+#include <linux/types.h>
+
+/* Changes whenever a layout here does: state of another version is not taken over. */
+#define APUS_FILTER_VERSION 1
+
+#define APUS_FILTER_LIMITS 32	/* limits at a time, and places for their buckets */
+#define APUS_FILTER_SERVICES 256 /* services of management, one for each prefix they are managed from */
+
+/* All times of buckets are in units of 2^-6 ns after boot: whole nanoseconds would be too coarse for 148 million packets
+ * a second, and 64 bits last for nine years. */
+#define APUS_FILTER_TIME_SHIFT 6
+
+/* What a port's place in the map of ports is made of: its kind in the bits above 16. */
+enum apus_port_kind {
+	APUS_PORT_TCP,
+	APUS_PORT_UDP,
+	APUS_PORT_FROM_TCP,
+	APUS_PORT_FROM_UDP,
+	APUS_PORT_KINDS,
+};
+
+/* What a limit has a bucket for. */
+enum apus_scope {
+	APUS_SCOPE_ALL,		/* one for all that it applies to */
+	APUS_SCOPE_SOURCE,	/* each source prefix; an address is a prefix of full length */
+	APUS_SCOPE_SOURCE_PORT, /* each source address and destination port */
+};
+
+/* What became of a packet, and of tables: the index of a per-CPU counter. What limits dropped comes behind, by the
+ * places of their buckets. */
+enum apus_reason {
+	APUS_PASS_WITHIN,     /* judged, and within all limits that apply */
+	APUS_PASS_NEIGHBOR,   /* ARP and neighbor discovery */
+	APUS_PASS_MANAGEMENT, /* to a service of management */
+	APUS_PASS_SOURCE,     /* from a source that is allowed, to which no limit applies */
+	APUS_PASS_NOT_IP,     /* neither IP nor ARP, by policy */
+	APUS_PASS_FRAGMENT,   /* a fragment, by policy */
+	APUS_PASS_MALFORMED,  /* not to be parsed, by policy */
+	APUS_DROP_MALFORMED,
+	APUS_DROP_NOT_IP,
+	APUS_DROP_FRAGMENT,
+	APUS_DROP_BANNED,	/* a source that overran a limit, for a time */
+	APUS_DROP_SOURCE,	/* a source on the deny list */
+	APUS_DROP_PORT,		/* a destination port on the deny list */
+	APUS_DROP_SOURCE_PORT,	/* a source port on the deny list */
+	APUS_DROP_PROTOCOL,	/* an IP protocol on the deny list */
+	APUS_DROP_POLICY,	/* on no list, and the policy is to deny */
+	APUS_TABLE_ADDED,	/* a source came into the table */
+	APUS_TABLE_EVICTED,	/* and took the place of another, whose buckets were full */
+	APUS_TABLE_FORGOTTEN,	/* or of one whose buckets were not, so that it gets a new burst */
+	APUS_TABLE_BANNED,	/* a source was banned */
+	APUS_DROP_LIMIT,	/* a limit in place 0; those in other places follow */
+	APUS_REASONS = APUS_DROP_LIMIT + APUS_FILTER_LIMITS,
+};
+
+/* Features that the rules use. What is not used is not in the program that the kernel runs. */
+enum apus_feature {
+	APUS_FILTER_DRY_RUN = 1 << 0,	       /* pass all, and count what would be dropped */
+	APUS_FILTER_DENY = 1 << 1,	       /* the policy for what no list names */
+	APUS_FILTER_DENY_MALFORMED = 1 << 2,
+	APUS_FILTER_DENY_NOT_IP = 1 << 3,
+	APUS_FILTER_DENY_FRAGMENTS = 1 << 4,
+	APUS_FILTER_ALLOW_FRAGMENTS = 1 << 5,
+	APUS_FILTER_LIMIT_NEIGHBORS = 1 << 6,
+	APUS_FILTER_ADDRESSES = 1 << 7,	       /* look in the map of single addresses */
+	APUS_FILTER_PREFIXES = 1 << 8,	       /* look in the trie of prefixes */
+	APUS_FILTER_PORTS = 1 << 9,
+	APUS_FILTER_SOURCE_PORTS = 1 << 10,
+	APUS_FILTER_PROTOCOLS = 1 << 11,
+	APUS_FILTER_BANS = 1 << 12,
+	APUS_FILTER_BUFFERS = 1 << 13,	       /* frames of several buffers: Linux 5.18 */
+	APUS_FILTER_TRIAL = 1 << 14,	       /* take the time from a map and say there what was judged: explain, tests */
+};
+
+/* An address as 16 octets in network order, an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */
+struct apus_address {
+	__u64 high, low;
+};
+
+/* Where packets go, or come from. What does not matter is 0 in a mask or in the flags. */
+struct apus_match {
+	struct apus_address source, source_mask;
+	struct apus_address destination, destination_mask;
+	__u16 first_port, last_port; /* destination ports, in host order */
+	__u8 protocol;
+	__u8 has_protocol;
+	__u8 has_ports; /* then the protocol is TCP or UDP */
+	__u8 family;	/* 4 or 6; 0 for both */
+};
+
+enum apus_limit_flag {
+	APUS_LIMIT_PACKETS = 1 << 0,
+	APUS_LIMIT_BITS = 1 << 1,
+	APUS_LIMIT_SERVICE = 1 << 2,
+	APUS_LIMIT_BAN = 1 << 3,
+};
+
+struct apus_limit {
+	struct apus_match service;
+	struct apus_address mask4, mask6; /* what of the source address names a bucket */
+	__u32 scope;
+	__u32 flags;
+	__u32 number; /* names its buckets: the place, and in the bits above 5 how many limits were there before */
+	__u32 octet_shift;
+	/* What a packet, and an octet shifted to the left, moves the time of a bucket by; and how far that may be ahead. */
+	__u64 packet_cost, packet_room;
+	__u64 octet_cost, octet_room;
+	/* What a packet that is dropped moves the time of the overrun by; a second ahead is a ban of that many nanoseconds. */
+	__u64 over_packet_cost, over_octet_cost;
+	__u64 ban;
+};
+
+/* The read-only data of a rules program. */
+struct apus_filter_rules {
+	__u32 version;
+	__u32 features;
+	__u32 sets; /* of the table of sources */
+	__u32 limit_count;
+	__u32 management_count;
+	__u32 reserved;
+	__u64 secret[8]; /* of the hash, so that nobody can choose addresses that meet in one set */
+	struct apus_match management[APUS_FILTER_SERVICES];
+	struct apus_limit limits[APUS_FILTER_LIMITS];
+};
+
+/* The ways of a set of the table of sources. */
+#define APUS_FILTER_WAYS 14
+
+/* One source of one limit. */
+struct apus_source {
+	struct apus_address address;
+	__u32 number; /* of its limit; */
+	__u16 port;   /* in host order, where the limit is for each port */
+	__u16 reserved;
+	__u64 packet_time; /* when its bucket of packets will be full */
+	__u64 octet_time;  /* and that of octets */
+	__u64 over_time;
+	__u64 octets; /* that passed */
+	__u32 packets; /* that passed, and that were dropped: modulo 2^32, for rates */
+	__u32 dropped;
+};
+
+/* A set has a line of 64 octets for its lock and tags, and one for each source. The array's values lie 56 octets behind
+ * a line's beginning (Linux 6.18), so 8 octets come first. */
+struct apus_set {
+	__u64 before;
+	struct apus_set_lock {
+		__u32 value; /* struct bpf_spin_lock */
+	} lock;
+	__u32 tags[15]; /* 12 bits of the hash, 20 bits of the time when the buckets will be full; 0 is free; the last is unused */
+	struct apus_source ways[APUS_FILTER_WAYS];
+	__u64 after[7];
+};
+
+/* The bucket of a limit that has one for all. */
+struct apus_bucket {
+	__u64 before;
+	struct apus_set_lock lock;
+	__u32 number;
+	__u64 packet_time;
+	__u64 octet_time;
+	__u64 after[12];
+};
+
+/* Packets, and octets of their frames. */
+struct apus_count {
+	__u64 packets, octets;
+};
+
+/* An entry of a list: of an address, a prefix, a port or a protocol. 0 octets are no entry. */
+struct apus_entry {
+	__u64 until; /* nanoseconds after boot; 0 is for good */
+	__u32 verdict;
+	__u32 reserved;
+};
+
+enum apus_verdict {
+	APUS_VERDICT_NONE,
+	APUS_VERDICT_ALLOW,   /* and no limits, for a source */
+	APUS_VERDICT_LIMITED, /* allow a source, and limit it all the same */
+	APUS_VERDICT_DENY,
+};
+
+/* A key of the trie of prefixes. The family comes first, since ::/0 is no prefix of IPv4 addresses. */
+struct apus_prefix {
+	__u32 length; /* of all that follows: 32 more than of the mapped address, and that 96 more than of IPv4's */
+	__u32 family; /* 4 or 6 */
+	__u8 address[16];
+};
+
+/* A ban. */
+struct apus_ban {
+	__u64 until; /* nanoseconds after boot */
+	__u32 number;
+	__u32 reserved;
+};
+
+/* A piece of what is written down about the rules in force: text. */
+struct apus_text {
+	__u64 words[32];
+};
+
+/* A trial's time, and what was judged. */
+struct apus_trial {
+	__u64 now;     /* nanoseconds */
+	__u32 reason;  /* enum apus_reason */
+	__u32 applied; /* the limits that had to do with the packet, a bit for each place in the rules */
+};
+
+#endif

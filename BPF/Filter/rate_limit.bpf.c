@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only)
+// The rules in force: judges each packet by lists and token buckets. filter_entry.bpf.c, which stays on the interface
+// while rules come and go, jumps here.
+#include "buckets.h"
+#include "lists.h"
+#include <xdp/xdp_helpers.h>
+
+static __always_inline void count(__u32 reason, __u32 octets)
+{
+	struct apus_count *counter = bpf_map_lookup_elem(&apus_counts, &reason);
+
+	if (counter) {
+		counter->packets += 1;
+		counter->octets += octets;
+	}
+}
+
+static __always_inline void ban(const volatile struct apus_limit *limit, const struct apus_flow *flow, __u64 nanoseconds)
+{
+	struct apus_ban ban = {.until = nanoseconds + limit->ban, .number = limit->number};
+
+	if (bpf_map_update_elem(&apus_bans, &flow->source, &ban, BPF_ANY) == 0)
+		count(APUS_TABLE_BANNED, flow->octets);
+}
+
+/* These functions are not static: the verifier looks at each once, for whatever it may be called with, and not once for
+ * each way that leads there. */
+
+/* Parses a frame; `flow` is all zeros but for the octets. */
+__attribute__((noinline)) int apus_parse(struct xdp_md *ctx, struct apus_flow *flow)
+{
+	if (!flow)
+		return APUS_KIND_MALFORMED;
+	return apus_parse_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end, flow);
+}
+
+/* What a limit has to do with a packet. Bits, so that a loop over limits has no branches for the verifier to follow. */
+enum apus_step {
+	APUS_STEP_APART = 0, /* it does not apply */
+	APUS_STEP_REFUSED = 1,
+	APUS_STEP_WITHIN = 3,
+};
+
+/* Charges a packet to one limit, if that applies. */
+__attribute__((noinline)) int apus_charge(const struct apus_flow *flow, __u64 nanoseconds, __u32 index)
+{
+	const volatile struct apus_limit *limit;
+	__u64 now = nanoseconds << APUS_FILTER_TIME_SHIFT;
+	struct apus_table_events events = {};
+	enum apus_charge result;
+
+	if (!flow || index >= APUS_FILTER_LIMITS)
+		return APUS_STEP_APART;
+	limit = &apus_rules_data.limits[index];
+	if (limit->scope == APUS_SCOPE_SOURCE_PORT && !flow->has_ports)
+		return APUS_STEP_APART;
+	if (limit->flags & APUS_LIMIT_SERVICE && !matches(&limit->service, flow))
+		return APUS_STEP_APART;
+	if (limit->scope == APUS_SCOPE_ALL)
+		return charge_all(limit, flow, now) ? APUS_STEP_WITHIN : APUS_STEP_REFUSED;
+	result = charge_source(limit, flow, now, &events);
+	if (events.added)
+		count(APUS_TABLE_ADDED, flow->octets);
+	if (events.evicted)
+		count(events.evicted, flow->octets);
+	if (result == APUS_CHARGE_OVERRUN)
+		ban(limit, flow, nanoseconds);
+	return result == APUS_CHARGE_WITHIN ? APUS_STEP_WITHIN : APUS_STEP_REFUSED;
+}
+
+/* Takes the charge of one limit back. */
+__attribute__((noinline)) int apus_discharge(const struct apus_flow *flow, __u32 index)
+{
+	const volatile struct apus_limit *limit;
+
+	if (!flow || index >= APUS_FILTER_LIMITS)
+		return 0;
+	limit = &apus_rules_data.limits[index];
+	if (limit->scope == APUS_SCOPE_ALL)
+		discharge_all(limit, flow);
+	else
+		discharge_source(limit, flow);
+	return 0;
+}
+
+/* Takes the charges of all limits back that have a bit in `charged`. */
+__attribute__((noinline)) int apus_discharge_all(const struct apus_flow *flow, __u32 charged)
+{
+	if (!flow)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < APUS_FILTER_LIMITS; i++) {
+		if (i >= apus_rules_data.limit_count)
+			break;
+		if (charged >> i & 1)
+			apus_discharge(flow, i);
+	}
+	return 0;
+}
+
+/* Charges the packet to all limits that apply; when one refuses it, takes the charges back. */
+static __always_inline __u32 limit(const struct apus_flow *flow, __u64 now, __u32 *applied)
+{
+	__u32 charged = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < APUS_FILTER_LIMITS; i++) {
+		__u32 step;
+
+		if (i >= apus_rules_data.limit_count)
+			break;
+		step = apus_charge(flow, now, i);
+		*applied |= (step & 1) << i;
+		if (step == APUS_STEP_REFUSED) {
+			if (charged)
+				apus_discharge_all(flow, charged);
+			return APUS_DROP_LIMIT + apus_rules_data.limits[i].number % APUS_FILTER_LIMITS;
+		}
+		charged |= (step >> 1 & 1) << i;
+	}
+	return APUS_PASS_WITHIN;
+}
+
+/* What the lists say; APUS_REASONS when it is for the limits to say. */
+__attribute__((noinline)) __u32 apus_judge_lists(const struct apus_flow *flow, __u64 now)
+{
+	enum apus_verdict verdict;
+	int is_udp;
+
+	if (!flow)
+		return APUS_REASONS;
+	is_udp = flow->protocol == IPPROTO_UDP;
+	if (is_management(flow))
+		return APUS_PASS_MANAGEMENT;
+	if (uses(APUS_FILTER_BANS) && is_banned(flow, now))
+		return APUS_DROP_BANNED;
+	verdict = source_verdict(flow, now);
+	if (verdict == APUS_VERDICT_DENY)
+		return APUS_DROP_SOURCE;
+	if (verdict == APUS_VERDICT_ALLOW)
+		return APUS_PASS_SOURCE;
+	if (flow->is_fragment && uses(APUS_FILTER_DENY_FRAGMENTS))
+		return APUS_DROP_FRAGMENT;
+	if (flow->is_fragment && uses(APUS_FILTER_ALLOW_FRAGMENTS))
+		return APUS_PASS_FRAGMENT;
+	if (verdict != APUS_VERDICT_NONE)
+		return APUS_REASONS;
+	if (flow->has_ports && uses(APUS_FILTER_PORTS)) {
+		verdict = port_verdict(APUS_PORT_TCP + is_udp, flow->to_port, now);
+		if (verdict == APUS_VERDICT_DENY)
+			return APUS_DROP_PORT;
+		if (verdict != APUS_VERDICT_NONE)
+			return APUS_REASONS;
+	}
+	if (flow->has_ports && uses(APUS_FILTER_SOURCE_PORTS)) {
+		verdict = port_verdict(APUS_PORT_FROM_TCP + is_udp, flow->from_port, now);
+		if (verdict == APUS_VERDICT_DENY)
+			return APUS_DROP_SOURCE_PORT;
+		if (verdict != APUS_VERDICT_NONE)
+			return APUS_REASONS;
+	}
+	if (uses(APUS_FILTER_PROTOCOLS)) {
+		__u32 key = flow->protocol;
+
+		verdict = verdict_of(bpf_map_lookup_elem(&apus_protocols, &key), now);
+		if (verdict == APUS_VERDICT_DENY)
+			return APUS_DROP_PROTOCOL;
+		if (verdict != APUS_VERDICT_NONE)
+			return APUS_REASONS;
+	}
+	return uses(APUS_FILTER_DENY) ? APUS_DROP_POLICY : APUS_REASONS;
+}
+
+static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, __u64 now, __u32 *applied)
+{
+	__u32 reason;
+
+	switch (apus_parse(ctx, flow)) {
+	case APUS_KIND_IP:
+		break;
+	case APUS_KIND_NEIGHBOR:
+		if (!uses(APUS_FILTER_LIMIT_NEIGHBORS))
+			return APUS_PASS_NEIGHBOR;
+		break;
+	case APUS_KIND_NOT_IP:
+		if (uses(APUS_FILTER_DENY_NOT_IP))
+			return APUS_DROP_NOT_IP;
+		return APUS_PASS_NOT_IP;
+	default:
+		return uses(APUS_FILTER_DENY_MALFORMED) ? APUS_DROP_MALFORMED : APUS_PASS_MALFORMED;
+	}
+	/* ARP has no address to look up. */
+	if (flow->family) {
+		reason = apus_judge_lists(flow, now);
+		if (reason != APUS_REASONS)
+			return reason;
+	}
+	return limit(flow, now, applied);
+}
+
+SEC("xdp")
+int apus_filter_rules(struct xdp_md *ctx)
+{
+	struct apus_flow flow = {};
+	struct apus_trial *trial = 0;
+	__u32 reason, applied = 0, zero = 0;
+	__u64 now;
+
+	if (uses(APUS_FILTER_TRIAL)) {
+		trial = bpf_map_lookup_elem(&apus_trials, &zero);
+		if (!trial)
+			return XDP_ABORTED;
+		now = trial->now;
+	} else {
+		now = bpf_ktime_get_boot_ns();
+	}
+	flow.octets = uses(APUS_FILTER_BUFFERS) ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
+	reason = judge(ctx, &flow, now, &applied);
+	count(reason, flow.octets);
+	if (trial) {
+		trial->reason = reason;
+		trial->applied = applied;
+	}
+	if (uses(APUS_FILTER_DRY_RUN))
+		return XDP_PASS;
+	return reason <= APUS_PASS_MALFORMED ? XDP_PASS : XDP_DROP;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,72 @@
+public import ApusConfig
+public import ApusXDP
+
+/// Why the filter of an interface could not be loaded, changed or asked: the interface, the cause and the way out.
+public struct FilterError: Error, Hashable, Sendable {
+    /// What stood in the way.
+    public enum Cause: Hashable, Sendable {
+        /// The interface, or what is on it.
+        case interface(XDPError)
+        /// The rules are wrong.
+        case rules(ConfigurationErrors)
+        /// No filter is loaded on the interface.
+        case notLoaded
+        /// A filter is loaded already.
+        case alreadyLoaded
+        /// No BPF file system is mounted, so nothing could be kept.
+        case noBPFFileSystem(String)
+        /// The filter was loaded by a version of Apus whose state this one can't read.
+        case otherVersion(found: String)
+        /// Another command has been changing filters for seconds.
+        case busy
+        /// What was to be removed is not there; the nearest thing that is.
+        case notThere(String)
+        /// This can't be had.
+        case unavailable(String)
+        /// The kernel refused.
+        case failed(String, code: Int32, detail: String)
+    }
+
+    /// The interface's name.
+    public let interface: String
+    /// What stood in the way.
+    public let cause: Cause
+
+    init(_ interface: String, _ cause: Cause) { (self.interface, self.cause) = (interface, cause) }
+
+    init(_ interface: String, _ error: BPFError) {
+        self.init(interface, .failed(error.operation, code: error.code, detail: error.detail))
+    }
+}
+
+extension FilterError: CustomStringConvertible {
+    /// The interface, the cause and the way out.
+    public var description: String {
+        switch cause {
+        case .interface(let error): error.description
+        case .rules(let errors): errors.description
+        case .notLoaded: "\(interface): no filter is loaded; load one with `apus filter load \(interface)`"
+        case .alreadyLoaded:
+            "\(interface): a filter is loaded already; change its rules with `apus filter reload \(interface) --config FILE`"
+        case .noBPFFileSystem(let root):
+            "\(interface): no BPF file system is mounted at \(root), and without one a filter can't stay; "
+                + "mount it with `mount -t bpf bpf \(root)`"
+        case .otherVersion(let found):
+            "\(interface): the filter was loaded by \(found), whose state this version can't read; unload it with "
+                + "`apus filter unload \(interface)` and load it anew"
+        case .busy:
+            "\(interface): another command is changing filters; try again when it has ended"
+        case .notThere(let what): "\(interface): \(what)"
+        case .unavailable(let what): "\(interface): \(what)"
+        case .failed(let operation, let code, let detail):
+            "\(interface): \(BPFError(operation, code: code, detail: detail))"
+        }
+    }
+}
+
+/// Runs what may throw an error of the kernel's, and names the interface.
+func about<Result>(
+    _ interface: String, _ body: () throws(BPFError) -> Result
+) throws(FilterError) -> Result {
+    do throws(BPFError) { return try body() } catch { throw FilterError(interface, error) }
+}

@@ -1,0 +1,119 @@
+import ApusConfig
+import ApusWire
+import ApusXDP
+import CFilter
+
+/// What is in force on an interface, as it is found in the BPF file system.
+struct InForce {
+    let store: FilterStore
+    /// The folder of the rules program.
+    let generation: Int
+    /// The program that is attached.
+    let entry: BPFProgram
+    /// The one slot that it jumps by.
+    let slot: BPFMap<UInt32, UInt32>
+    let maps: FilterMaps
+    var state: FilterState
+
+    /// Opens what is pinned; nil when there is nothing complete.
+    init?(_ store: FilterStore, interface: String) throws(FilterError) {
+        guard let entry = try? BPFProgram(opening: store.path("entry")),
+            let slot = try? BPFMap<UInt32, UInt32>(opening: store.path("slot")),
+            let program = try? slot.value(of: 0),
+            let generation = store.generations.last(where: { number in
+                (try? BPFProgram(opening: store.path("\(number)/program")))?.id == program
+            })
+        else { return nil }
+        (self.store, self.entry, self.slot, self.generation) = (store, entry, slot, generation)
+        let folder = store.path("\(generation)")
+        let text: String
+        do throws(BPFError) {
+            text = try FilterState.text(in: BPFMap(opening: "\(folder)/state"))
+        } catch {
+            throw FilterError(interface, error)
+        }
+        do throws(FilterState.Refusal) {
+            state = try FilterState(parsing: text)
+        } catch {
+            switch error {
+            case .otherVersion(let name): throw FilterError(interface, .otherVersion(found: name))
+            }
+        }
+        maps = try about(interface) { () throws(BPFError) in try FilterMaps(pinnedIn: folder) }
+    }
+
+    /// Pins a rules program in a folder of its own.
+    static func pin(
+        _ program: RulesProgram, _ state: FilterState, generation: Int, in store: FilterStore
+    ) throws(BPFError) {
+        let folder = store.path("\(generation)")
+        try store.make(generation: generation)
+        try program.maps.pin(in: folder)
+        try state.map().pin(to: "\(folder)/state")
+        // Last, since a folder is found by it.
+        try program.program.pin(to: "\(folder)/program")
+    }
+
+    /// Removes the folders of rules programs that are not in force.
+    func removeOthers() throws(BPFError) {
+        for number in store.generations where number != generation {
+            try BPFFileSystem.removeFolder(store.path("\(number)"))
+        }
+    }
+
+    /// The rules with the entries of the lists, of those with a lifetime what is left of it; what is over is left out.
+    func rules(at now: UInt64) throws(BPFError) -> FilterRules {
+        var rules = state.rules
+        var sources: [FilterEntry] = []
+        try maps.addresses.forEachChunk { keys, values in
+            for i in keys.indices {
+                let prefix = AddressPrefix(keys[i].address, length: keys[i].address.bitCount)
+                if let entry = FilterEntry(.source(prefix), values[i], now: now) { sources.append(entry) }
+            }
+        }
+        try maps.prefixes.forEachChunk { keys, values in
+            for i in keys.indices {
+                if let entry = FilterEntry(.source(keys[i].prefix), values[i], now: now) {
+                    sources.append(entry)
+                }
+            }
+        }
+        // A hash map gives what changes meanwhile twice.
+        var seen = Set<FilterSubject>()
+        sources = sources.filter { seen.insert($0.subject).inserted }.sorted(by: Self.isBefore)
+        var protocols: [FilterEntry] = []
+        for (number, values) in try maps.protocols.entries() {
+            if let entry = FilterEntry(.ipProtocol(UInt8(number)), values[0], now: now) {
+                protocols.append(entry)
+            }
+        }
+        // Of a range all ports have the time of the range, but for those that a narrower one decides.
+        let ports = state.rules.entries.compactMap { entry -> FilterEntry? in
+            guard entry.lifetime != nil else { return entry }
+            guard let until = state.until[entry.subject], now < until else { return nil }
+            var left = entry
+            left.lifetime = FilterDuration(nanoseconds: until - now)
+            return left
+        }
+        rules.entries = sources + ports + protocols
+        return rules
+    }
+
+    private static func isBefore(_ left: FilterEntry, _ right: FilterEntry) -> Bool {
+        guard case .source(let a) = left.subject, case .source(let b) = right.subject else { return false }
+        let (first, second) = (apus_address(a.address), apus_address(b.address))
+        return (a.family, first.high.bigEndian, first.low.bigEndian, a.length)
+            < (b.family, second.high.bigEndian, second.low.bigEndian, b.length)
+    }
+}
+
+extension FilterEntry {
+    /// An entry of a map; nil when there is none, or when it is over.
+    init?(_ subject: FilterSubject, _ entry: apus_entry, now: UInt64) {
+        guard entry.isInForce(at: now) else { return nil }
+        self.init(
+            subject, entry.verdict == APUS_VERDICT_DENY.rawValue ? .deny : .allow,
+            lifetime: entry.until == 0 ? nil : FilterDuration(nanoseconds: entry.until - now),
+            isLimited: entry.verdict == APUS_VERDICT_LIMITED.rawValue)
+    }
+}

@@ -1,0 +1,188 @@
+public import ApusConfig
+import ApusHost
+import ApusWire
+import ApusXDP
+import CFilter
+import Glibc
+
+extension RateLimitFilter {
+    /// Puts other rules into force, in one step: a packet meets the old ones or the new. Buckets of limits whose name,
+    /// scope and service stay keep their state, and so do bans. Rules that can't be loaded change nothing.
+    public func replace(_ rules: FilterRules) throws(FilterError) {
+        try Self.validate(rules, interface)
+        try Self.locked(interface) { () throws(FilterError) in
+            try install(rules, after: try current(), now: bootTime)
+        }
+    }
+
+    /// Adds an entry to the lists, or puts it in the place of the one about the same.
+    public func add(_ entry: FilterEntry) throws(FilterError) {
+        try change { current, now throws(FilterError) in
+            if try addInPlace(entry, to: current, now: now) { return nil }
+            var rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
+            rules.entries.removeAll { $0.subject == entry.subject }
+            rules.entries.append(entry)
+            return rules
+        }
+    }
+
+    /// Takes an entry off the lists; of a source that is banned, the ban.
+    public func remove(_ subject: FilterSubject) throws(FilterError) {
+        try change { current, now throws(FilterError) in
+            var rules = FilterRules()
+            switch subject {
+            case .source, .ipProtocol:
+                let wasThere = try about(interface) { () throws(BPFError) in
+                    try removeInPlace(subject, from: current, now: now)
+                }
+                if wasThere { return nil }
+                rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
+            case .port, .sourcePort:
+                rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
+                let count = rules.entries.count
+                rules.entries.removeAll { $0.subject == subject }
+                if rules.entries.count < count { return rules }
+            }
+            throw FilterError(interface, .notThere(Self.missing(subject, in: rules)))
+        }
+    }
+
+    /// Adds a limit behind the others, or puts it in the place of the one of its name.
+    public func set(_ limit: RateLimit) throws(FilterError) {
+        try change { current, now throws(FilterError) in
+            var rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
+            if let place = rules.limits.firstIndex(where: { $0.name == limit.name }) {
+                rules.limits[place] = limit
+            } else {
+                rules.limits.append(limit)
+            }
+            return rules
+        }
+    }
+
+    /// Removes the limit of a name.
+    public func removeLimit(named name: String) throws(FilterError) {
+        try change { current, now throws(FilterError) in
+            var rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
+            guard let place = rules.limits.firstIndex(where: { $0.name == name }) else {
+                let names = rules.limits.map { "\"\($0.name)\"" }.joined(separator: ", ")
+                throw FilterError(
+                    interface,
+                    .notThere(
+                        "there is no limit \"\(name)\"; "
+                            + (names.isEmpty ? "there are no limits" : "the limits are \(names)")))
+            }
+            rules.limits.remove(at: place)
+            return rules
+        }
+    }
+
+    /// Runs `body` on what is in force, and installs the rules that it gives.
+    private func change(
+        _ body: (InForce, _ now: UInt64) throws(FilterError) -> FilterRules?
+    ) throws(FilterError) {
+        try Self.locked(interface) { () throws(FilterError) in
+            let (current, now) = (try current(), bootTime)
+            guard let rules = try body(current, now) else { return }
+            try Self.validate(rules, interface)
+            try install(rules, after: current, now: now)
+        }
+    }
+
+    private func install(_ rules: FilterRules, after current: InForce, now: UInt64) throws(FilterError) {
+        let numbers = current.state.numbers.replaced(by: rules.limits)
+        var state = current.state
+        state.version = ApusVersion.number
+        state.changed = time(nil)
+        state.set(rules, numbers: numbers, now: now)
+        try about(interface) { () throws(BPFError) in
+            try current.removeOthers()
+            let program = try RulesProgram(
+                rules, numbers: numbers.inForce, secret: state.secret, caller: state.caller, now: now,
+                FilterInheritance(maps: current.maps, keepsLists: false))
+            let generation = current.generation + 1
+            do throws(BPFError) {
+                try InForce.pin(program, state, generation: generation, in: store)
+                if program.maps.sources.info.id != current.maps.sources.info.id {
+                    try FilterCounters.forgetTable(in: program.maps.counts)
+                }
+                for number in numbers.inForce where !current.state.numbers.inForce.contains(number) {
+                    try FilterCounters.forget(limit: number, in: program.maps.counts)
+                }
+                try current.slot.update(0, program: program.program)
+            } catch {
+                try? BPFFileSystem.removeFolder(store.path("\(generation)"))
+                throw error
+            }
+            try BPFFileSystem.removeFolder(store.path("\(current.generation)"))
+        }
+    }
+
+    /// Whether there was room in the maps that are looked into.
+    private func addInPlace(
+        _ entry: FilterEntry, to current: InForce, now: UInt64
+    ) throws(FilterError) -> Bool {
+        var alone = FilterRules()
+        alone.entries = [entry]
+        try Self.validate(alone, interface)
+        let value = apus_entry(entry, now: now)
+        do throws(BPFError) {
+            switch entry.subject {
+            case .source(let prefix) where prefix.length == prefix.address.bitCount:
+                guard current.maps.addresses.info.maxEntries > 1 else { return false }
+                try current.maps.addresses.update(apus_address(prefix.address), value)
+            case .source(let prefix):
+                guard current.maps.prefixes.info.maxEntries > 1 else { return false }
+                try current.maps.prefixes.update(apus_prefix(prefix), value)
+            case .ipProtocol, .port, .sourcePort: return false
+            }
+        } catch  where error.code == E2BIG || error.code == ENOSPC {
+            return false
+        } catch {
+            throw FilterError(interface, error)
+        }
+        return true
+    }
+
+    private func removeInPlace(_ subject: FilterSubject, from current: InForce, now: UInt64) throws(BPFError)
+        -> Bool
+    {
+        switch subject {
+        case .source(let prefix) where prefix.length == prefix.address.bitCount:
+            let address = apus_address(prefix.address)
+            let ban = try current.maps.bans.value(of: address)
+            let wasBanned = try current.maps.bans.remove(address) && ban.map { now < $0.until } == true
+            return try current.maps.addresses.remove(address) || wasBanned
+        case .source(let prefix): return try current.maps.prefixes.remove(apus_prefix(prefix))
+        case .ipProtocol(let number):
+            let entry = try current.maps.protocols.value(of: UInt32(number))
+            try current.maps.protocols.update(UInt32(number), apus_entry())
+            return entry?.isInForce(at: now) == true
+        case .port, .sourcePort: return false
+        }
+    }
+
+    /// What to say of an entry that is not there: which is nearest to it.
+    private static func missing(_ subject: FilterSubject, in rules: FilterRules) -> String {
+        switch subject {
+        case .source(let prefix):
+            let wider = rules.entries.compactMap { entry -> AddressPrefix? in
+                guard case .source(let other) = entry.subject, other.length < prefix.length,
+                    other.contains(prefix.address)
+                else { return nil }
+                return other
+            }
+            let nearest = wider.max { $0.length < $1.length }
+            return "there is no entry \(subject)"
+                + (nearest.map { "; the longest prefix that it is in is \(FilterSubject.source($0))" } ?? "")
+        case .port, .sourcePort, .ipProtocol:
+            let others = rules.entries.map(\.subject).filter { other in
+                if case .source = other { return false }
+                return true
+            }
+            return "there is no entry \(subject)"
+                + (others.isEmpty
+                    ? "" : "; there are \(others.map(\.description).joined(separator: ", "))")
+        }
+    }
+}

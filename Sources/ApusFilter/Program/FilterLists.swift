@@ -1,0 +1,107 @@
+import ApusConfig
+import ApusWire
+import ApusXDP
+import CFilter
+
+/// The lists of what is allowed and denied, in the maps of a rules program.
+struct FilterLists {
+    private let maps: FilterMaps
+
+    init(_ maps: FilterMaps) { self.maps = maps }
+
+    /// Writes entries to maps that are empty.
+    func write(_ entries: [FilterEntry], now: UInt64) throws(BPFError) {
+        var addresses: (keys: [apus_address], values: [apus_entry]) = ([], [])
+        var prefixes: (keys: [apus_prefix], values: [apus_entry]) = ([], [])
+        for entry in entries {
+            let value = apus_entry(entry, now: now)
+            switch entry.subject {
+            case .source(let prefix) where prefix.length == prefix.address.bitCount:
+                addresses.keys.append(apus_address(prefix.address))
+                addresses.values.append(value)
+            case .source(let prefix):
+                prefixes.keys.append(apus_prefix(prefix))
+                prefixes.values.append(value)
+            case .ipProtocol(let number):
+                try maps.protocols.update(UInt32(number), value)
+            case .port, .sourcePort: break
+            }
+        }
+        if !addresses.keys.isEmpty { try maps.addresses.update(addresses.keys, values: addresses.values) }
+        if !prefixes.keys.isEmpty { try maps.prefixes.update(prefixes.keys, values: prefixes.values) }
+        try writePorts(entries, now: now)
+    }
+
+    /// Ports are written one by one: for whom each is decided by the last entry that has it.
+    func writePorts(_ entries: [FilterEntry], now: UInt64) throws(BPFError) {
+        var rules = FilterRules()
+        rules.entries = entries
+        var ports: [UInt32: apus_entry] = [:]
+        for entry in rules.portsWidestFirst {
+            let value = apus_entry(entry, now: now)
+            for key in Self.ports(entry.subject) { ports[key] = value }
+        }
+        guard !ports.isEmpty else { return }
+        let sorted = ports.sorted { $0.key < $1.key }
+        try maps.ports.update(sorted.map(\.key), values: sorted.map(\.value))
+    }
+
+    /// The places of a range of ports in the map.
+    private static func ports(_ subject: FilterSubject) -> [UInt32] {
+        let (range, tcp, udp): (PortRange, apus_port_kind, apus_port_kind)
+        switch subject {
+        case .port(let ports): (range, tcp, udp) = (ports, APUS_PORT_TCP, APUS_PORT_UDP)
+        case .sourcePort(let ports): (range, tcp, udp) = (ports, APUS_PORT_FROM_TCP, APUS_PORT_FROM_UDP)
+        case .source, .ipProtocol: return []
+        }
+        var kinds: [apus_port_kind] = []
+        if range.transport != .udp { kinds.append(tcp) }
+        if range.transport != .tcp { kinds.append(udp) }
+        return kinds.flatMap { kind in (range.first...range.last).map { kind.rawValue << 16 | UInt32($0) } }
+    }
+}
+
+extension apus_entry {
+    /// An entry whose lifetime begins now.
+    init(_ entry: FilterEntry, now: UInt64) {
+        let verdict =
+            switch entry.verdict {
+            case .deny: APUS_VERDICT_DENY
+            case .allow: entry.isLimited ? APUS_VERDICT_LIMITED : APUS_VERDICT_ALLOW
+            }
+        let until = entry.lifetime.map { now.addingReportingOverflow($0.nanoseconds) }
+        self.init(
+            until: until.map { $0.overflow ? .max : $0.partialValue } ?? 0, verdict: verdict.rawValue,
+            reserved: 0)
+    }
+
+    /// Whether it is an entry at all, and not over.
+    func isInForce(at now: UInt64) -> Bool {
+        verdict != APUS_VERDICT_NONE.rawValue && (until == 0 || now < until)
+    }
+}
+
+extension apus_prefix {
+    /// A key of the trie.
+    init(_ prefix: AddressPrefix) {
+        let address = apus_address(prefix.address)
+        self.init()
+        length = UInt32(32 + prefix.mappedLength)
+        family = UInt32(prefix.family)
+        unsafe withUnsafeMutableBytes(of: &self.address) { octets in
+            // Sound: sixteen octets are written to sixteen.
+            unsafe octets.storeBytes(of: address.high, toByteOffset: 0, as: UInt64.self)
+            unsafe octets.storeBytes(of: address.low, toByteOffset: 8, as: UInt64.self)
+        }
+    }
+
+    /// The prefix; one of mapped addresses is IPv4's.
+    var prefix: AddressPrefix {
+        let (high, low) = unsafe withUnsafeBytes(of: address) {
+            // Sound: sixteen octets are read of sixteen.
+            unsafe ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        }
+        let address = apus_address(high: high, low: low).address
+        return AddressPrefix(address, length: Int(length) - 32 - (128 - address.bitCount))
+    }
+}

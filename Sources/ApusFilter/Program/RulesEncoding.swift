@@ -1,0 +1,184 @@
+import ApusConfig
+import ApusWire
+import CFilter
+
+/// The rules as the program reads them: `struct apus_filter_rules` of BPF/Filter/filter.h.
+struct RulesEncoding {
+    /// Units of a bucket's time in a second.
+    static let second = Double(UInt64(1_000_000_000) << UInt64(APUS_FILTER_TIME_SHIFT))
+    /// How far a bucket's time may be ahead at most: a year.
+    private static let mostRoom = second * 31_536_000
+
+    private(set) var rules = apus_filter_rules()
+
+    /// Encodes rules that have been validated.
+    ///
+    /// - Parameters:
+    ///   - numbers: of the limits, which name their buckets.
+    ///   - sets: of the table of sources.
+    ///   - secret: of the hash, eight words.
+    ///   - knowsBuffers: whether the kernel tells the length of frames of several buffers.
+    init(_ source: FilterRules, numbers: [UInt32], sets: Int, secret: [UInt64], knowsBuffers: Bool) {
+        rules.version = UInt32(APUS_FILTER_VERSION)
+        rules.features = Self.features(source) | (knowsBuffers ? APUS_FILTER_BUFFERS.rawValue : 0)
+        rules.sets = UInt32(sets)
+        for (index, word) in secret.enumerated() {
+            unsafe apus_filter_set_secret(&rules, UInt32(index), word)
+        }
+        for service in source.management {
+            for network in service.sources.isEmpty ? [nil] : service.sources.map(Optional.some) {
+                unsafe apus_filter_add_management(&rules, apus_match(service.service, from: network))
+            }
+        }
+        for (limit, number) in zip(source.limits, numbers) {
+            unsafe apus_filter_add_limit(&rules, Self.limit(limit, number))
+        }
+    }
+
+    /// The same for a trial, which takes its time from a map and says there what was judged.
+    var trial: RulesEncoding {
+        var trial = self
+        trial.rules.features |= APUS_FILTER_TRIAL.rawValue
+        return trial
+    }
+
+    /// The features that rules use, apart from those of the kernel.
+    static func features(_ source: FilterRules) -> UInt32 {
+        var features: UInt32 = 0
+        func set(_ feature: apus_feature, _ condition: Bool) {
+            if condition { features |= feature.rawValue }
+        }
+        set(APUS_FILTER_DRY_RUN, source.isDryRun)
+        set(APUS_FILTER_DENY, source.policy == .deny)
+        set(APUS_FILTER_DENY_MALFORMED, source.malformed == .deny)
+        set(APUS_FILTER_DENY_NOT_IP, source.notIP == .deny)
+        set(APUS_FILTER_DENY_FRAGMENTS, source.fragments == .deny)
+        set(APUS_FILTER_ALLOW_FRAGMENTS, source.fragments == .allow)
+        set(APUS_FILTER_LIMIT_NEIGHBORS, source.limitsNeighbors)
+        set(APUS_FILTER_BANS, source.limits.contains { $0.ban != nil })
+        for entry in source.entries { features |= feature(for: entry.subject).rawValue }
+        return features
+    }
+
+    /// The feature that looks for entries of this kind.
+    static func feature(for subject: FilterSubject) -> apus_feature {
+        switch subject {
+        case .source(let prefix):
+            prefix.length == prefix.address.bitCount ? APUS_FILTER_ADDRESSES : APUS_FILTER_PREFIXES
+        case .port: APUS_FILTER_PORTS
+        case .sourcePort: APUS_FILTER_SOURCE_PORTS
+        case .ipProtocol: APUS_FILTER_PROTOCOLS
+        }
+    }
+
+    private static func limit(_ limit: RateLimit, _ number: UInt32) -> apus_limit {
+        var result = apus_limit()
+        result.number = number
+        (result.mask4, result.mask6) = (apus_address(mask: 128), apus_address(mask: 128))
+        switch limit.scope {
+        case .source: result.scope = APUS_SCOPE_SOURCE.rawValue
+        case .prefix(let ipv4, let ipv6):
+            result.scope = APUS_SCOPE_SOURCE.rawValue
+            (result.mask4, result.mask6) = (
+                apus_address(mask: 96 + Int(ipv4)), apus_address(mask: Int(ipv6))
+            )
+        case .sourcePort: result.scope = APUS_SCOPE_SOURCE_PORT.rawValue
+        case .all: result.scope = APUS_SCOPE_ALL.rawValue
+        }
+        if let service = limit.service, !service.isAny {
+            result.flags |= APUS_LIMIT_SERVICE.rawValue
+            result.service = apus_match(service, from: nil)
+        }
+        if let rate = limit.packets, let burst = limit.effectivePacketBurst {
+            let cost = second / rate.perSecond
+            result.flags |= APUS_LIMIT_PACKETS.rawValue
+            result.packet_cost = UInt64(cost.rounded())
+            result.packet_room = UInt64(min(Double(burst - 1) * cost, mostRoom).rounded())
+        }
+        if let rate = limit.bits, let burst = limit.effectiveOctetBurst {
+            let cost = second * 8 / rate.perSecond
+            let shift = shift(for: cost)
+            result.flags |= APUS_LIMIT_BITS.rawValue
+            result.octet_shift = UInt32(shift)
+            result.octet_cost = UInt64((cost * Double(1 << shift)).rounded())
+            result.octet_room = UInt64(min(Double(burst) * cost, mostRoom).rounded())
+        }
+        if let ban = limit.ban {
+            // What exceeds the rate is dropped, so of `factor` times the rate all but one part is.
+            result.flags |= APUS_LIMIT_BAN.rawValue
+            result.ban = ban.time.nanoseconds
+            result.over_packet_cost = UInt64((Double(result.packet_cost) / (ban.factor - 1)).rounded())
+            result.over_octet_cost =
+                limit.packets == nil ? UInt64((Double(result.octet_cost) / (ban.factor - 1)).rounded()) : 0
+        }
+        return result
+    }
+
+    /// By how many bits the cost of an octet is shifted to the left, so that it is precise at the highest rates, and
+    /// that of a frame of 64 KiB is still less than 2^60.
+    private static func shift(for cost: Double) -> Int {
+        var shift = 0
+        while shift < 24, cost * Double(1 << (shift + 1)) < Double(1 << 40) { shift += 1 }
+        return shift
+    }
+}
+
+extension apus_address {
+    /// An address in network order, an IPv4 address mapped into IPv6.
+    init(_ address: IPAddress) {
+        switch address {
+        case .v4(let ipv4):
+            self.init(high: 0, low: (0xffff_0000_0000 | UInt64(ipv4.bits)).bigEndian)
+        case .v6(let ipv6):
+            self.init(high: ipv6.high.bigEndian, low: ipv6.low.bigEndian)
+        }
+    }
+
+    /// The first `mask` bits of 128.
+    init(mask: Int) {
+        self.init(
+            high: (~(UInt64.max >> UInt64(min(mask, 64)))).bigEndian,
+            low: (~(UInt64.max >> UInt64(max(0, mask - 64)))).bigEndian)
+    }
+
+    /// The address; one that is mapped is IPv4's.
+    var address: IPAddress {
+        let address = IPv6Address(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
+        return address.isIPv4Mapped
+            ? .v4(IPv4Address(bits: UInt32(truncatingIfNeeded: address.low))) : .v6(address)
+    }
+
+    static func & (left: apus_address, right: apus_address) -> apus_address {
+        apus_address(high: left.high & right.high, low: left.low & right.low)
+    }
+}
+
+extension apus_match {
+    /// Packets to a service, from a network or from anywhere.
+    init(_ service: FilterService, from network: AddressPrefix?) {
+        self.init()
+        if let destination = service.destination {
+            destination_mask = apus_address(mask: destination.mappedLength)
+            self.destination = apus_address(destination.address) & destination_mask
+            family = destination.family
+        }
+        if let network {
+            source_mask = apus_address(mask: network.mappedLength)
+            source = apus_address(network.address) & source_mask
+            family = network.family
+        }
+        if let number = service.ipProtocol { (has_protocol, self.protocol) = (1, number) }
+        if let ports = service.ports {
+            has_ports = 1
+            (first_port, last_port) = (ports.lowerBound, ports.upperBound)
+        }
+    }
+}
+
+extension AddressPrefix {
+    /// Its length where IPv4 addresses are mapped into IPv6.
+    var mappedLength: Int { length + 128 - address.bitCount }
+
+    /// 4 or 6.
+    var family: UInt8 { address.bitCount == 32 ? 4 : 6 }
+}

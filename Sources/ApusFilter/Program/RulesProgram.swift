@@ -1,0 +1,80 @@
+import ApusConfig
+import ApusHost
+import ApusXDP
+import CFilter
+import Glibc
+
+/// A rules program: loaded with its maps, and put into force by a write to the slot that the entry program jumps by.
+struct RulesProgram {
+    /// The program.
+    let program: BPFProgram
+    /// Its maps.
+    let maps: FilterMaps
+    /// Where a trial gets its time and says what was judged; nil otherwise.
+    let trial: BPFMap<UInt32, apus_trial>?
+
+    private let numbers: [UInt32]
+
+    static let name = "apus_filter_rules"
+
+    /// Loads a program; the kernel's verifier has accepted it then.
+    ///
+    /// - Parameters:
+    ///   - rules: that have been validated.
+    ///   - numbers: of their limits.
+    ///   - secret: of the table of sources.
+    ///   - caller: how the entry program sits on its interface.
+    ///   - now: nanoseconds after boot, when entries with a lifetime begin theirs.
+    ///   - inherited: what it takes over.
+    ///   - isTrial: whether it takes its time from a map and says there what was judged.
+    init(
+        _ rules: FilterRules, numbers: [UInt32], secret: [UInt64], caller: TailCaller, now: UInt64,
+        _ inherited: FilterInheritance? = nil, isTrial: Bool = false
+    ) throws(BPFError) {
+        let sets = FilterMaps.sets(for: rules.sources)
+        // Frames of several buffers are known since Linux 5.18.
+        let encoding = RulesEncoding(
+            rules, numbers: numbers, sets: sets, secret: secret,
+            knowsBuffers: HostFacts.KernelVersion.running.isAtLeast(5, 18))
+        let object = try BPFObject(RateLimitProgram.object, name: Self.name)
+        try object.set(".rodata", to: (isTrial ? encoding.trial : encoding).rules)
+        try object.prepareMaps(for: rules, sets: sets, inherited)
+        try object.set(Self.name, calledBy: caller)
+        try object.load()
+        self.numbers = numbers
+        program = try object.program(Self.name)
+        maps = try FilterMaps(of: object)
+        trial = isTrial ? try object.map("apus_trials") : nil
+        if inherited?.keepsLists != true { try FilterLists(maps).write(rules.entries, now: now) }
+    }
+
+    /// Judges a frame as of a time, in nanoseconds.
+    ///
+    /// - Precondition: it is a trial.
+    func judge(_ frame: [UInt8], at now: UInt64) throws(BPFError) -> FilterTrial {
+        try trial!.update(0, apus_trial(now: now, reason: .max, applied: 0))
+        let run = try program.run(on: frame)
+        guard let result = try trial!.value(of: 0),
+            let verdict = FilterVerdict(result.reason, numbers: numbers)
+        else {
+            throw BPFError("judging a packet", code: EINVAL, detail: "the program gave no reason")
+        }
+        return FilterTrial(
+            verdict: verdict, passed: run.verdict == FilterTrial.pass,
+            limits: (0..<Int(APUS_FILTER_LIMITS)).filter { result.applied & 1 << UInt32($0) != 0 })
+    }
+}
+
+/// What the program said of a packet that it was run on.
+public struct FilterTrial: Hashable, Sendable {
+    /// Why it would pass or be dropped.
+    public let verdict: FilterVerdict
+    /// Whether it passed: in a dry run all do.
+    public let passed: Bool
+    /// The limits that had to do with it, in their order, by their places in the rules: all that it passed, and the one
+    /// that refused it.
+    public let limits: [Int]
+
+    /// XDP_PASS of linux/bpf.h.
+    static let pass: UInt32 = 2
+}

@@ -1,0 +1,105 @@
+import ApusWire
+
+/// What a frame is, read from the RFCs octet by octet, without the code under test.
+struct FrameFacts {
+    enum Kind { case ip, neighbor, notIP, malformed }
+
+    var kind = Kind.malformed
+    var source: IPAddress?
+    var destination: IPAddress?
+    var ipProtocol: UInt8 = 0
+    var ports: (source: UInt16, destination: UInt16)?
+    var isFragment = false
+
+    init(_ frame: [UInt8]) {
+        guard frame.count >= 14 else { return }
+        var at = 12
+        func word(_ place: Int) -> Int { Int(frame[place]) << 8 | Int(frame[place + 1]) }
+        var type = word(at)
+        at += 2
+        for _ in 0..<2 where type == 0x8100 || type == 0x88a8 {
+            guard frame.count >= at + 4 else { return }
+            type = word(at + 2)
+            at += 4
+        }
+        switch type {
+        case 0x0800: readIPv4(Array(frame[at...]))
+        case 0x86dd: readIPv6(Array(frame[at...]))
+        case 0x0806: kind = .neighbor
+        case 0x8100, 0x88a8: kind = .malformed
+        default: kind = .notIP
+        }
+    }
+
+    private mutating func readIPv4(_ packet: [UInt8]) {
+        guard packet.count >= 20, packet[0] >> 4 == 4 else { return }
+        let length = Int(packet[0] & 15) * 4
+        let total = Int(packet[2]) << 8 | Int(packet[3])
+        guard length >= 20, packet.count >= length, total == 0 || total >= length, total <= packet.count
+        else { return }
+        source = .v4(IPv4Address(bits: packet[12..<16].reduce(0) { $0 << 8 | UInt32($1) }))
+        destination = .v4(IPv4Address(bits: packet[16..<20].reduce(0) { $0 << 8 | UInt32($1) }))
+        ipProtocol = packet[9]
+        let fragment = Int(packet[6]) << 8 | Int(packet[7])
+        isFragment = fragment & 0x3fff != 0
+        if fragment & 0x1fff != 0 {
+            kind = .ip
+        } else {
+            readUpper(Array(packet[length...]))
+        }
+    }
+
+    private mutating func readIPv6(_ packet: [UInt8]) {
+        guard packet.count >= 40, packet[0] >> 4 == 6 else { return }
+        guard Int(packet[4]) << 8 | Int(packet[5]) <= packet.count - 40 else { return }
+        func address(_ start: Int) -> IPv6Address {
+            IPv6Address(
+                high: packet[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) },
+                low: packet[start + 8..<start + 16].reduce(0) { $0 << 8 | UInt64($1) })
+        }
+        guard !address(8).isIPv4Mapped else { return }
+        (source, destination) = (.v6(address(8)), .v6(address(24)))
+        var (next, at, headers) = (packet[6], 40, 0)
+        while [0, 43, 44, 51, 60].contains(next) {
+            guard headers < 8, packet.count >= at + (next == 44 ? 8 : 2) else { return }
+            headers += 1
+            let here = next
+            next = packet[at]
+            if here == 44 {
+                let offset = Int(packet[at + 2]) << 8 | Int(packet[at + 3])
+                at += 8
+                isFragment = isFragment || offset & 0xfff9 != 0
+                if offset & 0xfff8 != 0 {
+                    (ipProtocol, kind) = (next, .ip)
+                    return
+                }
+            } else {
+                at += here == 51 ? (Int(packet[at + 1]) + 2) * 4 : (Int(packet[at + 1]) + 1) * 8
+                guard packet.count >= at else { return }
+            }
+        }
+        ipProtocol = next
+        if next == 58, !isFragment {
+            guard packet.count >= at + 4 else { return }
+            if (133...137).contains(packet[at]), packet[7] == 255 {
+                kind = .neighbor
+                return
+            }
+        }
+        readUpper(Array(packet[at...]))
+    }
+
+    private mutating func readUpper(_ segment: [UInt8]) {
+        switch ipProtocol {
+        case 6: guard segment.count >= 20, segment[12] >> 4 >= 5 else { return }
+        case 17: guard segment.count >= 8 else { return }
+        default:
+            kind = .ip
+            return
+        }
+        kind = .ip
+        ports = (
+            UInt16(segment[0]) << 8 | UInt16(segment[1]), UInt16(segment[2]) << 8 | UInt16(segment[3])
+        )
+    }
+}

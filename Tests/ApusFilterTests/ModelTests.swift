@@ -1,0 +1,47 @@
+import ApusConfig
+import ApusXDP
+import Seeds
+import Testing
+
+@testable import ApusFilter
+
+/// The program beside a plain model of the rules, on the same frames at the same times.
+@Suite(.serialized) struct ModelTests {
+    /// A trial of rules, whose clock the test holds.
+    static func program(_ rules: FilterRules, start: UInt64) throws -> RulesProgram {
+        let numbers = LimitNumbers().replaced(by: rules.limits)
+        return try RulesProgram(
+            rules, numbers: numbers.inForce, secret: (1...8).map { UInt64($0) &* 0x9e37_79b9_7f4a_7c15 },
+            caller: .alone(takesFragments: true), now: start, isTrial: true)
+    }
+
+    @Test(arguments: 0..<60) func agreesWithTheModel(seed: UInt64) throws {
+        var random = Seeded(seed)
+        let rules = FilterRules(random: &random)
+        try rules.validate()
+        let start: UInt64 = 5_000_000_000_000
+        let program = try Self.program(rules, start: start)
+        var model = Model(rules, start: start)
+        var frames = Frames(Seeded(seed &+ 1000))
+        var now = start
+        var undecided = 0
+        for number in 0..<500 {
+            let pace: UInt64 = [1_000_000, 20_000_000, 1000].randomElement(using: &random)!
+            now += .random(in: 0...pace, using: &random)
+            let frame = frames.next()
+            let judged = try program.judge(frame, at: now)
+            let expected = model.judge(frame, at: now, program: judged.verdict)
+            #expect(judged.passed == (rules.isDryRun || judged.verdict.passes))
+            switch expected {
+            case .undecided: undecided += 1
+            case .verdict(let verdict):
+                guard judged.verdict != verdict else { continue }
+                Issue.record(
+                    "frame \(number) of seed \(seed): \(frame): the program says \(judged.verdict), the model \(verdict); \(rules.text)"
+                )
+                return
+            }
+        }
+        #expect(undecided < 50)
+    }
+}
