@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* Token buckets, each as one time: when it will be full again (the generic cell rate algorithm of ITU-T I.371). A packet
- * moves that time on by what it costs, and is dropped when the time is too far ahead. Each bucket is charged under a
- * lock, so that a limit is exact however many CPUs receive. */
+ * moves that time on by what it costs, and is dropped when the time is too far ahead. It is moved by an atomic
+ * exchange, so a limit is exact however many CPUs receive; a packet that is dropped only reads it. */
 #ifndef APUS_FILTER_BUCKETS_H
 #define APUS_FILTER_BUCKETS_H
 
 #include "maps.h"
 
 #define APUS_SECOND (1000000000ull << APUS_FILTER_TIME_SHIFT)
-/* The coarse time of a tag: its unit is 2^24 ns, its 20 bits last for 4.8 hours, of which a quarter is ahead. */
-#define APUS_COARSE_SHIFT (24 + APUS_FILTER_TIME_SHIFT)
-#define APUS_COARSE_BITS 20
-#define APUS_COARSE_MASK ((1u << APUS_COARSE_BITS) - 1)
-#define APUS_COARSE_AHEAD (1u << (APUS_COARSE_BITS - 2))
-
 static __always_inline __u64 later(__u64 a, __u64 b)
 {
 	return a > b ? a : b;
@@ -24,21 +18,36 @@ static __always_inline __u64 octet_cost(const volatile struct apus_limit *limit,
 	return limit->octet_cost * octets >> limit->octet_shift;
 }
 
+/* Moves a bucket's time on by a cost, if it is not further ahead than there is room. However many CPUs do this at once,
+ * each ends after two steps at most, and their costs add up. */
+static __always_inline int move_on(__u64 *time, __u64 now, __u64 room, __u64 cost)
+{
+	__u64 before = *(volatile __u64 *)time;
+
+	if (before > now && before - now > room)
+		return 0;
+	/* A bucket that is full; if another CPU was quicker, it no longer is. */
+	if (before <= now && __sync_val_compare_and_swap(time, before, now + cost) == before)
+		return 1;
+	before = __sync_fetch_and_add(time, cost);
+	if (before <= now || before - now <= room)
+		return 1;
+	__sync_fetch_and_sub(time, cost);
+	return 0;
+}
+
 /* Charges a packet to the two times of a bucket, if both have room. */
 static __always_inline int charge(const volatile struct apus_limit *limit, __u32 octets, __u64 now, __u64 *packet_time,
 				  __u64 *octet_time)
 {
-	__u64 packets = later(*packet_time, now), bits = later(*octet_time, now);
-
-	if (limit->flags & APUS_LIMIT_PACKETS && packets - now > limit->packet_room)
+	if (limit->flags & APUS_LIMIT_PACKETS && !move_on(packet_time, now, limit->packet_room, limit->packet_cost))
 		return 0;
 	/* A packet that begins within the burst may end beyond it: else one that is longer could never pass. */
-	if (limit->flags & APUS_LIMIT_BITS && bits - now >= limit->octet_room)
+	if (limit->flags & APUS_LIMIT_BITS && !move_on(octet_time, now, limit->octet_room, octet_cost(limit, octets))) {
+		if (limit->flags & APUS_LIMIT_PACKETS)
+			__sync_fetch_and_sub(packet_time, limit->packet_cost);
 		return 0;
-	if (limit->flags & APUS_LIMIT_PACKETS)
-		*packet_time = packets + limit->packet_cost;
-	if (limit->flags & APUS_LIMIT_BITS)
-		*octet_time = bits + octet_cost(limit, octets);
+	}
 	return 1;
 }
 
@@ -47,43 +56,17 @@ static __always_inline void discharge(const volatile struct apus_limit *limit, _
 				      __u64 *octet_time)
 {
 	if (limit->flags & APUS_LIMIT_PACKETS)
-		*packet_time -= limit->packet_cost;
+		__sync_fetch_and_sub(packet_time, limit->packet_cost);
 	if (limit->flags & APUS_LIMIT_BITS)
-		*octet_time -= octet_cost(limit, octets);
+		__sync_fetch_and_sub(octet_time, octet_cost(limit, octets));
 }
 
-/* Charges a packet to a bucket for all. */
-static __always_inline int charge_all(const volatile struct apus_limit *limit, const struct apus_flow *flow, __u64 now)
+/* The bucket of a limit that has one for all. It is emptied of what another limit has left when rules are loaded. */
+static __always_inline struct apus_bucket *bucket_of(const volatile struct apus_limit *limit)
 {
 	__u32 key = limit->number % APUS_FILTER_LIMITS;
-	struct apus_locked_bucket *bucket = bpf_map_lookup_elem(&apus_buckets, &key);
-	int within;
 
-	if (!bucket)
-		return 1;
-	bpf_spin_lock(&bucket->lock);
-	/* That of a limit that is gone. */
-	if (bucket->number != limit->number) {
-		bucket->number = limit->number;
-		bucket->packet_time = 0;
-		bucket->octet_time = 0;
-	}
-	within = charge(limit, flow->octets, now, &bucket->packet_time, &bucket->octet_time);
-	bpf_spin_unlock(&bucket->lock);
-	return within;
-}
-
-static __always_inline void discharge_all(const volatile struct apus_limit *limit, const struct apus_flow *flow)
-{
-	__u32 key = limit->number % APUS_FILTER_LIMITS;
-	struct apus_locked_bucket *bucket = bpf_map_lookup_elem(&apus_buckets, &key);
-
-	if (!bucket)
-		return;
-	bpf_spin_lock(&bucket->lock);
-	if (bucket->number == limit->number)
-		discharge(limit, flow->octets, &bucket->packet_time, &bucket->octet_time);
-	bpf_spin_unlock(&bucket->lock);
+	return bpf_map_lookup_elem(&apus_buckets, &key);
 }
 
 /* A key of the table of sources. */
@@ -138,31 +121,30 @@ static __always_inline int is_same(const struct apus_source *source, const struc
 }
 
 /* What of a hash is in a tag. 0 is a way that is free. */
-static __always_inline __u32 print_of(__u32 hash)
+static __always_inline __u32 tag_of(__u32 hash)
 {
-	__u32 print = hash & 0xfff;
-
-	return print ? print : 1;
+	return hash ? hash : 1;
 }
 
-static __always_inline __u32 tag_of(__u32 print, __u64 full)
+/* The way that a source gets if it is free, which is where it is looked for first. */
+static __always_inline __u32 first_choice(__u32 hash)
 {
-	return print << APUS_COARSE_BITS | (full >> APUS_COARSE_SHIFT & APUS_COARSE_MASK);
+	return (hash & 0xffff) * APUS_FILTER_WAYS >> 16;
 }
 
 /* The way of a source, or APUS_FILTER_WAYS. */
-static __always_inline __u32 find(const struct apus_locked_set *set, const struct apus_source_key *key, __u32 print)
+static __always_inline __u32 find(const struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag)
 {
 	__u32 way = APUS_FILTER_WAYS;
 
 #pragma unroll
 	for (__u32 i = 0; i < APUS_FILTER_WAYS; i++)
-		if (set->tags[i] >> APUS_COARSE_BITS == print)
+		if (set->tags[i] == tag)
 			way = i;
 	if (way < APUS_FILTER_WAYS && !is_same(&set->ways[way], key)) {
 		/* Two of one tag. */
 		for (way = 0; way < APUS_FILTER_WAYS; way++)
-			if (is_same(&set->ways[way], key) && set->tags[way])
+			if (is_same(&set->ways[way], key))
 				break;
 	}
 	return way;
@@ -170,57 +152,42 @@ static __always_inline __u32 find(const struct apus_locked_set *set, const struc
 
 /* The way whose buckets will be full, or were, before those of all others: the one with the least to forget, which a
  * sender at its limit never is while others are there. */
-static __always_inline __u32 choose(const struct apus_locked_set *set, __u64 now)
+static __always_inline __u32 choose(const struct apus_locked_set *set)
 {
-	__u32 ahead = (now >> APUS_COARSE_SHIFT) + APUS_COARSE_AHEAD, way = 0, most = 0;
+	__u64 least = ~0ull;
+	__u32 way = 0;
 
 #pragma unroll
 	for (__u32 i = 0; i < APUS_FILTER_WAYS; i++) {
-		__u32 tag = set->tags[i];
-		__u32 age = tag ? ((ahead - tag) & APUS_COARSE_MASK) + 1 : ~0u;
+		__u64 full = later(set->ways[i].packet_time, set->ways[i].octet_time);
 
-		if (age > most) {
-			most = age;
+		/* What is free was never used. */
+		if (full < least) {
+			least = full;
 			way = i;
 		}
 	}
 	return way;
 }
 
-enum apus_charge {
-	APUS_CHARGE_REFUSED,
-	APUS_CHARGE_WITHIN,
-	APUS_CHARGE_OVERRUN, /* refused, and to be banned */
-};
-
-/* What happened to the table while a source was charged: reasons to count, 0 for none. */
+/* What happened to the table while a source came into it: reasons to count, 0 for none. */
 struct apus_table_events {
 	__u32 added;
 	__u32 evicted;
 };
 
-/* Charges a packet to the bucket of its source. */
-static __always_inline enum apus_charge charge_source(const volatile struct apus_limit *limit,
-						      const struct apus_flow *flow, __u64 now,
-						      struct apus_table_events *events)
+/* Gives a source a way of its set, if it has none. Only this is done under the lock; whoever charges a source whose way
+ * another one gets at this moment charges a packet to that one, which is all that can go wrong. */
+static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag,
+				 __u32 first, __u64 now, struct apus_table_events *events)
 {
-	struct apus_locked_set *set;
-	struct apus_source_key key;
 	struct apus_source *source;
-	enum apus_charge result;
-	__u32 way, print, index;
+	__u32 way;
 
-	source_key(limit, flow, &key);
-	print = hash(&key);
-	index = set_of(print);
-	print = print_of(print);
-	set = bpf_map_lookup_elem(&apus_sources, &index);
-	if (!set)
-		return APUS_CHARGE_WITHIN;
 	bpf_spin_lock(&set->lock);
-	way = find(set, &key, print);
+	way = find(set, key, tag);
 	if (way >= APUS_FILTER_WAYS) {
-		way = choose(set, now);
+		way = set->tags[first] ? choose(set) : first;
 		if (way >= APUS_FILTER_WAYS)
 			way = 0;
 		source = &set->ways[way];
@@ -228,65 +195,61 @@ static __always_inline enum apus_charge charge_source(const volatile struct apus
 		if (set->tags[way])
 			events->evicted = later(source->packet_time, source->octet_time) > now ? APUS_TABLE_FORGOTTEN
 											     : APUS_TABLE_EVICTED;
-		source->address = key.address;
-		source->number = key.number;
-		source->port = key.port;
+		set->tags[way] = 0;
+		source->address = key->address;
+		source->number = key->number;
+		source->port = key->port;
 		source->packet_time = 0;
 		source->octet_time = 0;
 		source->over_time = 0;
 		source->octets = 0;
 		source->packets = 0;
 		source->dropped = 0;
+		/* An exchange, which is a barrier: who sees the tag sees the rest. */
+		__sync_lock_test_and_set(&set->tags[way], tag);
 	}
-	source = &set->ways[way];
-	if (charge(limit, flow->octets, now, &source->packet_time, &source->octet_time)) {
-		source->packets++;
-		source->octets += flow->octets;
-		result = APUS_CHARGE_WITHIN;
-	} else {
-		source->dropped++;
-		result = APUS_CHARGE_REFUSED;
-		if (limit->flags & APUS_LIMIT_BAN) {
-			__u64 over = later(source->over_time, now) + limit->over_packet_cost +
-				     (limit->over_octet_cost * flow->octets >> limit->octet_shift);
-
-			source->over_time = over;
-			if (over - now > APUS_SECOND) {
-				source->over_time = 0;
-				result = APUS_CHARGE_OVERRUN;
-			}
-		}
-	}
-	set->tags[way] = tag_of(print, later(later(source->packet_time, source->octet_time), now));
 	bpf_spin_unlock(&set->lock);
-	return result;
+	return way;
 }
 
-/* Takes back what a limit has charged, since one behind it refused the packet. */
-static __always_inline void discharge_source(const volatile struct apus_limit *limit, const struct apus_flow *flow)
+/* The source that a packet is charged to; null only where the table is not what the rules say. */
+static __always_inline struct apus_source *source_of(const volatile struct apus_limit *limit,
+						     const struct apus_flow *flow, __u64 now, int may_add,
+						     struct apus_table_events *events)
 {
 	struct apus_locked_set *set;
 	struct apus_source_key key;
-	__u32 print, index, way;
+	__u32 way, first, print, index;
 
 	source_key(limit, flow, &key);
 	print = hash(&key);
 	index = set_of(print);
+	first = first_choice(print);
+	/* The compiler would put this and the step from way to way into one, which the verifier can't follow. */
+	asm volatile("" : "+r"(first));
 	set = bpf_map_lookup_elem(&apus_sources, &index);
-	if (!set)
-		return;
-	bpf_spin_lock(&set->lock);
-	way = find(set, &key, print_of(print));
-	/* Another may have taken its place meanwhile. */
-	if (way < APUS_FILTER_WAYS) {
-		struct apus_source *source = &set->ways[way];
+	if (!set || first >= APUS_FILTER_WAYS)
+		return 0;
+	/* Mostly one line of memory, which may be far away, is all that is looked at. */
+	if (is_same(&set->ways[first], &key))
+		return &set->ways[first];
+	way = find(set, &key, tag_of(print));
+	if (way >= APUS_FILTER_WAYS && may_add)
+		way = add(set, &key, tag_of(print), first, now, events);
+	asm volatile("" : "+r"(way));
+	return way < APUS_FILTER_WAYS ? &set->ways[way] : 0;
+}
 
-		discharge(limit, flow->octets, &source->packet_time, &source->octet_time);
-		source->packets--;
-		source->octets -= flow->octets;
-		source->dropped++;
-	}
-	bpf_spin_unlock(&set->lock);
+/* Whether the drops of a source are by now a second ahead of what is tolerated. */
+static __always_inline int overruns(const volatile struct apus_limit *limit, const struct apus_flow *flow, __u64 now,
+				    struct apus_source *source)
+{
+	__u64 over = later(source->over_time, now) + limit->over_packet_cost +
+		     (limit->over_octet_cost * flow->octets >> limit->octet_shift);
+	int is_over = over - now > APUS_SECOND;
+
+	source->over_time = is_over ? 0 : over;
+	return is_over;
 }
 
 #endif

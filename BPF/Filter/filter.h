@@ -149,22 +149,18 @@ struct apus_source {
  * a line's beginning (Linux 6.18), so 8 octets come first. */
 struct apus_set {
 	__u64 before;
-	struct apus_set_lock {
-		__u32 value; /* struct bpf_spin_lock */
-	} lock;
-	__u32 tags[15]; /* 12 bits of the hash, 20 bits of the time when the buckets will be full; 0 is free; the last is unused */
+	__u32 lock; /* struct bpf_spin_lock */
+	__u32 tags[15]; /* of the hash; 0 is a way that is free; the last is unused */
 	struct apus_source ways[APUS_FILTER_WAYS];
 	__u64 after[7];
 };
 
-/* The bucket of a limit that has one for all. */
+/* The bucket of a limit that has one for all, with a pair of lines for itself. */
 struct apus_bucket {
 	__u64 before;
-	struct apus_set_lock lock;
-	__u32 number;
 	__u64 packet_time;
 	__u64 octet_time;
-	__u64 after[12];
+	__u64 after[13];
 };
 
 /* Packets, and octets of their frames. */
@@ -174,7 +170,7 @@ struct apus_count {
 
 /* An entry of a list: of an address, a prefix, a port or a protocol. 0 octets are no entry. */
 struct apus_entry {
-	__u64 until; /* nanoseconds after boot; 0 is for good */
+	__u64 until; /* nanoseconds of CLOCK_MONOTONIC; 0 is for good */
 	__u32 verdict;
 	__u32 reserved;
 };
@@ -195,7 +191,7 @@ struct apus_prefix {
 
 /* A ban. */
 struct apus_ban {
-	__u64 until; /* nanoseconds after boot */
+	__u64 until; /* nanoseconds of CLOCK_MONOTONIC */
 	__u32 number;
 	__u32 reserved;
 };

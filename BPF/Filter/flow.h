@@ -21,6 +21,7 @@ enum apus_kind {
 
 struct apus_flow {
 	struct apus_address source, destination;
+	__u64 now;		 /* 0 until somebody asks: see clock_of */
 	__u32 octets;		 /* of the frame, from the Ethernet header on */
 	__u16 from_port, to_port; /* in host order */
 	__u8 family;		 /* 4 or 6 */

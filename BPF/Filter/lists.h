@@ -35,39 +35,39 @@ static __always_inline int is_management(const struct apus_flow *flow)
 	return 0;
 }
 
-static __always_inline enum apus_verdict verdict_of(const struct apus_entry *entry, __u64 now)
+static __always_inline enum apus_verdict verdict_of(const struct apus_entry *entry, struct apus_flow *flow)
 {
-	return entry && (entry->until == 0 || now < entry->until) ? entry->verdict : APUS_VERDICT_NONE;
+	return entry && (entry->until == 0 || clock_of(flow) < entry->until) ? entry->verdict : APUS_VERDICT_NONE;
 }
 
-static __always_inline int is_banned(const struct apus_flow *flow, __u64 now)
+static __always_inline int is_banned(struct apus_flow *flow)
 {
 	struct apus_ban *ban = bpf_map_lookup_elem(&apus_bans, &flow->source);
 
-	return ban && now < ban->until;
+	return ban && clock_of(flow) < ban->until;
 }
 
 /* The longest prefix that the source is in; one that is over gives way to nothing shorter. */
-static __always_inline enum apus_verdict source_verdict(const struct apus_flow *flow, __u64 now)
+static __always_inline enum apus_verdict source_verdict(struct apus_flow *flow)
 {
 	enum apus_verdict verdict = APUS_VERDICT_NONE;
 
 	if (uses(APUS_FILTER_ADDRESSES))
-		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &flow->source), now);
+		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &flow->source), flow);
 	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES)) {
 		struct apus_prefix prefix = {.length = 32 + 128, .family = flow->family};
 
 		__builtin_memcpy(prefix.address, &flow->source, 16);
-		verdict = verdict_of(bpf_map_lookup_elem(&apus_prefixes, &prefix), now);
+		verdict = verdict_of(bpf_map_lookup_elem(&apus_prefixes, &prefix), flow);
 	}
 	return verdict;
 }
 
-static __always_inline enum apus_verdict port_verdict(__u32 kind, __u16 port, __u64 now)
+static __always_inline enum apus_verdict port_verdict(__u32 kind, __u16 port, struct apus_flow *flow)
 {
 	__u32 key = kind << 16 | port;
 
-	return verdict_of(bpf_map_lookup_elem(&apus_ports, &key), now);
+	return verdict_of(bpf_map_lookup_elem(&apus_ports, &key), flow);
 }
 
 #endif

@@ -15,9 +15,9 @@ static __always_inline void count(__u32 reason, __u32 octets)
 	}
 }
 
-static __always_inline void ban(const volatile struct apus_limit *limit, const struct apus_flow *flow, __u64 nanoseconds)
+static __always_inline void ban(const volatile struct apus_limit *limit, const struct apus_flow *flow)
 {
-	struct apus_ban ban = {.until = nanoseconds + limit->ban, .number = limit->number};
+	struct apus_ban ban = {.until = flow->now + limit->ban, .number = limit->number};
 
 	if (bpf_map_update_elem(&apus_bans, &flow->source, &ban, BPF_ANY) == 0)
 		count(APUS_TABLE_BANNED, flow->octets);
@@ -42,12 +42,12 @@ enum apus_step {
 };
 
 /* Charges a packet to one limit, if that applies. */
-__attribute__((noinline)) int apus_charge(const struct apus_flow *flow, __u64 nanoseconds, __u32 index)
+__attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 {
 	const volatile struct apus_limit *limit;
-	__u64 now = nanoseconds << APUS_FILTER_TIME_SHIFT;
+	__u64 now;
 	struct apus_table_events events = {};
-	enum apus_charge result;
+	struct apus_source *source;
 
 	if (!flow || index >= APUS_FILTER_LIMITS)
 		return APUS_STEP_APART;
@@ -56,16 +56,30 @@ __attribute__((noinline)) int apus_charge(const struct apus_flow *flow, __u64 na
 		return APUS_STEP_APART;
 	if (limit->flags & APUS_LIMIT_SERVICE && !matches(&limit->service, flow))
 		return APUS_STEP_APART;
-	if (limit->scope == APUS_SCOPE_ALL)
-		return charge_all(limit, flow, now) ? APUS_STEP_WITHIN : APUS_STEP_REFUSED;
-	result = charge_source(limit, flow, now, &events);
+	now = clock_of(flow) << APUS_FILTER_TIME_SHIFT;
+	if (limit->scope == APUS_SCOPE_ALL) {
+		struct apus_bucket *bucket = bucket_of(limit);
+
+		if (bucket && !charge(limit, flow->octets, now, &bucket->packet_time, &bucket->octet_time))
+			return APUS_STEP_REFUSED;
+		return APUS_STEP_WITHIN;
+	}
+	source = source_of(limit, flow, now, 1, &events);
+	if (!source)
+		return APUS_STEP_APART;
 	if (events.added)
 		count(APUS_TABLE_ADDED, flow->octets);
 	if (events.evicted)
 		count(events.evicted, flow->octets);
-	if (result == APUS_CHARGE_OVERRUN)
-		ban(limit, flow, nanoseconds);
-	return result == APUS_CHARGE_WITHIN ? APUS_STEP_WITHIN : APUS_STEP_REFUSED;
+	if (!charge(limit, flow->octets, now, &source->packet_time, &source->octet_time)) {
+		source->dropped++;
+		if (limit->flags & APUS_LIMIT_BAN && overruns(limit, flow, now, source))
+			ban(limit, flow);
+		return APUS_STEP_REFUSED;
+	}
+	source->packets++;
+	source->octets += flow->octets;
+	return APUS_STEP_WITHIN;
 }
 
 /* Takes the charge of one limit back. */
@@ -76,10 +90,22 @@ __attribute__((noinline)) int apus_discharge(const struct apus_flow *flow, __u32
 	if (!flow || index >= APUS_FILTER_LIMITS)
 		return 0;
 	limit = &apus_rules_data.limits[index];
-	if (limit->scope == APUS_SCOPE_ALL)
-		discharge_all(limit, flow);
-	else
-		discharge_source(limit, flow);
+	if (limit->scope == APUS_SCOPE_ALL) {
+		struct apus_bucket *bucket = bucket_of(limit);
+
+		if (bucket)
+			discharge(limit, flow->octets, &bucket->packet_time, &bucket->octet_time);
+	} else {
+		struct apus_source *source = source_of(limit, flow, 0, 0, 0);
+
+		/* Another may have got its way meanwhile. */
+		if (!source)
+			return 0;
+		discharge(limit, flow->octets, &source->packet_time, &source->octet_time);
+		source->packets--;
+		source->octets -= flow->octets;
+		source->dropped++;
+	}
 	return 0;
 }
 
@@ -99,7 +125,7 @@ __attribute__((noinline)) int apus_discharge_all(const struct apus_flow *flow, _
 }
 
 /* Charges the packet to all limits that apply; when one refuses it, takes the charges back. */
-static __always_inline __u32 limit(const struct apus_flow *flow, __u64 now, __u32 *applied)
+static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 {
 	__u32 charged = 0;
 
@@ -109,7 +135,7 @@ static __always_inline __u32 limit(const struct apus_flow *flow, __u64 now, __u3
 
 		if (i >= apus_rules_data.limit_count)
 			break;
-		step = apus_charge(flow, now, i);
+		step = apus_charge(flow, i);
 		*applied |= (step & 1) << i;
 		if (step == APUS_STEP_REFUSED) {
 			if (charged)
@@ -122,7 +148,7 @@ static __always_inline __u32 limit(const struct apus_flow *flow, __u64 now, __u3
 }
 
 /* What the lists say; APUS_REASONS when it is for the limits to say. */
-__attribute__((noinline)) __u32 apus_judge_lists(const struct apus_flow *flow, __u64 now)
+__attribute__((noinline)) __u32 apus_judge_lists(struct apus_flow *flow)
 {
 	enum apus_verdict verdict;
 	int is_udp;
@@ -132,9 +158,9 @@ __attribute__((noinline)) __u32 apus_judge_lists(const struct apus_flow *flow, _
 	is_udp = flow->protocol == IPPROTO_UDP;
 	if (is_management(flow))
 		return APUS_PASS_MANAGEMENT;
-	if (uses(APUS_FILTER_BANS) && is_banned(flow, now))
+	if (uses(APUS_FILTER_BANS) && is_banned(flow))
 		return APUS_DROP_BANNED;
-	verdict = source_verdict(flow, now);
+	verdict = source_verdict(flow);
 	if (verdict == APUS_VERDICT_DENY)
 		return APUS_DROP_SOURCE;
 	if (verdict == APUS_VERDICT_ALLOW)
@@ -146,14 +172,14 @@ __attribute__((noinline)) __u32 apus_judge_lists(const struct apus_flow *flow, _
 	if (verdict != APUS_VERDICT_NONE)
 		return APUS_REASONS;
 	if (flow->has_ports && uses(APUS_FILTER_PORTS)) {
-		verdict = port_verdict(APUS_PORT_TCP + is_udp, flow->to_port, now);
+		verdict = port_verdict(APUS_PORT_TCP + is_udp, flow->to_port, flow);
 		if (verdict == APUS_VERDICT_DENY)
 			return APUS_DROP_PORT;
 		if (verdict != APUS_VERDICT_NONE)
 			return APUS_REASONS;
 	}
 	if (flow->has_ports && uses(APUS_FILTER_SOURCE_PORTS)) {
-		verdict = port_verdict(APUS_PORT_FROM_TCP + is_udp, flow->from_port, now);
+		verdict = port_verdict(APUS_PORT_FROM_TCP + is_udp, flow->from_port, flow);
 		if (verdict == APUS_VERDICT_DENY)
 			return APUS_DROP_SOURCE_PORT;
 		if (verdict != APUS_VERDICT_NONE)
@@ -162,7 +188,7 @@ __attribute__((noinline)) __u32 apus_judge_lists(const struct apus_flow *flow, _
 	if (uses(APUS_FILTER_PROTOCOLS)) {
 		__u32 key = flow->protocol;
 
-		verdict = verdict_of(bpf_map_lookup_elem(&apus_protocols, &key), now);
+		verdict = verdict_of(bpf_map_lookup_elem(&apus_protocols, &key), flow);
 		if (verdict == APUS_VERDICT_DENY)
 			return APUS_DROP_PROTOCOL;
 		if (verdict != APUS_VERDICT_NONE)
@@ -171,7 +197,7 @@ __attribute__((noinline)) __u32 apus_judge_lists(const struct apus_flow *flow, _
 	return uses(APUS_FILTER_DENY) ? APUS_DROP_POLICY : APUS_REASONS;
 }
 
-static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, __u64 now, __u32 *applied)
+static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, __u32 *applied)
 {
 	__u32 reason;
 
@@ -191,11 +217,11 @@ static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, _
 	}
 	/* ARP has no address to look up. */
 	if (flow->family) {
-		reason = apus_judge_lists(flow, now);
+		reason = apus_judge_lists(flow);
 		if (reason != APUS_REASONS)
 			return reason;
 	}
-	return limit(flow, now, applied);
+	return limit(flow, applied);
 }
 
 SEC("xdp")
@@ -204,18 +230,15 @@ int apus_filter_rules(struct xdp_md *ctx)
 	struct apus_flow flow = {};
 	struct apus_trial *trial = 0;
 	__u32 reason, applied = 0, zero = 0;
-	__u64 now;
 
 	if (uses(APUS_FILTER_TRIAL)) {
 		trial = bpf_map_lookup_elem(&apus_trials, &zero);
 		if (!trial)
 			return XDP_ABORTED;
-		now = trial->now;
-	} else {
-		now = bpf_ktime_get_boot_ns();
+		flow.now = trial->now;
 	}
 	flow.octets = uses(APUS_FILTER_BUFFERS) ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
-	reason = judge(ctx, &flow, now, &applied);
+	reason = judge(ctx, &flow, &applied);
 	count(reason, flow.octets);
 	if (trial) {
 		trial->reason = reason;

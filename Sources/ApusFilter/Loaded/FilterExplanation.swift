@@ -13,7 +13,7 @@ public struct FilterExplanation {
 
     init(_ current: InForce, interface: String) throws(FilterError) {
         (rules, program, start) = try about(interface) { () throws(BPFError) in
-            let now = bootTime
+            let now = monotonicTime
             let rules = try current.rules(at: now)
             let program = try RulesProgram(
                 rules, numbers: current.state.numbers.inForce, secret: current.state.secret,

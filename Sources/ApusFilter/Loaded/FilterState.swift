@@ -26,7 +26,7 @@ struct FilterState: Hashable, Sendable {
     var numbers: LimitNumbers
     /// The rules; of the entries of lists only those about ports, as each of the others is in a map by itself.
     var rules: FilterRules
-    /// When those entries are over that have a lifetime: nanoseconds after boot.
+    /// When those entries are over that have a lifetime: nanoseconds of CLOCK_MONOTONIC.
     var until: [FilterSubject: UInt64]
 
     /// The text: a line for each of these, an empty line, and the rules in JSON5.

@@ -83,7 +83,7 @@ extension RateLimitFilter {
         let current = try current()
         let state = current.state
         return try about(interface) { () throws(BPFError) in
-            let now = bootTime
+            let now = monotonicTime
             let counters = try FilterCounters(current.maps.counts)
             let numbers = state.numbers.inForce
             let names = Dictionary(

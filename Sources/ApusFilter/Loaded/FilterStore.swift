@@ -95,9 +95,9 @@ extension FilterStore {
     }
 }
 
-/// Nanoseconds after boot, as the programs count them.
-var bootTime: UInt64 {
+/// Nanoseconds of CLOCK_MONOTONIC, as the programs count them.
+var monotonicTime: UInt64 {
     var now = timespec()
-    unsafe clock_gettime(CLOCK_BOOTTIME, &now)
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
 }

@@ -11,7 +11,7 @@ extension RateLimitFilter {
     public func replace(_ rules: FilterRules) throws(FilterError) {
         try Self.validate(rules, interface)
         try Self.locked(interface) { () throws(FilterError) in
-            try install(rules, after: try current(), now: bootTime)
+            try install(rules, after: try current(), now: monotonicTime)
         }
     }
 
@@ -82,7 +82,7 @@ extension RateLimitFilter {
         _ body: (InForce, _ now: UInt64) throws(FilterError) -> FilterRules?
     ) throws(FilterError) {
         try Self.locked(interface) { () throws(FilterError) in
-            let (current, now) = (try current(), bootTime)
+            let (current, now) = (try current(), monotonicTime)
             guard let rules = try body(current, now) else { return }
             try Self.validate(rules, interface)
             try install(rules, after: current, now: now)
@@ -108,6 +108,7 @@ extension RateLimitFilter {
                 }
                 for number in numbers.inForce where !current.state.numbers.inForce.contains(number) {
                     try FilterCounters.forget(limit: number, in: program.maps.counts)
+                    try program.maps.buckets.update(LimitNumbers.place(of: number), apus_bucket())
                 }
                 try current.slot.update(0, program: program.program)
             } catch {

@@ -110,7 +110,7 @@ extension RateLimitFilter {
     }
 
     private func put(_ rules: FilterRules, _ mode: Mode) throws(FilterError) {
-        let now = bootTime
+        let now = monotonicTime
         let numbers = LimitNumbers().replaced(by: rules.limits)
         var generator = SystemRandomNumberGenerator()
         let secret = (0..<8).map { _ in generator.next() as UInt64 }

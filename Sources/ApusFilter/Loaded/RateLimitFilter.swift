@@ -59,7 +59,7 @@ public struct RateLimitFilter: Hashable, Sendable {
     /// The rules in force, with what is left of lifetimes.
     public func rules() throws(FilterError) -> FilterRules {
         let current = try current()
-        return try about(interface) { () throws(BPFError) in try current.rules(at: bootTime) }
+        return try about(interface) { () throws(BPFError) in try current.rules(at: monotonicTime) }
     }
 
     /// What is in force and attached; nil if there is none.

@@ -101,7 +101,8 @@ struct RulesEncoding {
             result.flags |= APUS_LIMIT_BITS.rawValue
             result.octet_shift = UInt32(shift)
             result.octet_cost = UInt64((cost * Double(1 << shift)).rounded())
-            result.octet_room = UInt64(min(Double(burst) * cost, mostRoom).rounded())
+            // What is left of a bucket must be more than nothing for a frame to pass.
+            result.octet_room = UInt64(min(Double(burst) * cost, mostRoom).rounded()) - 1
         }
         if let ban = limit.ban {
             // What exceeds the rate is dropped, so of `factor` times the rate all but one part is.

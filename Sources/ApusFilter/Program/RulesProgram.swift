@@ -24,7 +24,7 @@ struct RulesProgram {
     ///   - numbers: of their limits.
     ///   - secret: of the table of sources.
     ///   - caller: how the entry program sits on its interface.
-    ///   - now: nanoseconds after boot, when entries with a lifetime begin theirs.
+    ///   - now: nanoseconds of CLOCK_MONOTONIC, when entries with a lifetime begin theirs.
     ///   - inherited: what it takes over.
     ///   - isTrial: whether it takes its time from a map and says there what was judged.
     init(
