@@ -132,41 +132,65 @@ static __always_inline __u32 first_choice(__u32 hash)
 	return (hash & 0xffff) * APUS_FILTER_WAYS >> 16;
 }
 
-/* The way of a source, or APUS_FILTER_WAYS. */
-static __always_inline __u32 find(const struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag)
+/* The way with a tag, or APUS_FILTER_WAYS. Without branches: for those without CAP_PERFMON the verifier wants a pointer
+ * to be moved by a number of one kind, and on each branch it would know it. */
+static __always_inline __u32 find(const struct apus_locked_set *set, __u32 tag)
 {
 	__u32 way = APUS_FILTER_WAYS;
 
 #pragma unroll
-	for (__u32 i = 0; i < APUS_FILTER_WAYS; i++)
-		if (set->tags[i] == tag)
-			way = i;
-	if (way < APUS_FILTER_WAYS && !is_same(&set->ways[way], key)) {
-		/* Two of one tag. */
-		for (way = 0; way < APUS_FILTER_WAYS; way++)
-			if (is_same(&set->ways[way], key))
-				break;
+	for (__u32 i = 0; i < APUS_FILTER_WAYS; i++) {
+		__u32 is_it = ((__u64)(set->tags[i] ^ tag) - 1) >> 63;
+
+		way ^= (way ^ i) * is_it;
 	}
 	return way;
 }
 
-/* The way whose buckets will be full, or were, before those of all others: the one with the least to forget, which a
- * sender at its limit never is while others are there. */
-static __always_inline __u32 choose(const struct apus_locked_set *set)
+/* A number by way of memory, after which the verifier knows nothing of it, however it came about: for those without
+ * CAP_PERFMON it wants a pointer to be moved by numbers of one kind. Only under the lock. */
+static __always_inline __u32 unknown(struct apus_locked_set *set, __u32 way)
 {
-	__u64 least = ~0ull;
-	__u32 way = 0;
+	*(volatile __u32 *)&set->chosen = way;
+	return *(volatile __u32 *)&set->chosen;
+}
 
-#pragma unroll
-	for (__u32 i = 0; i < APUS_FILTER_WAYS; i++) {
-		__u64 full = later(set->ways[i].packet_time, set->ways[i].octet_time);
+/* When the buckets of the source in a way will be full, or were. */
+static __always_inline __u64 full_at(struct apus_locked_set *set, __u32 way)
+{
+	way = unknown(set, way);
+	return way < APUS_FILTER_WAYS ? later(set->ways[way].packet_time, set->ways[way].octet_time) : ~0ull;
+}
 
-		/* What is free was never used. */
-		if (full < least) {
-			least = full;
-			way = i;
-		}
+/* The way for a source that has none: its first choice or another one that is free; else of four ways the one whose
+ * buckets will be full, or were, before those of the others. That has the least to forget, which a sender at its limit
+ * has not while others are there. All ways would be as many lines of memory, and a flood from random addresses comes
+ * here with each packet. */
+static __always_inline __u32 choose(struct apus_locked_set *set, __u32 first)
+{
+	__u32 way;
+	__u64 least, times[3];
+
+	if (!set->tags[first])
+		return first;
+	way = find(set, 0);
+	if (way < APUS_FILTER_WAYS)
+		return way;
+	least = full_at(set, first);
+	times[0] = full_at(set, (first + 5) % APUS_FILTER_WAYS);
+	times[1] = full_at(set, (first + 8) % APUS_FILTER_WAYS);
+	times[2] = full_at(set, (first + 11) % APUS_FILTER_WAYS);
+	way = first;
+	if (times[0] < least) {
+		least = times[0];
+		way = (first + 5) % APUS_FILTER_WAYS;
 	}
+	if (times[1] < least) {
+		least = times[1];
+		way = (first + 8) % APUS_FILTER_WAYS;
+	}
+	if (times[2] < least)
+		way = (first + 11) % APUS_FILTER_WAYS;
 	return way;
 }
 
@@ -177,37 +201,40 @@ struct apus_table_events {
 };
 
 /* Gives a source a way of its set, if it has none. Only this is done under the lock; whoever charges a source whose way
- * another one gets at this moment charges a packet to that one, which is all that can go wrong. */
-static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag,
-				 __u32 first, __u64 now, struct apus_table_events *events)
+ * another one gets at this moment charges a packet to that one, which is all that can go wrong. Two sources of one set
+ * and one tag, of whom there are none among a million but for a chance of one in a thousand, take turns. */
+static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag, __u32 first,
+				 __u64 now, struct apus_table_events *events)
 {
 	struct apus_source *source;
 	__u32 way;
 
 	bpf_spin_lock(&set->lock);
-	way = find(set, key, tag);
-	if (way >= APUS_FILTER_WAYS) {
-		way = set->tags[first] ? choose(set) : first;
-		if (way >= APUS_FILTER_WAYS)
-			way = 0;
-		source = &set->ways[way];
-		events->added = 1;
-		if (set->tags[way])
-			events->evicted = later(source->packet_time, source->octet_time) > now ? APUS_TABLE_FORGOTTEN
-											     : APUS_TABLE_EVICTED;
-		set->tags[way] = 0;
-		source->address = key->address;
-		source->number = key->number;
-		source->port = key->port;
-		source->packet_time = 0;
-		source->octet_time = 0;
-		source->over_time = 0;
-		source->octets = 0;
-		source->packets = 0;
-		source->dropped = 0;
-		/* An exchange, which is a barrier: who sees the tag sees the rest. */
-		__sync_lock_test_and_set(&set->tags[way], tag);
-	}
+	way = unknown(set, find(set, tag));
+	if (way < APUS_FILTER_WAYS && is_same(&set->ways[way], key))
+		goto found;
+	way = unknown(set, choose(set, first));
+	if (way >= APUS_FILTER_WAYS)
+		goto found;
+	source = &set->ways[way];
+	events->added = 1;
+	if (source->number)
+		events->evicted = later(source->packet_time, source->octet_time) > now ? APUS_TABLE_FORGOTTEN
+										     : APUS_TABLE_EVICTED;
+	source->number = 0;
+	source->address = key->address;
+	source->port = key->port;
+	source->packet_time = 0;
+	source->octet_time = 0;
+	source->over_time = 0;
+	source->octets = 0;
+	source->packets = 0;
+	source->dropped = 0;
+	/* An exchange, which is a barrier: who sees the number, which is never 0, sees the rest. */
+	__sync_lock_test_and_set(&source->number, key->number);
+	set->tags[way] = tag;
+found:
+	way = unknown(set, way);
 	bpf_spin_unlock(&set->lock);
 	return way;
 }
@@ -233,10 +260,13 @@ static __always_inline struct apus_source *source_of(const volatile struct apus_
 	/* Mostly one line of memory, which may be far away, is all that is looked at. */
 	if (is_same(&set->ways[first], &key))
 		return &set->ways[first];
-	way = find(set, &key, tag_of(print));
-	if (way >= APUS_FILTER_WAYS && may_add)
-		way = add(set, &key, tag_of(print), first, now, events);
+	way = find(set, tag_of(print));
 	asm volatile("" : "+r"(way));
+	if (way < APUS_FILTER_WAYS && is_same(&set->ways[way], &key))
+		return &set->ways[way];
+	if (!may_add)
+		return 0;
+	way = add(set, &key, tag_of(print), first, now, events);
 	return way < APUS_FILTER_WAYS ? &set->ways[way] : 0;
 }
 

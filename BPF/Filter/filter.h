@@ -73,8 +73,7 @@ enum apus_feature {
 	APUS_FILTER_SOURCE_PORTS = 1 << 10,
 	APUS_FILTER_PROTOCOLS = 1 << 11,
 	APUS_FILTER_BANS = 1 << 12,
-	APUS_FILTER_BUFFERS = 1 << 13,	       /* frames of several buffers: Linux 5.18 */
-	APUS_FILTER_TRIAL = 1 << 14,	       /* take the time from a map and say there what was judged: explain, tests */
+	APUS_FILTER_TRIAL = 1 << 13,	       /* take the time from a map and say there what was judged: explain, tests */
 };
 
 /* An address as 16 octets in network order, an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */
@@ -145,12 +144,13 @@ struct apus_source {
 	__u32 dropped;
 };
 
-/* A set has a line of 64 octets for its lock and tags, and one for each source. The array's values lie 56 octets behind
- * a line's beginning (Linux 6.18), so 8 octets come first. */
+/* A set has a line of 64 octets for its tags, and one for each source. The array's values lie 56 octets behind a line's
+ * beginning (Linux 6.18), so 8 octets come first. The lock is the very first: without CAP_PERFMON no pointer may be moved
+ * to one. */
 struct apus_set {
-	__u64 before;
-	__u32 lock; /* struct bpf_spin_lock */
-	__u32 tags[15]; /* of the hash; 0 is a way that is free; the last is unused */
+	__u32 lock;   /* struct bpf_spin_lock */
+	__u32 chosen; /* a way, under the lock */
+	__u32 tags[16]; /* of the hash; 0 is a way that is free; those behind the ways are unused */
 	struct apus_source ways[APUS_FILTER_WAYS];
 	__u64 after[7];
 };

@@ -12,6 +12,14 @@
 #define APUS_ROUTER_SOLICITATION 133   /* the first message of neighbor discovery: RFC 4861 section 4 */
 #define APUS_REDIRECT 137	       /* and the last */
 
+/* Takes the header of a type at `at`, or leaves the function. Without CAP_PERFMON a pointer into a packet may be compared
+ * with the packet's end alone, so there is no null to be told from it. */
+#define APUS_TAKE(type, name, at, end)                                         \
+	struct type *name = (at);                                              \
+	if ((void *)(name + 1) > (end))                                        \
+		return APUS_KIND_MALFORMED;                                    \
+	(at) = name + 1
+
 enum apus_kind {
 	APUS_KIND_IP,
 	APUS_KIND_NEIGHBOR, /* ARP, or neighbor discovery */
@@ -56,31 +64,72 @@ static __always_inline void apus_map(struct apus_address *address, __u32 ipv4)
 	address->low = (__u64)ipv4 << 32 | bpf_htonl(0xffff);
 }
 
-/* The ports of TCP and UDP, whose headers must be whole; of other protocols nothing is looked at. */
-static __always_inline enum apus_kind apus_upper(void *at, void *end, struct apus_flow *flow)
+/* Copies octets of the frame, from whichever of its buffers. A pointer that is moved by what a packet says takes
+ * CAP_PERFMON to load, so what lies behind IPv4 options and IPv6 extension headers is copied. */
+static __always_inline int apus_copy(struct xdp_md *ctx, __u32 offset, void *to, __u32 size)
+{
+	return bpf_xdp_load_bytes(ctx, offset, to, size) == 0;
+}
+
+static __always_inline enum apus_kind apus_udp(const struct apus_udp *udp, struct apus_flow *flow)
+{
+	flow->from_port = bpf_ntohs(udp->source);
+	flow->to_port = bpf_ntohs(udp->destination);
+	flow->has_ports = 1;
+	return APUS_KIND_IP;
+}
+
+static __always_inline enum apus_kind apus_tcp(const struct apus_tcp *tcp, struct apus_flow *flow)
+{
+	if (tcp->offset >> 4 < 5)
+		return APUS_KIND_MALFORMED;
+	flow->from_port = bpf_ntohs(tcp->source);
+	flow->to_port = bpf_ntohs(tcp->destination);
+	flow->has_ports = 1;
+	return APUS_KIND_IP;
+}
+
+/* The ports of TCP and UDP, whose headers must be whole; of other protocols nothing is looked at. The header is at `at`
+ * when that lies in the first buffer, and in any case `offset` octets behind the frame's beginning. */
+static __always_inline enum apus_kind apus_upper(struct xdp_md *ctx, void *at, void *end, __u32 offset,
+						 struct apus_flow *flow)
 {
 	if (flow->protocol == IPPROTO_UDP) {
-		struct apus_udp *udp = at;
+		struct apus_udp copy, *udp = at;
 
-		if ((void *)(udp + 1) > end)
-			return APUS_KIND_MALFORMED;
-		flow->from_port = bpf_ntohs(udp->source);
-		flow->to_port = bpf_ntohs(udp->destination);
-		flow->has_ports = 1;
-	} else if (flow->protocol == IPPROTO_TCP) {
-		struct apus_tcp *tcp = at;
+		if ((void *)(udp + 1) <= end)
+			return apus_udp(udp, flow);
+		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_udp(&copy, flow) : APUS_KIND_MALFORMED;
+	}
+	if (flow->protocol == IPPROTO_TCP) {
+		struct apus_tcp copy, *tcp = at;
 
-		if ((void *)(tcp + 1) > end || tcp->offset >> 4 < 5)
-			return APUS_KIND_MALFORMED;
-		flow->from_port = bpf_ntohs(tcp->source);
-		flow->to_port = bpf_ntohs(tcp->destination);
-		flow->has_ports = 1;
+		if ((void *)(tcp + 1) <= end)
+			return apus_tcp(tcp, flow);
+		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_tcp(&copy, flow) : APUS_KIND_MALFORMED;
 	}
 	return APUS_KIND_IP;
 }
 
-/* `left` octets of the frame lie behind `at`, some of them perhaps in buffers behind `end`. */
-static __always_inline enum apus_kind apus_flow_ipv4(void *at, void *end, __u32 left, struct apus_flow *flow)
+/* The same where the place of the header is known as an offset alone. */
+static __always_inline enum apus_kind apus_upper_copied(struct xdp_md *ctx, __u32 offset, struct apus_flow *flow)
+{
+	if (flow->protocol == IPPROTO_UDP) {
+		struct apus_udp copy;
+
+		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_udp(&copy, flow) : APUS_KIND_MALFORMED;
+	}
+	if (flow->protocol == IPPROTO_TCP) {
+		struct apus_tcp copy;
+
+		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_tcp(&copy, flow) : APUS_KIND_MALFORMED;
+	}
+	return APUS_KIND_IP;
+}
+
+/* An IPv4 header at `at`, `offset` octets behind the frame's beginning. */
+static __always_inline enum apus_kind apus_flow_ipv4(struct xdp_md *ctx, void *at, void *end, __u32 offset,
+						     struct apus_flow *flow)
 {
 	struct apus_ipv4 *ipv4 = at;
 	__u32 length, total;
@@ -93,7 +142,7 @@ static __always_inline enum apus_kind apus_flow_ipv4(void *at, void *end, __u32 
 	/* A length of 0 is that of packets the kernel has merged to more than 64 KiB. */
 	if (ipv4->version_length >> 4 != 4 || length < sizeof(*ipv4) || (total && total < length))
 		return APUS_KIND_MALFORMED;
-	if (total > left)
+	if (total > flow->octets - offset || length > flow->octets - offset)
 		return APUS_KIND_MALFORMED;
 	flow->family = 4;
 	flow->protocol = ipv4->protocol;
@@ -101,27 +150,82 @@ static __always_inline enum apus_kind apus_flow_ipv4(void *at, void *end, __u32 
 	apus_map(&flow->source, address);
 	__builtin_memcpy(&address, ipv4->destination, 4);
 	apus_map(&flow->destination, address);
-	at += length;
-	if (at > end)
-		return APUS_KIND_MALFORMED;
 	/* More fragments, or an offset: RFC 791 section 3.1. */
 	if (ipv4->fragment & bpf_htons(0x3fff)) {
 		flow->is_fragment = 1;
 		if (ipv4->fragment & bpf_htons(0x1fff))
 			return APUS_KIND_IP;
 	}
-	return apus_upper(at, end, flow);
+	if (length == sizeof(*ipv4))
+		return apus_upper(ctx, ipv4 + 1, end, offset + sizeof(*ipv4), flow);
+	return apus_upper_copied(ctx, offset + length, flow);
 }
 
-static __always_inline enum apus_kind apus_flow_ipv6(void *at, void *end, __u32 left, struct apus_flow *flow)
+/* ICMPv6 from a neighbor, which the hop limit shows: RFC 4861 section 6.1. */
+static __always_inline int apus_is_neighbor(const struct apus_icmp6 *message, __u8 hop_limit)
 {
-	struct apus_ipv6 *ipv6 = APUS_HEADER(apus_ipv6, at, end);
-	__u8 next;
+	return message->type >= APUS_ROUTER_SOLICITATION && message->type <= APUS_REDIRECT && hop_limit == 255;
+}
 
-	if (!ipv6 || *(__u8 *)ipv6 >> 4 != 6)
+static __always_inline int apus_is_extension(__u8 next)
+{
+	return next == APUS_IPV6_HOP_BY_HOP || next == APUS_IPV6_ROUTING || next == APUS_IPV6_FRAGMENT ||
+	       next == APUS_IPV6_DESTINATION || next == APUS_IPV6_AUTHENTICATION;
+}
+
+/* What comes behind an IPv6 header with extension headers, the first of which is at `offset`. */
+static __always_inline enum apus_kind apus_flow_extensions(struct xdp_md *ctx, __u32 offset, __u8 next, __u8 hop_limit,
+							   struct apus_flow *flow)
+{
+	for (int i = 0; i < APUS_MAX_EXTENSIONS; i++) {
+		/* The shortest of them has 8 octets. */
+		struct apus_fragment header;
+
+		if (!apus_is_extension(next))
+			break;
+		if (!apus_copy(ctx, offset, &header, sizeof(header)))
+			return APUS_KIND_MALFORMED;
+		if (next == APUS_IPV6_FRAGMENT) {
+			offset += sizeof(header);
+			next = header.next_header;
+			/* The only fragment of its packet is a whole one: RFC 6946 section 4. */
+			if (header.offset & bpf_htons(0xfff9))
+				flow->is_fragment = 1;
+			if (header.offset & bpf_htons(0xfff8)) {
+				flow->protocol = next;
+				return APUS_KIND_IP;
+			}
+			continue;
+		}
+		/* In units of 8 octets behind the first 8; of 4, behind the first 8, for the authentication header. */
+		offset += next == APUS_IPV6_AUTHENTICATION ? (header.reserved + 2u) << 2 : (header.reserved + 1u) << 3;
+		next = header.next_header;
+		if (offset > flow->octets)
+			return APUS_KIND_MALFORMED;
+	}
+	if (apus_is_extension(next))
 		return APUS_KIND_MALFORMED;
+	flow->protocol = next;
+	if (next == APUS_ICMPV6 && !flow->is_fragment) {
+		struct apus_icmp6 message;
+
+		if (!apus_copy(ctx, offset, &message, sizeof(message)))
+			return APUS_KIND_MALFORMED;
+		if (apus_is_neighbor(&message, hop_limit))
+			return APUS_KIND_NEIGHBOR;
+	}
+	return apus_upper_copied(ctx, offset, flow);
+}
+
+static __always_inline enum apus_kind apus_flow_ipv6(struct xdp_md *ctx, void *at, void *end, __u32 offset,
+						     struct apus_flow *flow)
+{
+	APUS_TAKE(apus_ipv6, ipv6, at, end);
+	if (*(__u8 *)ipv6 >> 4 != 6)
+		return APUS_KIND_MALFORMED;
+	offset += sizeof(*ipv6);
 	/* A length of 0 is that of jumbograms: RFC 2675, and what the kernel has merged. */
-	if (bpf_ntohs(ipv6->payload_length) > left - sizeof(*ipv6))
+	if (bpf_ntohs(ipv6->payload_length) > flow->octets - offset)
 		return APUS_KIND_MALFORMED;
 	flow->family = 6;
 	__builtin_memcpy(&flow->source, ipv6->source, 16);
@@ -129,80 +233,40 @@ static __always_inline enum apus_kind apus_flow_ipv6(void *at, void *end, __u32 
 	/* No address on the wire, and that of IPv4 hosts in our tables. */
 	if (flow->source.high == 0 && (__u32)flow->source.low == bpf_htonl(0xffff))
 		return APUS_KIND_MALFORMED;
-	next = ipv6->next_header;
-	for (int i = 0; i < APUS_MAX_EXTENSIONS; i++) {
-		struct apus_extension *extension;
-		__u32 length;
-
-		if (next == APUS_IPV6_FRAGMENT) {
-			struct apus_fragment *fragment = APUS_HEADER(apus_fragment, at, end);
-
-			if (!fragment)
-				return APUS_KIND_MALFORMED;
-			next = fragment->next_header;
-			/* The only fragment of its packet is a whole one: RFC 6946 section 4. */
-			if (!(fragment->offset & bpf_htons(0xfff9)))
-				continue;
-			flow->is_fragment = 1;
-			if (!(fragment->offset & bpf_htons(0xfff8)))
-				continue;
-			flow->protocol = next;
-			return APUS_KIND_IP;
-		}
-		if (next != APUS_IPV6_HOP_BY_HOP && next != APUS_IPV6_ROUTING && next != APUS_IPV6_DESTINATION &&
-		    next != APUS_IPV6_AUTHENTICATION)
-			break;
-		extension = at;
-		if ((void *)(extension + 1) > end)
-			return APUS_KIND_MALFORMED;
-		/* In units of 8 octets behind the first 8; of 4, behind the first 8, for the authentication header. */
-		length = next == APUS_IPV6_AUTHENTICATION ? (extension->length + 2u) << 2 : (extension->length + 1u) << 3;
-		next = extension->next_header;
-		at += length;
-		if (at > end)
-			return APUS_KIND_MALFORMED;
-	}
-	if (next == APUS_IPV6_FRAGMENT || next == APUS_IPV6_HOP_BY_HOP || next == APUS_IPV6_ROUTING ||
-	    next == APUS_IPV6_DESTINATION || next == APUS_IPV6_AUTHENTICATION)
-		return APUS_KIND_MALFORMED;
-	flow->protocol = next;
-	if (next == APUS_ICMPV6 && !flow->is_fragment) {
+	if (apus_is_extension(ipv6->next_header))
+		return apus_flow_extensions(ctx, offset, ipv6->next_header, ipv6->hop_limit, flow);
+	flow->protocol = ipv6->next_header;
+	if (flow->protocol == APUS_ICMPV6) {
 		struct apus_icmp6 *message = at;
 
 		if ((void *)(message + 1) > end)
 			return APUS_KIND_MALFORMED;
-		/* From a neighbor, which the hop limit shows: RFC 4861 section 6.1. */
-		if (message->type >= APUS_ROUTER_SOLICITATION && message->type <= APUS_REDIRECT && ipv6->hop_limit == 255)
+		if (apus_is_neighbor(message, ipv6->hop_limit))
 			return APUS_KIND_NEIGHBOR;
 	}
-	return apus_upper(at, end, flow);
+	return apus_upper(ctx, at, end, offset, flow);
 }
 
 /* Parses a frame; `flow` is all zeros but for the octets. */
-static __always_inline enum apus_kind apus_parse_flow(void *at, void *end, struct apus_flow *flow)
+static __always_inline enum apus_kind apus_parse_flow(struct xdp_md *ctx, struct apus_flow *flow)
 {
-	struct apus_ethernet *ethernet = APUS_HEADER(apus_ethernet, at, end);
-	__u32 left = flow->octets - sizeof(*ethernet);
+	void *at = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 offset = sizeof(struct apus_ethernet);
 	__be16 type;
 
-	if (!ethernet)
-		return APUS_KIND_MALFORMED;
+	APUS_TAKE(apus_ethernet, ethernet, at, end);
 	type = ethernet->type;
 	for (int i = 0; i < APUS_MAX_TAGS; i++) {
-		struct apus_tag *tag;
-
 		if (type != bpf_htons(APUS_ETHERTYPE_CTAG) && type != bpf_htons(APUS_ETHERTYPE_STAG))
 			break;
-		tag = APUS_HEADER(apus_tag, at, end);
-		if (!tag)
-			return APUS_KIND_MALFORMED;
+		APUS_TAKE(apus_tag, tag, at, end);
 		type = tag->type;
-		left -= sizeof(*tag);
+		offset += sizeof(*tag);
 	}
 	if (type == bpf_htons(APUS_ETHERTYPE_IPV4))
-		return apus_flow_ipv4(at, end, left, flow);
+		return apus_flow_ipv4(ctx, at, end, offset, flow);
 	if (type == bpf_htons(APUS_ETHERTYPE_IPV6))
-		return apus_flow_ipv6(at, end, left, flow);
+		return apus_flow_ipv6(ctx, at, end, offset, flow);
 	if (type == bpf_htons(APUS_ETHERTYPE_ARP))
 		return APUS_KIND_NEIGHBOR;
 	/* More tags than are looked at. */

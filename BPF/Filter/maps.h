@@ -7,9 +7,9 @@
 
 /* As filter.h has it, but with a lock that the verifier knows. */
 struct apus_locked_set {
-	__u64 before;
 	struct bpf_spin_lock lock;
-	__u32 tags[15];
+	__u32 chosen;
+	__u32 tags[16];
 	struct apus_source ways[APUS_FILTER_WAYS];
 	__u64 after[7];
 };

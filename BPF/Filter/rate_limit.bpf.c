@@ -31,14 +31,16 @@ __attribute__((noinline)) int apus_parse(struct xdp_md *ctx, struct apus_flow *f
 {
 	if (!flow)
 		return APUS_KIND_MALFORMED;
-	return apus_parse_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end, flow);
+	return apus_parse_flow(ctx, flow);
 }
 
-/* What a limit has to do with a packet. Bits, so that a loop over limits has no branches for the verifier to follow. */
+/* What a limit has to do with a packet. Bits, so that a loop over limits has no branches for the verifier to follow; in
+ * those above 8 is the place of the limit. */
 enum apus_step {
 	APUS_STEP_APART = 0, /* it does not apply */
 	APUS_STEP_REFUSED = 1,
 	APUS_STEP_WITHIN = 3,
+	APUS_STEP_PLACE = 8,
 };
 
 /* Charges a packet to one limit, if that applies. */
@@ -61,7 +63,7 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 		struct apus_bucket *bucket = bucket_of(limit);
 
 		if (bucket && !charge(limit, flow->octets, now, &bucket->packet_time, &bucket->octet_time))
-			return APUS_STEP_REFUSED;
+			return APUS_STEP_REFUSED | limit->number % APUS_FILTER_LIMITS << APUS_STEP_PLACE;
 		return APUS_STEP_WITHIN;
 	}
 	source = source_of(limit, flow, now, 1, &events);
@@ -75,19 +77,19 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 		source->dropped++;
 		if (limit->flags & APUS_LIMIT_BAN && overruns(limit, flow, now, source))
 			ban(limit, flow);
-		return APUS_STEP_REFUSED;
+		return APUS_STEP_REFUSED | limit->number % APUS_FILTER_LIMITS << APUS_STEP_PLACE;
 	}
 	source->packets++;
 	source->octets += flow->octets;
 	return APUS_STEP_WITHIN;
 }
 
-/* Takes the charge of one limit back. */
-__attribute__((noinline)) int apus_discharge(const struct apus_flow *flow, __u32 index)
+/* Takes the charge of one limit back, if it has a bit in `charged`. */
+__attribute__((noinline)) int apus_discharge(const struct apus_flow *flow, __u32 index, __u32 charged)
 {
 	const volatile struct apus_limit *limit;
 
-	if (!flow || index >= APUS_FILTER_LIMITS)
+	if (!flow || index >= APUS_FILTER_LIMITS || !(charged >> index & 1))
 		return 0;
 	limit = &apus_rules_data.limits[index];
 	if (limit->scope == APUS_SCOPE_ALL) {
@@ -114,12 +116,11 @@ __attribute__((noinline)) int apus_discharge_all(const struct apus_flow *flow, _
 {
 	if (!flow)
 		return 0;
-#pragma clang loop unroll(disable)
+#pragma unroll
 	for (__u32 i = 0; i < APUS_FILTER_LIMITS; i++) {
 		if (i >= apus_rules_data.limit_count)
 			break;
-		if (charged >> i & 1)
-			apus_discharge(flow, i);
+		apus_discharge(flow, i, charged);
 	}
 	return 0;
 }
@@ -129,7 +130,7 @@ static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 {
 	__u32 charged = 0;
 
-#pragma clang loop unroll(disable)
+#pragma unroll
 	for (__u32 i = 0; i < APUS_FILTER_LIMITS; i++) {
 		__u32 step;
 
@@ -137,10 +138,10 @@ static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 			break;
 		step = apus_charge(flow, i);
 		*applied |= (step & 1) << i;
-		if (step == APUS_STEP_REFUSED) {
+		if ((step & 3) == APUS_STEP_REFUSED) {
 			if (charged)
 				apus_discharge_all(flow, charged);
-			return APUS_DROP_LIMIT + apus_rules_data.limits[i].number % APUS_FILTER_LIMITS;
+			return APUS_DROP_LIMIT + (step >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS;
 		}
 		charged |= (step >> 1 & 1) << i;
 	}
@@ -237,7 +238,7 @@ int apus_filter_rules(struct xdp_md *ctx)
 			return XDP_ABORTED;
 		flow.now = trial->now;
 	}
-	flow.octets = uses(APUS_FILTER_BUFFERS) ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
+	flow.octets = bpf_xdp_get_buff_len(ctx);
 	reason = judge(ctx, &flow, &applied);
 	count(reason, flow.octets);
 	if (trial) {

@@ -23,6 +23,10 @@ extension RateLimitFilter {
                     "a NIC runs no program that keeps the state of limits for all queues, so the filter can't be offloaded; "
                         + "use --mode native, or auto"))
         }
+        // Of that version are bpf_xdp_load_bytes and frames of several buffers.
+        guard HostFacts.KernelVersion.running.isAtLeast(5, 18) else {
+            throw FilterError(interface, .unavailable("the filter needs Linux 5.18 or later; this is older"))
+        }
         let index = try index(of: interface)
         let filter = RateLimitFilter(interface, FilterStore(index: index))
         return try locked(interface) { () throws(FilterError) in
@@ -120,7 +124,7 @@ extension RateLimitFilter {
             }
         }
         // First what is most likely to be refused. How it is to be loaded is only known when the entry is attached.
-        let expected = TailCaller.alone(takesFragments: HostFacts.KernelVersion.running.isAtLeast(5, 18))
+        let expected = TailCaller.alone(takesFragments: true)
         var rulesProgram = try program(expected)
         let slot = try about(interface) { () throws(BPFError) in
             try store.make()
@@ -152,12 +156,13 @@ extension RateLimitFilter {
         do throws(XDPError) {
             if mode == .auto {
                 let (entry, remarks) = try InterfaceProgram.attachInBestMode(
-                    FilterEntryProgram.object, program: "apus_filter", to: interface, prepare: prepare)
+                    FilterEntryProgram.object, program: "apus_filter", to: interface,
+                    needing: Capability.toFilter, prepare: prepare)
                 return (entry, try entry.program(), remarks)
             }
             let entry = try InterfaceProgram(
                 attaching: FilterEntryProgram.object, program: "apus_filter", to: interface,
-                mode: mode == .native ? .native : .generic, prepare: prepare)
+                mode: mode == .native ? .native : .generic, needing: Capability.toFilter, prepare: prepare)
             return (entry, try entry.program(), entry.grant.remarks)
         } catch {
             throw FilterError(interface, .interface(error))

@@ -17,10 +17,9 @@ struct RulesEncoding {
     ///   - numbers: of the limits, which name their buckets.
     ///   - sets: of the table of sources.
     ///   - secret: of the hash, eight words.
-    ///   - knowsBuffers: whether the kernel tells the length of frames of several buffers.
-    init(_ source: FilterRules, numbers: [UInt32], sets: Int, secret: [UInt64], knowsBuffers: Bool) {
+    init(_ source: FilterRules, numbers: [UInt32], sets: Int, secret: [UInt64]) {
         rules.version = UInt32(APUS_FILTER_VERSION)
-        rules.features = Self.features(source) | (knowsBuffers ? APUS_FILTER_BUFFERS.rawValue : 0)
+        rules.features = Self.features(source)
         rules.sets = UInt32(sets)
         for (index, word) in secret.enumerated() {
             unsafe apus_filter_set_secret(&rules, UInt32(index), word)

@@ -1,5 +1,4 @@
 import ApusConfig
-import ApusHost
 import ApusXDP
 import CFilter
 import Glibc
@@ -32,10 +31,8 @@ struct RulesProgram {
         _ inherited: FilterInheritance? = nil, isTrial: Bool = false
     ) throws(BPFError) {
         let sets = FilterMaps.sets(for: rules.sources)
-        // Frames of several buffers are known since Linux 5.18.
         let encoding = RulesEncoding(
-            rules, numbers: numbers, sets: sets, secret: secret,
-            knowsBuffers: HostFacts.KernelVersion.running.isAtLeast(5, 18))
+            rules, numbers: numbers, sets: sets, secret: secret)
         let object = try BPFObject(RateLimitProgram.object, name: Self.name)
         try object.set(".rodata", to: (isTrial ? encoding.trial : encoding).rules)
         try object.prepareMaps(for: rules, sets: sets, inherited)

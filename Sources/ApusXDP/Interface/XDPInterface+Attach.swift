@@ -1,4 +1,4 @@
-import ApusHost
+internal import ApusHost
 
 // Which XDP mode an interface gets.
 extension XDPInterface {

@@ -1,4 +1,4 @@
-import ApusHost
+internal import ApusHost
 import ApusPorts
 import ApusRings
 import CXDP

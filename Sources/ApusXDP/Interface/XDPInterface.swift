@@ -1,4 +1,4 @@
-import ApusHost
+internal import ApusHost
 public import ApusPorts
 import ApusRings
 public import ApusWire

@@ -1,4 +1,4 @@
-import ApusHost
+internal import ApusHost
 import CXDP
 
 /// BPF extension programs (BPF_PROG_TYPE_EXT, Linux 5.6), by which libxdp's dispatcher calls the programs in it.

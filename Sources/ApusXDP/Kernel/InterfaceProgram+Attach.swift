@@ -1,4 +1,4 @@
-import ApusHost
+internal import ApusHost
 import CXDP
 import Glibc
 import Synchronization

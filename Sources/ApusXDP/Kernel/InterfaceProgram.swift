@@ -1,4 +1,4 @@
-import ApusHost
+package import ApusHost
 import CXDP
 import Glibc
 import Synchronization
@@ -43,14 +43,16 @@ package final class InterfaceProgram: Sendable {
     ///   - name: the program in it, by its whole name in C.
     ///   - interface: its name, in the network namespace of the calling thread.
     ///   - mode: native or generic; there is no fallback from one to the other here.
+    ///   - capabilities: what it takes to load and attach it.
     ///   - prepare: sets constants and maps before the object is loaded. Called again for a second attempt.
     package init(
         attaching code: [UInt8], program name: String, to interface: String, mode: XDPMode,
+        needing capabilities: [Capability] = Capability.toAttach,
         prepare: (BPFObject) throws(BPFError) -> Void = { _ in }
     ) throws(XDPError) {
         self.interface = interface
         index = try interfaceIndex(interface)
-        let missing = Capability.missing(of: Capability.toAttach)
+        let missing = Capability.missing(of: capabilities)
         guard missing.isEmpty else {
             throw XDPError(interface, .notPermitted(missing: missing, doing: "attach an XDP program"))
         }
@@ -72,12 +74,14 @@ package final class InterfaceProgram: Sendable {
     /// grant that says why.
     package static func attachInBestMode(
         _ code: [UInt8], program name: String, to interface: String,
+        needing capabilities: [Capability] = Capability.toAttach,
         prepare: (BPFObject) throws(BPFError) -> Void = { _ in }
     ) throws(XDPError) -> (InterfaceProgram, remarks: [String]) {
         let native: XDPError
         do throws(XDPError) {
             let program = try InterfaceProgram(
-                attaching: code, program: name, to: interface, mode: .native, prepare: prepare)
+                attaching: code, program: name, to: interface, mode: .native, needing: capabilities,
+                prepare: prepare)
             return (program, program.grant.remarks)
         } catch {
             guard error.mayWorkInAnotherMode else { throw error }
@@ -85,7 +89,8 @@ package final class InterfaceProgram: Sendable {
         }
         do throws(XDPError) {
             let program = try InterfaceProgram(
-                attaching: code, program: name, to: interface, mode: .generic, prepare: prepare)
+                attaching: code, program: name, to: interface, mode: .generic, needing: capabilities,
+                prepare: prepare)
             return (program, ["not in native mode: \(native.explanation)"] + program.grant.remarks)
         } catch {
             throw XDPError(

@@ -1,4 +1,4 @@
-import ApusHost
+package import ApusHost
 import CXDP
 import Glibc
 import Synchronization
@@ -68,7 +68,9 @@ extension XDPMode {
 extension Capability {
     /// Those that loading and attaching the steering program takes. Since Linux 5.8 the verifier compares and
     /// moves packet pointers, as every program that reads packets does, only for those who have CAP_PERFMON.
-    static let toAttach: [Capability] = [.netAdmin, .bpf, .perfmon]
+    package static let toAttach: [Capability] = [.netAdmin, .bpf, .perfmon]
+    /// Those that the packet filter takes, which moves no pointer to a packet by what the packet says.
+    package static let toFilter: [Capability] = [.netAdmin, .bpf]
     /// Those that opening an interface takes, in the order of the manual.
     static let toOpen: [Capability] = [.netAdmin, .netRaw, .bpf, .perfmon]
 

@@ -1,4 +1,4 @@
-import ApusHost
+internal import ApusHost
 public import ApusWire
 import CXDP
 import Glibc
