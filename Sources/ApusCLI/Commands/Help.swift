@@ -18,7 +18,7 @@ enum Help {
         var path = command.name
         for name in invocation.arguments {
             guard let next = command.subcommands.first(where: { $0.name == name }) else {
-                let names = command.subcommands.map(\.name)
+                let names = command.visibleSubcommands.map(\.name)
                 let hint =
                     nearestName(to: name, among: names).map { "did you mean \($0)?" }
                     ?? (names.isEmpty

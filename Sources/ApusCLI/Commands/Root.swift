@@ -20,6 +20,7 @@ extension Command {
         subcommands: [
             Doctor.command,
             Forward.command,
+            FilterCommand.command,
             Generate.command,
             Capture.command,
             Bench.command,

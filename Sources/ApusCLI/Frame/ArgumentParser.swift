@@ -57,7 +57,7 @@ struct ArgumentParser {
     private mutating func takeArgument(_ word: String) throws(ExitFailure) {
         if !command.subcommands.isEmpty {
             guard let next = command.subcommands.first(where: { $0.name == word }) else {
-                let near = nearestName(to: word, among: command.subcommands.map(\.name))
+                let near = nearestName(to: word, among: command.visibleSubcommands.map(\.name))
                 throw ExitFailure(.usage, "unknown command \(word.quoted); \(hint(near))")
             }
             command = next

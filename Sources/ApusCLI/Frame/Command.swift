@@ -15,11 +15,16 @@ struct Command: Sendable {
     var arguments: [Argument] = []
     var examples: [Example] = []
     var subcommands: [Command] = []
+    /// Whether help, manual and completions leave it out: what programs ask for and nobody types.
+    var isHidden = false
     /// What it does when it is called, without a subcommand if it has some.
     var run: @Sendable (Invocation) throws(ExitFailure) -> Void
 
     /// Its own options and those that each command has.
     var allOptions: [Option] { options + [.help] }
+
+    /// Its subcommands that people type.
+    var visibleSubcommands: [Command] { subcommands.filter { !$0.isHidden } }
 }
 
 /// An option of a command: `--to ADDR:PORT`, or a switch without a value.
@@ -68,6 +73,16 @@ enum Completion: Sendable, Equatable {
     case words([String])
     /// The names of the program's commands.
     case commands
+    /// What is in force in the filter of an interface that the line names.
+    case filterWords(FilterWords)
+
+    /// What `apus filter words` is asked for.
+    enum FilterWords: String, Sendable {
+        /// What is allowed, denied or banned.
+        case entries
+        /// The names of limits.
+        case limits
+    }
 }
 
 /// A command line that can be typed as it stands, and what it is good for.

@@ -12,6 +12,19 @@ func bashCompletion(_ root: Command) -> String {
                 [[ -e $path && $name == "$cur"* ]] && COMPREPLY+=("$name")
             done
         }
+        # So is what others have sent or somebody has called a limit. bash makes words of its own at colons, so that an
+        # address or from:udp/53 is in several: what is before the last of them stands there already.
+        \(function)_filter_words() {
+            local word line=${COMP_LINE:0:COMP_POINT} name
+            word=${line##*[[:space:]]}
+            [[ $word == *"$cur" ]] || word=$cur
+            while IFS= read -r name; do
+                if [[ $name == "$word"* ]]; then
+                    printf -v name %q "${name#"${word%"$cur"}"}"
+                    COMPREPLY+=("$name")
+                fi
+            done < <(\(root.name) filter words "$1" -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)
+        }
         \(function)() {
             local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=\(root.name) i n=0
             # bash makes words of its own of --name=value
@@ -54,7 +67,7 @@ func bashCompletion(_ root: Command) -> String {
     }
     script += "    esac\n    case $path in\n"
     for (path, command) in commands {
-        let names = command.subcommands.map(\.name)
+        let names = command.visibleSubcommands.map(\.name)
         let options = command.allOptions.map(\.name)
         let plain =
             if !names.isEmpty {
@@ -93,6 +106,7 @@ private func bashReply(_ completion: Completion, _ function: String) -> String {
     case .nothing, .commands: ""
     case .file: "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$cur\")); "
     case .interface: "\(function)_interfaces; "
+    case .filterWords(let words): "\(function)_filter_words \(words.rawValue); "
     case .words(let words): "COMPREPLY=($(compgen -W '\(words.joined(separator: " "))' -- \"$cur\")); "
     }
 }

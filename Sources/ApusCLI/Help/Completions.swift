@@ -18,14 +18,14 @@ extension Command {
     /// This command and all beneath it, each with the names that lead there.
     func flattened(above path: [String] = []) -> [(path: [String], command: Command)] {
         let here = path + [name]
-        return [(here, self)] + subcommands.flatMap { $0.flattened(above: here) }
+        return [(here, self)] + visibleSubcommands.flatMap { $0.flattened(above: here) }
     }
 }
 
 extension Completion {
     /// The completion with the names of the program's commands put in, where they are asked for.
     func resolved(in root: Command) -> Completion {
-        self == .commands ? .words(root.subcommands.map(\.name)) : self
+        self == .commands ? .words(root.visibleSubcommands.map(\.name)) : self
     }
 }
 

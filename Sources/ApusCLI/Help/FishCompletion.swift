@@ -25,7 +25,7 @@ func fishCompletion(_ root: Command) -> String {
         """
     for (path, command) in root.flattened() {
         let here = fishCondition(path, command)
-        for subcommand in command.subcommands {
+        for subcommand in command.visibleSubcommands {
             script +=
                 "complete -c \(root.name) -n '\(here)' -a \(subcommand.name) -d '\(fishText(subcommand.summary))'\n"
         }
@@ -41,6 +41,8 @@ func fishCompletion(_ root: Command) -> String {
             case .nothing, .commands: break
             case .file: script += "complete -c \(root.name) -n '\(here)' -F\n"
             case .interface: script += "complete -c \(root.name) -n '\(here)' -a '(ls \(interfaceFolder))'\n"
+            case .filterWords(let words):
+                script += "complete -c \(root.name) -n '\(here)' -a '\(fishFilterWords(words))'\n"
             case .words(let words):
                 script += "complete -c \(root.name) -n '\(here)' -a '\(words.joined(separator: " "))'\n"
             }
@@ -53,7 +55,7 @@ func fishCompletion(_ root: Command) -> String {
 private func fishCondition(_ path: [String], _ command: Command) -> String {
     var conditions = path.dropFirst().map { "__fish_seen_subcommand_from \($0)" }
     if !command.subcommands.isEmpty {
-        let names = command.subcommands.map(\.name).joined(separator: " ")
+        let names = command.visibleSubcommands.map(\.name).joined(separator: " ")
         conditions.append("not __fish_seen_subcommand_from \(names)")
     }
     return conditions.isEmpty ? "true" : conditions.joined(separator: "; and ")
@@ -76,8 +78,14 @@ private func fishValue(_ completion: Completion) -> String {
     case .nothing, .commands: " -x"
     case .file: " -r -F"
     case .interface: " -x -a '(ls \(interfaceFolder))'"
+    case .filterWords(let words): " -x -a '\(fishFilterWords(words))'"
     case .words(let words): " -x -a '\(words.joined(separator: " "))'"
     }
+}
+
+/// The words of the line so far lead to the filter that is asked; fish runs nothing in what it reads of a command.
+private func fishFilterWords(_ words: Completion.FilterWords) -> String {
+    "(apus filter words \(words.rawValue) -- (commandline -opc) 2>/dev/null)"
 }
 
 /// A text within single quotes of fish, where a backslash protects.

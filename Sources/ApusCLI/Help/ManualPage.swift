@@ -1,3 +1,4 @@
+import Apus
 import ApusRuntime
 
 /// The manual page of the whole tree, in mdoc(7).
@@ -25,6 +26,7 @@ func manualPage(_ root: Command, date: String) -> String {
     for (path, command) in commands { page.command(command, name: path.dropFirst().joined(separator: " ")) }
     page.configuration()
     page.dropReasons()
+    page.filterReasons()
     page.macro("Sh ENVIRONMENT")
     page.list([
         ("Ev COLUMNS", "How many columns a line of help or of a live view may have."),
@@ -103,10 +105,17 @@ private struct Mdoc {
     mutating func configuration() {
         macro("Sh CONFIGURATION FILE")
         text("A forwarder's file is JSON5. A key that is unknown, or there twice, is an error.")
+        reference(ConfigurationReference.example, ConfigurationReference.all)
+        macro("Sh FILTER FILE")
+        text("A file of rules for apus filter is JSON5, too.")
+        reference(FilterReference.example, FilterReference.all)
+    }
+
+    private mutating func reference(_ example: String, _ sections: [ConfigurationReference]) {
         macro("Bd -literal -offset indent")
-        lines += ConfigurationReference.example.split(separator: "\n").map { mdocText(String($0)) }
+        lines += example.split(separator: "\n").map { mdocText(String($0)) }
         macro("Ed")
-        for section in ConfigurationReference.all {
+        for section in sections {
             macro("Ss \(mdocText(section.section))")
             text(section.meaning)
             list(section.keys.map { ("Ic \($0.name)", $0.meaning) })
@@ -128,6 +137,20 @@ private struct Mdoc {
             }
             macro("El")
         }
+    }
+
+    mutating func filterReasons() {
+        macro("Sh FILTER REASONS")
+        text(
+            "What became of a packet that a filter judged, in apus filter status, explain and export. A packet that a limit "
+                + "dropped is counted under the limit. In a dry run those that were dropped have passed all the same. In the "
+                + "explanations \"it\" is the packet.")
+        macro("Bl -tag -compact -width denied_source_port")
+        for reason in FilterReason.allCases {
+            macro("It Ic \(reason.label)")
+            text(reason.sentence.prefix(1).uppercased() + reason.sentence.dropFirst() + ".")
+        }
+        macro("El")
     }
 
     mutating func options(of command: Command) {

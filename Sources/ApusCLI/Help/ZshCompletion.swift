@@ -5,6 +5,10 @@ func zshCompletion(_ root: Command) -> String {
         #compdef \(root.name)
         # zsh completion for \(root.name), made by "\(root.name) completion zsh"
 
+        _apus_filter_words() {
+            compadd -- ${(f)"$(apus filter words $1 -- $words 2>/dev/null)"}
+        }
+
         \(functions)
         if [ "$funcstack[1]" = "_\(root.name)" ]; then
             _\(root.name) "$@"
@@ -34,8 +38,8 @@ private func zshFunction(_ path: [String], _ command: Command, _ root: Command) 
 
             """
     }
-    let commands = command.subcommands.map { "'\(zshText($0.name)):\(shellText($0.summary))'" }
-    let cases = command.subcommands.map { "                \($0.name)) \(function)_\($0.name) ;;" }
+    let commands = command.visibleSubcommands.map { "'\(zshText($0.name)):\(shellText($0.summary))'" }
+    let cases = command.visibleSubcommands.map { "                \($0.name)) \(function)_\($0.name) ;;" }
     specifications += ["'1:command:->command'", "'*::argument:->argument'"]
     return """
         \(function)() {
@@ -75,6 +79,7 @@ private func zshAction(_ completion: Completion) -> String {
     case .nothing, .commands: " "
     case .file: "_files"
     case .interface: "_files -W \(interfaceFolder)"
+    case .filterWords(let words): "_apus_filter_words \(words.rawValue)"
     case .words(let words): "(\(words.joined(separator: " ")))"
     }
 }

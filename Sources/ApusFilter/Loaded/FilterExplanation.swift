@@ -1,11 +1,12 @@
 public import ApusConfig
+import ApusHost
 import ApusXDP
 import CFilter
 
-/// Says what the rules in force would do with packets: the filter's own program is run on them, with the same lists and
-/// bans, and with buckets of its own that begin full, so that nothing on the interface is disturbed.
+/// Says what rules would do with packets: the filter's own program is run on them, with buckets of its own that begin
+/// full, so that nothing on the interface is disturbed. Of the rules in force it has the lists and bans as they are.
 public struct FilterExplanation {
-    /// The rules in force.
+    /// The rules that packets are judged by.
     public let rules: FilterRules
     private let program: RulesProgram
     private let interface: String
@@ -22,6 +23,25 @@ public struct FilterExplanation {
             return (rules, program, now)
         }
         self.interface = interface
+    }
+
+    /// Prepares to judge packets by rules that are not in force: nobody is banned at the start.
+    ///
+    /// - Parameters:
+    ///   - rules: by which to judge.
+    ///   - interface: what errors are about.
+    public init(of rules: FilterRules, for interface: String) throws(FilterError) {
+        try RateLimitFilter.validate(rules, interface)
+        let now = bootTime
+        let numbers = LimitNumbers().replaced(by: rules.limits)
+        // The secret protects a table that others can fill, which they can't here.
+        program = try about(interface) { () throws(BPFError) in
+            try RulesProgram(
+                rules, numbers: numbers.inForce, secret: [UInt64](repeating: 0, count: 8),
+                caller: .alone(takesFragments: HostFacts.KernelVersion.running.isAtLeast(5, 18)), now: now,
+                isTrial: true)
+        }
+        (self.rules, self.interface, start) = (rules, interface, now)
     }
 
     /// Judges a frame that comes in `time` nanoseconds after the first; buckets fill meanwhile.

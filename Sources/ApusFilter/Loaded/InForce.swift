@@ -90,7 +90,9 @@ struct InForce {
         // Of a range all ports have the time of the range, but for those that a narrower one decides.
         let ports = state.rules.entries.compactMap { entry -> FilterEntry? in
             guard entry.lifetime != nil else { return entry }
-            guard let until = state.until[entry.subject], now < until else { return nil }
+            guard let until = state.until[entry.subject], FilterEntry.isLeft(until: until, now) else {
+                return nil
+            }
             var left = entry
             left.lifetime = FilterDuration(nanoseconds: until - now)
             return left
@@ -108,9 +110,16 @@ struct InForce {
 }
 
 extension FilterEntry {
+    /// Whether there is as much left of a lifetime as a rule may say: what is over in a millisecond is over.
+    static func isLeft(until: UInt64, _ now: UInt64) -> Bool {
+        now < until && until - now >= FilterDuration.range.lowerBound.nanoseconds
+    }
+
     /// An entry of a map; nil when there is none, or when it is over.
     init?(_ subject: FilterSubject, _ entry: apus_entry, now: UInt64) {
-        guard entry.isInForce(at: now) else { return nil }
+        guard entry.isInForce(at: now), entry.until == 0 || Self.isLeft(until: entry.until, now) else {
+            return nil
+        }
         self.init(
             subject, entry.verdict == APUS_VERDICT_DENY.rawValue ? .deny : .allow,
             lifetime: entry.until == 0 ? nil : FilterDuration(nanoseconds: entry.until - now),

@@ -50,6 +50,29 @@ extension RateLimitFilter {
         }
     }
 
+    /// Takes the filter off an interface, complete or not, and whichever version of Apus has loaded it; other programs
+    /// stay.
+    public static func unload(from interface: String) throws(FilterError) {
+        try RateLimitFilter(interface, FilterStore(index: index(of: interface))).unload()
+    }
+
+    /// Takes the filters off all interfaces of this network namespace, as ``unload(from:)`` does, with what belongs to
+    /// interfaces that are gone.
+    ///
+    /// - Returns: the interfaces.
+    public static func unloadAll() throws(FilterError) -> [String] {
+        guard BPFFileSystem.isMounted, !FilterStore.all.isEmpty else { return [] }
+        return try locked("filters") { () throws(FilterError) in
+            var names: [String] = []
+            for store in FilterStore.all {
+                let filter = RateLimitFilter(interfaceName(store.index) ?? "interface \(store.index)", store)
+                try filter.clean()
+                names.append(filter.interface)
+            }
+            return names.sorted()
+        }
+    }
+
     /// Removes what commands that were killed have left, and what belongs to interfaces that are gone; filters that are in
     /// force stay.
     ///

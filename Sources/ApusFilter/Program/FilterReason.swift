@@ -83,6 +83,30 @@ public enum FilterReason: UInt32, CaseIterable, Sendable {
     }
 }
 
+extension FilterReason {
+    /// What it means, for the manual: a sentence without a full stop.
+    public var sentence: String {
+        switch self {
+        case .within: "it passed: no list drops it, and all limits that apply have room"
+        case .neighbor: "it passed as ARP or neighbor discovery, which nothing is to cut off"
+        case .management: "it passed as it goes to a service of management"
+        case .allowedSource: "it passed as its source is allowed, to which no limits apply"
+        case .notIPAllowed: "it passed though it is neither IP nor ARP, as \"notIP\" says"
+        case .fragmentAllowed: "it passed as an IP fragment, as \"fragments\" says"
+        case .malformedAllowed: "it passed though it can't be parsed, as \"malformed\" says"
+        case .malformed: "it was dropped as it can't be parsed, as \"malformed\" says"
+        case .notIP: "it was dropped as it is neither IP nor ARP, as \"notIP\" says"
+        case .fragment: "it was dropped as an IP fragment, as \"fragments\" says"
+        case .banned: "it was dropped as its source overran a limit with a ban"
+        case .deniedSource: "it was dropped as its source is denied"
+        case .deniedPort: "it was dropped as the port that it goes to is denied"
+        case .deniedSourcePort: "it was dropped as the port that it comes from is denied"
+        case .deniedProtocol: "it was dropped as its protocol is denied"
+        case .policy: "it was dropped as no list names it, and the policy is to deny"
+        }
+    }
+}
+
 /// Why the filter let a packet pass, or dropped it.
 public enum FilterVerdict: Hashable, Sendable {
     /// For a reason that has nothing to do with limits.

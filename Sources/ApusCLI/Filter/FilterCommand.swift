@@ -1,0 +1,121 @@
+import Apus
+import Glibc
+
+/// `apus filter`: the rate-limit filter of an interface.
+enum FilterCommand {
+    static let command = Command(
+        name: "filter",
+        summary: "limit and drop packets before the kernel's stack gets them",
+        discussion: [
+            "A filter is an XDP program that stays on its interface when the command has ended, with rules that can be "
+                + "changed while packets flow. Each packet is judged in this order: what can't be parsed; ARP and neighbor "
+                + "discovery, which pass; services of management, which pass; sources that are banned; the lists of "
+                + "addresses, ports and protocols; the policy; and then the limits, all of which must have room.",
+            "SSH at TCP port 22 is management unless the rules say otherwise. Where rules would drop the SSH connection "
+                + "that a command runs in, it warns, and says how to undo it. To try rules first, load them with --dry-run: "
+                + "all packets pass, and what would be dropped is counted.",
+            "To load a filter and to change it takes CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and CAP_SYS_ADMIN to see and to be "
+                + "beside other XDP programs; to look at it, CAP_BPF; and each, access to the BPF file system at "
+                + "/sys/fs/bpf, where it is kept. A reboot removes all; apus-filter@IF.service loads it again.",
+            "The manual, which apus man prints, explains the keys of a file of rules, and Docs/Filter.md how limits count.",
+        ],
+        subcommands: [
+            load, reload, unload, status, top, limit, allow, deny, remove, explain, dump, export, words,
+        ],
+        run: { invocation throws(ExitFailure) in
+            let names = invocation.command.visibleSubcommands.map(\.name).joined(separator: ", ")
+            throw ExitFailure(
+                .usage, "a command is missing; there are: \(names)",
+                wayOut: "apus filter --help shows what each does.")
+        })
+
+    static let interface = Argument(
+        name: "IF", help: "The interface, by the kernel's name.", completion: .interface)
+    static let optionalInterface = Argument(
+        name: "IF", help: "The interface; all that have a filter without it.", isRequired: false,
+        completion: .interface)
+    static let json = Option(long: "json", help: "Print the figures as JSON.")
+
+    /// What it takes to look at a filter, and to change one.
+    static let (looking, changing): ([Capability], [Capability]) = ([.bpf], [.bpf, .perfmon, .netAdmin])
+
+    /// Makes sure that the process may do it, as the kernel would only show an empty BPF file system otherwise.
+    static func require(_ capabilities: [Capability], for purpose: String) throws(ExitFailure) {
+        // CAP_SYS_ADMIN includes what BPF takes (capabilities(7)).
+        let hasAll = Capabilities.current().has(.sysAdmin)
+        do throws(HostError) {
+            try Capabilities.require(
+                capabilities.filter { !hasAll || $0 == .netAdmin }, for: purpose)
+        } catch {
+            throw ExitFailure(error)
+        }
+        let folder = "/sys/fs/bpf"
+        guard unsafe access(folder, F_OK) != 0 || access(folder, R_OK | X_OK) == 0 else {
+            throw ExitFailure(
+                .notPermitted, "\(purpose) needs access to \(folder), where filters are kept",
+                wayOut: "Run it as root.")
+        }
+    }
+
+    /// The filter that is loaded on an interface.
+    static func filter(on interface: String) throws(ExitFailure) -> RateLimitFilter {
+        try filtering { () throws(FilterError) in try RateLimitFilter(on: interface) }
+    }
+
+    /// Removes what commands that were killed have left, before filters are changed.
+    static func prepareChange(_ purpose: String) throws(ExitFailure) {
+        try require(changing, for: purpose)
+        try filtering { () throws(FilterError) in _ = try RateLimitFilter.cleanUp() }
+    }
+
+    /// The filters that an invocation names: one, or all; no failure where there are none.
+    static func filters(_ invocation: Invocation) throws(ExitFailure) -> [RateLimitFilter] {
+        try require(looking, for: "looking at filters")
+        guard !invocation.arguments.isEmpty else { return RateLimitFilter.all() }
+        var filters: [RateLimitFilter] = []
+        for name in invocation.arguments {
+            let filter = try filter(on: name)
+            if !filters.contains(filter) { filters.append(filter) }
+        }
+        return filters
+    }
+}
+
+/// Runs what may fail with an error of a filter.
+func filtering<Result>(_ body: () throws(FilterError) -> Result) throws(ExitFailure) -> Result {
+    do throws(FilterError) { return try body() } catch { throw ExitFailure(error) }
+}
+
+extension ExitFailure {
+    /// What is in the way of a filter.
+    init(_ error: FilterError) {
+        switch error.cause {
+        case .interface(let inner): self.init(ForwarderError.xdp(inner))
+        case .rules(let errors):
+            // Of rules by options: what is in force has no place to point at.
+            self.init(.usage, errors.errors.map(\.message).joined(separator: "\n"))
+        case .notThere: self.init(.noInput, "\(error)")
+        case .failed(_, let code, _):
+            self.init(code == EPERM || code == EACCES ? .notPermitted : .unavailable, "\(error)")
+        case .notLoaded, .alreadyLoaded, .noBPFFileSystem, .otherVersion, .busy, .unavailable:
+            self.init(.unavailable, "\(error)")
+        }
+    }
+}
+
+extension FilterRules {
+    /// How many entries and limits there are.
+    var summary: String {
+        let (lists, limits) = (entries.count, limits.count)
+        return "\(Units.count(lists)) \(lists == 1 ? "entry" : "entries"), "
+            + "\(limits) limit\(limits == 1 ? "" : "s")\(isDryRun ? ", dry run: all packets pass" : "")"
+    }
+
+    /// A verdict in words: `the limit "source udp/5004" has no room`.
+    func text(of verdict: FilterVerdict) -> String {
+        switch verdict {
+        case .reason(let reason): reason.text
+        case .limit(let index): "the limit \(limits[index].name.quoted) has no room"
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Apus
+
+/// `apus filter dump`, `apus filter export`, and what completions ask for.
+extension FilterCommand {
+    static let dump = Command(
+        name: "dump",
+        summary: "print the rules in force, as a file of rules",
+        discussion: [
+            "What is printed can be loaded again, here or elsewhere. Of entries with a lifetime it says what is left; bans "
+                + "and buckets are no rules, and stay when rules are reloaded."
+        ],
+        arguments: [interface],
+        examples: [
+            Example(purpose: "Keep the rules", line: "sudo apus filter dump eth0 > eth0.json5"),
+            Example(
+                purpose: "Put the rules of one interface into force on another",
+                line: "sudo apus filter dump eth0 | sudo apus filter reload eth1 --config -"),
+        ],
+        run: { invocation throws(ExitFailure) in
+            try require(looking, for: "looking at filters")
+            let filter = try filter(on: try invocation.kernelInterface())
+            let rules = try filtering { () throws(FilterError) in try filter.rules() }
+            invocation.output.write(rules.text)
+        })
+
+    static let export = Command(
+        name: "export",
+        summary: "print the figures as Prometheus metrics",
+        discussion: [
+            "For the node exporter's textfile collector, which serves files that end in .prom: write to another name "
+                + "first and move it, so that no half of a file is served."
+        ],
+        arguments: [
+            Argument(
+                name: "IF", help: "The interfaces; all that have a filter without one.", isRequired: false,
+                repeats: true, completion: .interface)
+        ],
+        examples: [
+            Example(
+                purpose: "Every minute, by cron(8)",
+                line: "apus filter export > /var/lib/node_exporter/apus.new && mv /var/lib/node_exporter/apus.new "
+                    + "/var/lib/node_exporter/apus.prom")
+        ],
+        run: { invocation throws(ExitFailure) in
+            var all: [FilterStatus] = []
+            for filter in try filters(invocation) {
+                all.append(try filtering { () throws(FilterError) in try filter.status() })
+            }
+            invocation.output.write(FilterMetrics.text(all))
+        })
+
+    /// For the shells alone: what may follow `remove`, a line each.
+    static let words = Command(
+        name: "words",
+        summary: "print what may be removed, for completions",
+        arguments: [
+            Argument(name: "KIND", help: "What is asked for: entries or limits."),
+            Argument(name: "WORD", help: "The words of the line so far.", isRequired: false, repeats: true),
+        ],
+        isHidden: true,
+        run: { invocation in
+            guard let kind = Completion.FilterWords(rawValue: invocation.arguments[0]) else { return }
+            let words = Set(invocation.arguments.dropFirst())
+            // A shell that asks is not to be told of errors.
+            guard let filter = RateLimitFilter.all().first(where: { words.contains($0.interface) }),
+                let rules = try? filter.rules()
+            else { return }
+            switch kind {
+            case .limits: for limit in rules.limits { invocation.output.line(limit.name.printable) }
+            case .entries:
+                let bans = (try? filter.status().bans.map { "\($0.source)" }) ?? []
+                // More than anybody chooses from.
+                for word in (rules.entries.map { "\($0.subject)" } + bans).prefix(1000) {
+                    invocation.output.line(word)
+                }
+            }
+        })
+}

@@ -1,0 +1,158 @@
+import Apus
+import ApusRuntime
+
+/// `apus filter load`, `apus filter reload` and `apus filter unload`.
+extension FilterCommand {
+    private static let config = Option(
+        long: "config", short: "c", value: .init(name: "FILE", completion: .file),
+        help: "Take the rules from a JSON5 file; - is standard input.")
+    private static let dryRun = Option(
+        long: "dry-run", short: "n",
+        help: "Let all packets pass, and only count what would become of them, whatever the file says.")
+    private static let check = Option(
+        long: "check",
+        help: "Only check the rules, and warn where they would drop this SSH connection; nothing is loaded.")
+    private static let mode = Option(
+        long: "mode",
+        value: .init(name: "NAME", completion: .words(RateLimitFilter.Mode.allCases.map(\.rawValue))),
+        help: "Where the program runs: in the driver, in the generic hook, or in the card, which none can.",
+        defaultText: "auto, which is native where the driver can")
+    private static let all = Option(long: "all", help: "Unload the filters of all interfaces.")
+
+    static let load = Command(
+        name: "load",
+        summary: "load a filter on an interface",
+        discussion: [
+            "Without a file there are no rules but that SSH is management: all that can be parsed passes, and rules can "
+                + "be added with limit, allow and deny. It says what was granted: native or generic mode, and whether "
+                + "libxdp's dispatcher calls it, so that other XDP programs can be beside it.",
+            "What a command that was killed has left on the interface is removed first.",
+        ],
+        usage: ["IF [--config FILE] [--mode NAME] [--dry-run] [--check]"],
+        options: [config, mode, dryRun, check],
+        arguments: [interface],
+        examples: [
+            Example(
+                purpose: "Load the rules of a file, and only count what they would drop",
+                line: "sudo apus filter load eth0 --config /etc/apus/filter-eth0.json5 --dry-run"),
+            Example(purpose: "Load a filter, to be given rules one by one", line: "sudo apus filter load eth0"),
+        ],
+        run: { invocation throws(ExitFailure) in
+            let name = try invocation.kernelInterface()
+            let mode = try modeOption(invocation)
+            let rules = try rules(invocation)
+            if invocation.has(check) { return try check(rules, name, invocation) }
+            try require(changing, for: "loading a filter")
+            SSHSession.warn(
+                of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
+            let filter = try filtering { () throws(FilterError) in
+                try RateLimitFilter.load(rules, on: name, mode: mode)
+            }
+            let status = try filtering { () throws(FilterError) in try filter.status() }
+            invocation.output.line("\(status.grantText), \(rules.summary)".printable)
+            for remark in status.remarks { invocation.output.line("  \(remark)".printable) }
+        })
+
+    static let reload = Command(
+        name: "reload",
+        summary: "put other rules into force in one step",
+        discussion: [
+            "A packet meets the old rules or the new ones, never something between. Limits whose name, scope and service "
+                + "stay the same keep their buckets and counters, also where their rates change, and bans stay. Rules "
+                + "that are refused change nothing. Entries with a lifetime begin it anew."
+        ],
+        usage: ["IF --config FILE [--dry-run] [--check]"],
+        options: [config, dryRun, check],
+        arguments: [interface],
+        examples: [
+            Example(
+                purpose: "Take up a file that was changed",
+                line: "sudo apus filter reload eth0 --config /etc/apus/filter-eth0.json5")
+        ],
+        run: { invocation throws(ExitFailure) in
+            let name = try invocation.kernelInterface()
+            guard invocation.has(config) else {
+                throw ExitFailure(
+                    .usage, "--config is missing: apus filter reload IF --config FILE [--dry-run] [--check]")
+            }
+            let rules = try rules(invocation)
+            if invocation.has(check) { return try check(rules, name, invocation) }
+            try prepareChange("changing a filter")
+            let filter = try filter(on: name)
+            SSHSession.warn(
+                of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
+            try filtering { () throws(FilterError) in try filter.replace(rules) }
+            invocation.output.line("\(name): the rules are in force, \(rules.summary)".printable)
+        })
+
+    static let unload = Command(
+        name: "unload",
+        summary: "take a filter off its interface",
+        discussion: [
+            "Other XDP programs on the interface stay. What a command that was killed has left goes as well."
+        ],
+        usage: ["IF", "--all"],
+        options: [all],
+        arguments: [
+            Argument(
+                name: "IF", help: "The interface.", isRequired: false, completion: .interface)
+        ],
+        examples: [Example(purpose: "Let everything through again", line: "sudo apus filter unload eth0")],
+        run: { invocation throws(ExitFailure) in
+            guard invocation.arguments.isEmpty == invocation.has(all) else {
+                throw ExitFailure(.usage, "name an interface, or --all for the filters of all")
+            }
+            let name = invocation.arguments.isEmpty ? nil : try invocation.kernelInterface()
+            try require(changing, for: "unloading a filter")
+            guard let name else {
+                let names = try filtering { () throws(FilterError) in try RateLimitFilter.unloadAll() }
+                for name in names { invocation.output.line("\(name): the filter is unloaded".printable) }
+                if names.isEmpty { invocation.output.line("no filter is loaded in this network namespace") }
+                return
+            }
+            try filtering { () throws(FilterError) in try RateLimitFilter.unload(from: name) }
+            invocation.output.line("\(name): the filter is unloaded".printable)
+        })
+
+    private static func modeOption(_ invocation: Invocation) throws(ExitFailure) -> RateLimitFilter.Mode {
+        guard let word = invocation.text(mode) else { return .auto }
+        guard let mode = RateLimitFilter.Mode(rawValue: word) else {
+            let words = RateLimitFilter.Mode.allCases.map(\.rawValue)
+            let near = nearestName(to: word, among: words).map { "; did you mean \($0)?" } ?? ""
+            throw ExitFailure(.usage, "--mode: expected \(alternatives(words)), found \(word.quoted)\(near)")
+        }
+        return mode
+    }
+
+    /// Those of the file, or none.
+    private static func rules(_ invocation: Invocation) throws(ExitFailure) -> FilterRules {
+        var rules = FilterRules()
+        if let file = invocation.text(config) {
+            do throws(ConfigurationFileError) {
+                rules = try FilterRules(file: file)
+            } catch {
+                if case .invalid(let errors) = error { throw ExitFailure(errors) }
+                throw ExitFailure(ExitCode(FailureKind(of: error)), "\(error)")
+            }
+        }
+        if invocation.has(dryRun) { rules.isDryRun = true }
+        return rules
+    }
+
+    /// `--check`: the rules have been read.
+    private static func check(
+        _ rules: FilterRules, _ name: String, _ invocation: Invocation
+    ) throws(ExitFailure) {
+        SSHSession.warn(of: rules, on: name, undo: nil, invocation.errorOutput)
+        let file = invocation.text(config).map { $0 == "-" ? "standard input: " : "\($0): " } ?? ""
+        invocation.output.line("\(file)fine: \(rules.summary)".printable)
+    }
+}
+
+extension FilterStatus {
+    /// `eth0: native mode, through libxdp's dispatcher`.
+    var grantText: String {
+        "\(interface): \(mode.rawValue) mode, "
+            + (usesDispatcher ? "through libxdp's dispatcher" : "alone on the interface")
+    }
+}

@@ -1,0 +1,130 @@
+import Apus
+
+/// `apus filter status`.
+extension FilterCommand {
+    static let status = Command(
+        name: "status",
+        summary: "show what filters have let pass and dropped",
+        discussion: [
+            "Packets and bytes since the filter was loaded, by what became of them and by the limit that dropped them; how "
+                + "full the table of sources is, and who is banned. Bytes are those of Ethernet frames without their check "
+                + "sequence. In a dry run what is counted as dropped has passed all the same."
+        ],
+        options: [json],
+        arguments: [optionalInterface],
+        examples: [
+            Example(purpose: "See what was dropped", line: "sudo apus filter status eth0"),
+            Example(
+                purpose: "What each limit has dropped, with jq(1)",
+                line: "sudo apus filter status --json | jq -r '.filters[].limits[] | [.name, .dropped.packets] | @tsv'"
+            ),
+        ],
+        run: { invocation throws(ExitFailure) in
+            var all: [FilterStatus] = []
+            for filter in try filters(invocation) {
+                all.append(try filtering { () throws(FilterError) in try filter.status() })
+            }
+            let output = invocation.output
+            if invocation.has(json) {
+                return output.json(
+                    FilterStatusReport(filters: all.map(FilterStatusReport.Filter.init)),
+                    spread: output.isTerminal)
+            }
+            if all.isEmpty {
+                output.line("no filter is loaded in this network namespace; load one with `apus filter load IF`")
+            }
+            for (index, status) in all.enumerated() {
+                if index > 0 { output.line("") }
+                let page = FilterStatusPage(status, now: secondsNow, width: output.width, style: output.style)
+                output.write(page.lines.map { $0 + "\n" }.joined())
+            }
+        })
+}
+
+/// What `apus filter status --json` prints.
+struct FilterStatusReport: Encodable {
+    var filters: [Filter]
+
+    struct Count: Encodable {
+        var packets: UInt64
+        var bytes: UInt64
+
+        init(_ count: FilterCount) { (packets, bytes) = (count.packets, count.octets) }
+    }
+
+    struct Limit: Encodable {
+        var name: String
+        var each: String
+        var service: String?
+        var rate: [String]
+        var dropped: Count
+    }
+
+    struct Sources: Encodable {
+        var known: UInt64
+        var capacity: Int
+        var evicted: UInt64
+        var forgotten: UInt64
+        var bytes: Int
+    }
+
+    struct Ban: Encodable {
+        var source: String
+        /// What is left of it.
+        var seconds: Double
+        var limit: String?
+    }
+
+    struct Filter: Encodable {
+        var interface: String
+        var mode: String
+        var dispatcher: Bool
+        var remarks: [String]
+        var version: String
+        /// Seconds since 1970.
+        var loaded: Int
+        var changed: Int
+        var dryRun: Bool
+        var policy: String
+        var entries: Int
+        var passed: Count
+        var dropped: Count
+        var reasons: [String: Count]
+        var limits: [Limit]
+        var sources: Sources
+        var bans: [Ban]
+        /// How many bans there were.
+        var banned: UInt64
+
+        init(_ status: FilterStatus) {
+            (interface, mode, dispatcher) = (status.interface, status.mode.rawValue, status.usesDispatcher)
+            (remarks, version) = (status.remarks, status.version)
+            (loaded, changed) = (status.loaded, status.changed)
+            (dryRun, policy, entries) = (status.isDryRun, status.policy.rawValue, status.entries)
+            (passed, dropped) = (Count(status.passed), Count(status.dropped))
+            reasons = [:]
+            for (reason, count) in status.reasons { reasons[reason.label] = Count(count) }
+            limits = status.limits.map { one in
+                Limit(
+                    name: one.limit.name, each: "\(one.limit.scope)",
+                    service: one.limit.service.map { "\($0)" }, rate: one.limit.rateTexts,
+                    dropped: Count(one.dropped))
+            }
+            sources = Sources(
+                known: status.sources.known, capacity: status.sources.capacity,
+                evicted: status.sources.evicted, forgotten: status.sources.forgotten,
+                bytes: status.sources.bytes)
+            bans = status.bans.map {
+                Ban(source: "\($0.source)", seconds: Double($0.left.nanoseconds) / 1e9, limit: $0.limit)
+            }
+            banned = status.banned
+        }
+    }
+}
+
+extension FilterRules.Limit {
+    /// Its rates as rules have them.
+    var rateTexts: [String] {
+        [packets.map { "\($0)" }, bits.map { "\($0)" }].compactMap(\.self)
+    }
+}

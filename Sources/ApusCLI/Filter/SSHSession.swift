@@ -1,0 +1,102 @@
+import Apus
+
+/// The SSH connection that a command runs in, as sshd(8) tells of it in SSH_CONNECTION, and whether rules would cut it.
+struct SSHSession: Equatable {
+    let client: Endpoint
+    let server: Endpoint
+
+    /// Reads the client's address and port and the server's; nil where they are none.
+    init?(_ text: String) {
+        let words = text.split(separator: " ")
+        guard words.count == 4, let clientPort = UInt16(words[1]), let serverPort = UInt16(words[3]),
+            // A zone says on which link an address is valid, and is not in packets.
+            let client = IPAddress(String(words[0].prefix { $0 != "%" })),
+            let server = IPAddress(String(words[2].prefix { $0 != "%" })),
+            client.bitCount == server.bitCount
+        else { return nil }
+        self.client = Endpoint(client, port: clientPort)
+        self.server = Endpoint(server, port: serverPort)
+    }
+
+    /// The connection of this process.
+    static var current: SSHSession? { environment("SSH_CONNECTION").flatMap { SSHSession($0) } }
+
+    /// How many packets are judged, and the nanoseconds between them: as slow as somebody types.
+    private static let (packets, interval): (Int, UInt64) = (20, 100_000_000)
+
+    /// Warns if rules that are to be put in force on an interface would drop packets of the connection.
+    ///
+    /// - Parameter undo: the command that takes the rules back; nil if they are not put in force now.
+    static func warn(of rules: FilterRules, on interface: String, undo: String?, _ log: Output) {
+        guard let session = current, !rules.isDryRun, session.mayComeIn(by: interface) else { return }
+        let warning: String
+        do throws(FilterError) {
+            guard let verdict = try session.refusal(by: rules, interface) else { return }
+            warning =
+                "these rules drop packets of the SSH connection that this command runs in, from "
+                + "\(session.client.address) to \(session.server): \(rules.text(of: verdict)); write "
+                + "management: ['tcp/\(session.server.port)'] in a file of rules to let it pass"
+                + (undo.map { ", or undo it from the console with `\($0)`" } ?? "")
+        } catch {
+            warning = "whether these rules drop the SSH connection that this command runs in can't be told: \(error)"
+        }
+        log.line("\(log.style.bold("warning:")) \(warning.printable)")
+    }
+
+    /// Why rules would drop a packet of the client's; nil if they let all pass.
+    private func refusal(by rules: FilterRules, _ interface: String) throws(FilterError) -> FilterVerdict? {
+        var rules = rules
+        // One source needs no larger table.
+        (rules.sources, rules.bans) = (1024, 1024)
+        let explanation = try FilterExplanation(of: rules, for: interface)
+        for number in 0..<Self.packets {
+            let trial = try explanation.judge(packet, at: UInt64(number) * Self.interval)
+            if !trial.passed { return trial.verdict }
+        }
+        return nil
+    }
+
+    /// Whether its packets may come in by an interface: it has the address that they go to, or leads to one that has it,
+    /// or the way back is by it; and if the kernel does not tell.
+    private func mayComeIn(by interface: String) -> Bool {
+        guard let host = try? HostView(), let own = try? host.link(named: interface) else { return true }
+        guard let holder = host.link(having: server.address) else { return true }
+        if holder.index == own.index || own.controller == holder.index { return true }
+        var next = holder.parent
+        // As many steps as there are interfaces at most.
+        for _ in 0..<host.links.count {
+            guard let index = next else { break }
+            if index == own.index || own.controller == index { return true }
+            next = host.links[index]?.parent
+        }
+        if holder.isLoopback, server.address == client.address { return false }
+        guard case .success(let route)? = try? host.route(Route.Query(to: client.address)) else { return false }
+        return route.interface == own.index
+    }
+
+    /// A TCP segment of the client's: Ethernet, IPv4 or IPv6, and an acknowledgment without data (RFC 9293 section 3.1).
+    var packet: [UInt8] {
+        var frame: [UInt8] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]
+        func octets(_ number: some FixedWidthInteger) -> [UInt8] {
+            (0..<number.bitWidth / 8).reversed().map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+        }
+        switch (client.address, server.address) {
+        case (.v4(let source), .v4(let destination)):
+            var header: [UInt8] =
+                [0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0] + octets(source.bits) + octets(destination.bits)
+            var sum = stride(from: 0, to: 20, by: 2).reduce(0) {
+                $0 + (Int(header[$1]) << 8) + Int(header[$1 + 1])
+            }
+            while sum > 0xffff { sum = (sum & 0xffff) + (sum >> 16) }
+            (header[10], header[11]) = (~UInt8(sum >> 8), ~UInt8(sum & 0xff))
+            frame += [0x08, 0] + header
+        case (let source, let destination):
+            frame += [0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64]
+            for address in [source, destination] {
+                if case .v6(let address) = address { frame += octets(address.high) + octets(address.low) }
+            }
+        }
+        frame += octets(client.port) + octets(server.port)
+        return frame + [0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]
+    }
+}
