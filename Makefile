@@ -22,7 +22,7 @@ help:
 	make demo       watch a real video stream cross Apus, in namespaces of its own (root)
 	make test       every test, with ffmpeg, GStreamer and tshark as peers (root, for its namespaces)
 	make build      the release build: .build/release/apus
-	make install    build, and put apus, its manual, completions and systemd unit under $(PREFIX)
+	make install    build, and put apus, its manual, completions and systemd units under $(PREFIX)
 	make uninstall  remove what make install has put there
 	  both: PREFIX=DIR is another place than /usr/local, DESTDIR=DIR a folder to put it all below, as for a package
 	make setup      only install the Debian packages that are missing
@@ -80,7 +80,7 @@ MANUAL = share/man/man1/apus.1
 BASH_COMPLETION = share/bash-completion/completions/apus
 ZSH_COMPLETION = share/zsh/site-functions/_apus
 FISH_COMPLETION = share/fish/vendor_completions.d/apus.fish
-UNIT = lib/systemd/system/apus-forward.service
+UNITS = lib/systemd/system
 
 install-files:
 	@put() { install -D -m 644 /dev/stdin "$(PLACE)/$$1"; }
@@ -89,11 +89,13 @@ install-files:
 	"$(APUS)" completion bash | put $(BASH_COMPLETION)
 	"$(APUS)" completion zsh | put $(ZSH_COMPLETION)
 	"$(APUS)" completion fish | put $(FISH_COMPLETION)
-	sed 's|@PREFIX@|$(PREFIX)|' Packaging/apus-forward.service.in | put $(UNIT)
+	for unit in Packaging/*.service.in; do
+		sed 's|@PREFIX@|$(PREFIX)|' "$$unit" | put "$(UNITS)/$$(basename "$$unit" .in)"
+	done
 	echo "installed $(PLACE)/bin/apus"
 
 uninstall:
-	@cd "$(PLACE)" && rm -f bin/apus $(MANUAL) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(UNIT)
+	@cd "$(PLACE)" && rm -f bin/apus $(MANUAL) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(patsubst Packaging/%.in,$(UNITS)/%,$(wildcard Packaging/*.service.in))
 
 demo:
 	@$(AGAIN) build WITH="build demo"

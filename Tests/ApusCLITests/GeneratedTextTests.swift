@@ -40,6 +40,15 @@ import Testing
         #expect(try bashOffers("apus", "generate", "--to", "192.0.2.1", ":", "5004", "").contains("lo"))
         #expect(try bashOffers("apus", "generate", "--to", "=", "192.0.2.1", ":", "5004", "").contains("lo"))
         #expect(try bashOffers("apus", "generate", "lo", "").isEmpty)
+        #expect(try bashOffers("apus", "filter", "lo") == ["load"])
+        #expect(try bashOffers("apus", "filter", "load", "").contains("lo"))
+        #expect(
+            try bashOffers("apus", "filter", "load", "lo", "--mode", "") == [
+                "auto", "native", "generic", "offload",
+            ])
+        #expect(try bashOffers("apus", "filter", "top", "lo", "--by", "d") == ["dropped"])
+        // What nobody types is not offered.
+        #expect(try bashOffers("apus", "filter", "w").isEmpty)
     }
 
     /// The kernel takes all but spaces, "/" and ":" for a name.
@@ -135,6 +144,24 @@ import Testing
     @Test(.requires(.program("mandoc"))) func `the manual is clean mdoc`() throws {
         let run = try shell("apus man | mandoc -T lint -W warning")
         #expect(run.code == 0 && run.output == "" && run.errors == "", "\(run.output)\(run.errors)")
+    }
+
+    @Test(.requires(.program("mandoc"))) func `the manual explains each reason of a filter, and each key`()
+        throws
+    {
+        let page = try shell("apus man | mandoc -T utf8 -O width=200 | col -bx").output
+        for reason in FilterReason.allCases {
+            let text = reason.sentence.prefix(1).uppercased() + reason.sentence.dropFirst() + "."
+            #expect(
+                page.split(separator: "\n").contains {
+                    $0.hasPrefix("     \(reason.label) ") && $0.hasSuffix(text)
+                }, "\(reason.label)")
+        }
+        #expect(page.contains("FILTER FILE") && page.contains("\n     limitNeighbors"))
+        for command in FilterCommand.command.visibleSubcommands {
+            #expect(page.contains("\n   filter \(command.name)\n"), "\(command.name)")
+        }
+        #expect(!page.contains("filter words"))
     }
 
     @Test(.requires(.program("mandoc"))) func `the manual explains each name that drops are counted under`()

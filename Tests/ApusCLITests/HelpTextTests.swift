@@ -62,7 +62,8 @@ import Testing
                   64  Wrong usage: an unknown option, a missing value, a
                       stream by options that makes no sense on this host,
                       such as one to the host itself.
-                  66  There is no such interface, device or file.
+                  66  There is no such interface, device or file, or no such
+                      rule of a filter.
                   69  The host cannot do what was asked, or not now, as when
                       a port is in use or it has fewer queues; or nobody
                       reads the output any more. The message says what is in

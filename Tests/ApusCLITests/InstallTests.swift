@@ -10,7 +10,7 @@ import Testing
     private static let files: Set = [
         "bin/apus", "share/man/man1/apus.1", "share/bash-completion/completions/apus",
         "share/zsh/site-functions/_apus", "share/fish/vendor_completions.d/apus.fish",
-        "lib/systemd/system/apus-forward.service",
+        "lib/systemd/system/apus-forward.service", "lib/systemd/system/apus-filter@.service",
     ]
 
     private func make(_ target: String, _ prefix: String, _ more: String = "") throws {
@@ -49,6 +49,13 @@ import Testing
                 contentsOfFile: folder + "/usr/lib/systemd/system/apus-forward.service", encoding: .utf8)
             #expect(unit.contains("\nExecStart=/usr/bin/apus forward --config /etc/apus/forward.json5\n"))
             #expect(!unit.contains("@PREFIX@"))
+            let filter = try String(
+                contentsOfFile: folder + "/usr/lib/systemd/system/apus-filter@.service", encoding: .utf8)
+            let file = "/etc/apus/filter-%I.json5"
+            #expect(filter.contains("\nExecStart=/usr/bin/apus filter load %I --config \(file)\n"))
+            #expect(filter.contains("\nExecReload=/usr/bin/apus filter reload %I --config \(file)\n"))
+            #expect(filter.contains("\nExecStop=-/usr/bin/apus filter unload %I\n"))
+            #expect(!filter.contains("@PREFIX@"))
             try make("uninstall", "/usr", "DESTDIR='\(folder)'")
             #expect(try contents(folder) == [])
         }
@@ -105,6 +112,21 @@ import Testing
                 environment: ["SYSTEMD_UNIT_PATH": units + ":"])
             let capabilities = judged.output.split(separator: "\n").filter { $0.contains("CAP_") }
             #expect(capabilities.count > 10 && capabilities.allSatisfy { $0.hasPrefix("✓") }, "\(judged)")
+        }
+    }
+
+    @Test(.requires(.program("systemd-analyze")))
+    func `systemd takes the unit of a filter, which has the capabilities that changing one needs`() throws {
+        try withFolder { folder in
+            try make("install-files", folder)
+            let units = folder + "/lib/systemd/system"
+            let run = try shell("systemd-analyze verify --man=no '\(units)/apus-filter@.service'")
+            #expect(run.code == 0 && run.output + run.errors == "", "\(run.output)\(run.errors)")
+            let unit = try String(contentsOfFile: units + "/apus-filter@.service", encoding: .utf8)
+            let line = try #require(
+                unit.split(separator: "\n").first { $0.hasPrefix("CapabilityBoundingSet=") })
+            let wanted = Set((FilterCommand.changing + [.sysAdmin]).map(\.name))
+            #expect(Set(line.dropFirst(22).split(separator: " ").map(String.init)) == wanted)
         }
     }
 

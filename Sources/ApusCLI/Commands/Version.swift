@@ -29,7 +29,7 @@ enum Version {
         throw ExitFailure(
             .usage,
             "a command is missing; there are: "
-                + invocation.root.subcommands.map(\.name).joined(separator: ", "),
+                + invocation.root.visibleSubcommands.map(\.name).joined(separator: ", "),
             wayOut: "apus --help shows what each does.")
     }
 }

@@ -38,7 +38,8 @@ extension FilterCommand {
         examples: [
             Example(
                 purpose: "Every minute, by cron(8)",
-                line: "apus filter export > /var/lib/node_exporter/apus.new && mv /var/lib/node_exporter/apus.new "
+                line:
+                    "apus filter export > /var/lib/node_exporter/apus.new && mv /var/lib/node_exporter/apus.new "
                     + "/var/lib/node_exporter/apus.prom")
         ],
         run: { invocation throws(ExitFailure) in

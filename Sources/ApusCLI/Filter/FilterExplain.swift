@@ -20,7 +20,10 @@ extension FilterCommand {
                 + "was charged to; a summary ends it."
         ],
         usage: ["IF --pcap FILE [--json]", "IF --hex FRAME [--json]"],
-        options: [pcap, hex, Option(long: "json", help: "Print an object on a line for each packet and the summary.")],
+        options: [
+            pcap, hex,
+            Option(long: "json", help: "Print an object on a line for each packet and the summary."),
+        ],
         arguments: [interface],
         examples: [
             Example(
@@ -124,7 +127,9 @@ private struct ExplainRun {
         if writesJSON {
             invocation.output.json(["summary": summary], spread: false)
         } else {
-            for line in summary.lines(isDryRun: explanation.rules.isDryRun) { invocation.output.line(line.printable) }
+            for line in summary.lines(isDryRun: explanation.rules.isDryRun) {
+                invocation.output.line(line.printable)
+            }
         }
     }
 }

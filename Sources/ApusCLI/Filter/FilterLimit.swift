@@ -7,7 +7,8 @@ extension FilterCommand {
         help: "What it is called in statistics, 1 to 64 characters.", defaultText: "its scope and service")
     private static let source = Option(
         long: "source", short: "s", value: .init(name: "any|/24[,/64]"),
-        help: "Give each source address a bucket of its own, or each source prefix of these lengths, of IPv4 and of IPv6.",
+        help:
+            "Give each source address a bucket of its own, or each source prefix of these lengths, of IPv4 and of IPv6.",
         defaultText: "one bucket for all packets")
     private static let eachPort = Option(
         long: "each-port",
@@ -19,7 +20,8 @@ extension FilterCommand {
         defaultText: "all packets")
     private static let rate = Option(
         long: "rate", short: "r", value: .init(name: "RATE"),
-        help: "Packets a second or a minute, such as 1000pps or 30/m, or bits a second, such as 50Mbit; one of each at most.",
+        help:
+            "Packets a second or a minute, such as 1000pps or 30/m, or bits a second, such as 50Mbit; one of each at most.",
         repeats: true)
     private static let burst = Option(
         long: "burst", short: "b", value: .init(name: "BURST"),
@@ -47,7 +49,8 @@ extension FilterCommand {
         arguments: [interface],
         examples: [
             Example(
-                purpose: "At most 1000 packets a second of each source to a port, and a ban for who offers ten times that",
+                purpose:
+                    "At most 1000 packets a second of each source to a port, and a ban for who offers ten times that",
                 line:
                     "sudo apus filter limit eth0 --source any --service udp/5004 --rate 1000pps --ban-over 10 --ban-for 10m"
             ),
@@ -125,10 +128,12 @@ extension FilterCommand {
         if text == "any" { return isEachPort ? .sourcePort : .source }
         guard !isEachPort else {
             throw ExitFailure(
-                .usage, "--each-port: is for each source address, and not for each prefix; write --source any")
+                .usage, "--each-port: is for each source address, and not for each prefix; write --source any"
+            )
         }
         func length(_ part: Substring?, _ most: UInt8) -> UInt8? {
-            guard let part, part.first == "/", part.dropFirst().utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            guard let part, part.first == "/",
+                part.dropFirst().utf8.allSatisfy({ (0x30...0x39).contains($0) }),
                 let bits = UInt8(part.dropFirst()), bits <= most
             else { return nil }
             return bits
@@ -157,7 +162,8 @@ extension FilterCommand {
         guard isPlain, let factor = Double(text), factor > 1, factor <= 1000 else {
             throw ExitFailure(
                 .usage,
-                "--ban-over: expected how many times the rate is too much, more than 1 and at most 1000, found \(text.quoted)")
+                "--ban-over: expected how many times the rate is too much, more than 1 and at most 1000, found \(text.quoted)"
+            )
         }
         guard let time else {
             throw ExitFailure(.usage, "--ban-over: for how long? write --ban-for TIME beside it, such as 10m")
@@ -172,8 +178,9 @@ extension RateLimitFilter {
         undo: String, _ invocation: Invocation, _ change: (inout FilterRules) -> Void
     ) throws(ExitFailure) {
         guard SSHSession.current != nil else { return }
-        var rules = try filtering { () throws(FilterError) in try self.rules() }
+        let before = try filtering { () throws(FilterError) in try self.rules() }
+        var rules = before
         change(&rules)
-        SSHSession.warn(of: rules, on: interface, undo: undo, invocation.errorOutput)
+        SSHSession.warn(of: rules, after: before, on: interface, undo: undo, invocation.errorOutput)
     }
 }

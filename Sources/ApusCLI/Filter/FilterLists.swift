@@ -46,7 +46,9 @@ extension FilterCommand {
         options: [lifetime],
         arguments: [interface, what],
         examples: [
-            Example(purpose: "Drop a network for an hour", line: "sudo apus filter deny eth0 203.0.113.0/24 --for 1h"),
+            Example(
+                purpose: "Drop a network for an hour",
+                line: "sudo apus filter deny eth0 203.0.113.0/24 --for 1h"),
             Example(
                 purpose: "Drop answers that nobody asked for, of memcached and of NTP",
                 line: "sudo apus filter deny eth0 from:udp/11211 from:udp/123"),
@@ -61,7 +63,8 @@ extension FilterCommand {
         arguments: [
             interface,
             Argument(
-                name: "WHAT", help: "What is allowed, denied or banned, as it was written.", isRequired: false,
+                name: "WHAT", help: "What is allowed, denied or banned, as it was written.",
+                isRequired: false,
                 repeats: true, completion: .filterWords(.entries)),
         ],
         examples: [
@@ -74,7 +77,8 @@ extension FilterCommand {
             let subjects = try subjects(invocation)
             let names = invocation.texts(limitName)
             guard !subjects.isEmpty || !names.isEmpty else {
-                throw ExitFailure(.usage, "what is to be removed? name an entry, or a limit with --limit NAME")
+                throw ExitFailure(
+                    .usage, "what is to be removed? name an entry, or a limit with --limit NAME")
             }
             try prepareChange("changing a filter")
             let filter = try filter(on: interface)
@@ -102,7 +106,8 @@ extension FilterCommand {
         try prepareChange("changing a filter")
         let filter = try filter(on: interface)
         let words = entries.map { shellWord("\($0.subject)") }.joined(separator: " ")
-        try filter.warnOfSSH(undo: "apus filter remove \(shellWord(interface)) \(words)", invocation) { rules in
+        try filter.warnOfSSH(undo: "apus filter remove \(shellWord(interface)) \(words)", invocation) {
+            rules in
             for entry in entries { rules.entries.removeAll { $0.subject == entry.subject } }
             rules.entries += entries
         }

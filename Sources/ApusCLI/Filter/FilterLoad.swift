@@ -35,7 +35,8 @@ extension FilterCommand {
             Example(
                 purpose: "Load the rules of a file, and only count what they would drop",
                 line: "sudo apus filter load eth0 --config /etc/apus/filter-eth0.json5 --dry-run"),
-            Example(purpose: "Load a filter, to be given rules one by one", line: "sudo apus filter load eth0"),
+            Example(
+                purpose: "Load a filter, to be given rules one by one", line: "sudo apus filter load eth0"),
         ],
         run: { invocation throws(ExitFailure) in
             let name = try invocation.kernelInterface()

@@ -73,8 +73,12 @@ enum FilterMetrics {
             ]
         },
         Family(one: "loaded_timestamp_seconds", "gauge", "When it was loaded.") { $0.loaded },
-        Family(one: "changed_timestamp_seconds", "gauge", "When its rules were last changed as a whole.") { $0.changed },
-        Family(one: "dry_run", "gauge", "Whether all packets pass, and drops are only counted.") { $0.isDryRun ? 1 : 0 },
+        Family(one: "changed_timestamp_seconds", "gauge", "When its rules were last changed as a whole.") {
+            $0.changed
+        },
+        Family(one: "dry_run", "gauge", "Whether all packets pass, and drops are only counted.") {
+            $0.isDryRun ? 1 : 0
+        },
         Family(
             "packets_total", "counter",
             "Packets by what became of them, apart from those that limits dropped (apus man explains each reason)."
@@ -82,13 +86,18 @@ enum FilterMetrics {
         Family("bytes_total", "counter", "Bytes of those, of Ethernet frames without their check sequence.") {
             reasons($0, \.octets)
         },
-        Family("limit_dropped_packets_total", "counter", "Packets that a limit dropped.") { limits($0, \.packets) },
+        Family("limit_dropped_packets_total", "counter", "Packets that a limit dropped.") {
+            limits($0, \.packets)
+        },
         Family("limit_dropped_bytes_total", "counter", "Bytes of those.") { limits($0, \.octets) },
         Family(one: "entries", "gauge", "Entries of the lists.") { $0.entries },
         Family(one: "sources", "gauge", "Sources that limits keep.") { $0.sources.known },
         Family(one: "sources_capacity", "gauge", "Sources that there is room for.") { $0.sources.capacity },
         Family(one: "sources_bytes", "gauge", "Memory of the table of sources.") { $0.sources.bytes },
-        Family(one: "evicted_sources_total", "counter", "Sources that gave their place to others with full buckets.") {
+        Family(
+            one: "evicted_sources_total", "counter",
+            "Sources that gave their place to others with full buckets."
+        ) {
             $0.sources.evicted
         },
         Family(

@@ -16,7 +16,8 @@ extension FilterCommand {
             Example(purpose: "See what was dropped", line: "sudo apus filter status eth0"),
             Example(
                 purpose: "What each limit has dropped, with jq(1)",
-                line: "sudo apus filter status --json | jq -r '.filters[].limits[] | [.name, .dropped.packets] | @tsv'"
+                line:
+                    "sudo apus filter status --json | jq -r '.filters[].limits[] | [.name, .dropped.packets] | @tsv'"
             ),
         ],
         run: { invocation throws(ExitFailure) in
@@ -31,7 +32,8 @@ extension FilterCommand {
                     spread: output.isTerminal)
             }
             if all.isEmpty {
-                output.line("no filter is loaded in this network namespace; load one with `apus filter load IF`")
+                output.line(
+                    "no filter is loaded in this network namespace; load one with `apus filter load IF`")
             }
             for (index, status) in all.enumerated() {
                 if index > 0 { output.line("") }

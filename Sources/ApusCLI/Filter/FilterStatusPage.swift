@@ -22,7 +22,8 @@ struct FilterStatusPage {
     var lines: [String] {
         var lines = [style.bold(head)] + status.remarks.map { "  \($0)".printable }
         if status.isDryRun {
-            lines.append("  " + style.yellow("dry run: all packets pass, and what is dropped below has passed"))
+            lines.append(
+                "  " + style.yellow("dry run: all packets pass, and what is dropped below has passed"))
         }
         let entries = Units.count(status.entries)
         lines.append(

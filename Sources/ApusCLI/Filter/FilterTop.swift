@@ -7,7 +7,8 @@ extension FilterCommand {
     private static let by = Option(
         long: "by",
         value: .init(name: "WHAT", completion: .words(SourceTable.Order.allCases.map(\.rawValue))),
-        help: "What makes a source heavy: all its packets, its bytes that pass, or its packets that are dropped.",
+        help:
+            "What makes a source heavy: all its packets, its bytes that pass, or its packets that are dropped.",
         defaultText: "packets")
     private static let number = Option(
         long: "number", short: "n", value: .init(name: "N"), help: "How many sources are shown, 1 to 1000.",
@@ -59,7 +60,8 @@ extension FilterCommand {
                     view.show(lines, plain: lines.joined(separator: "\n") + "\n")
                 }
                 if output.isClosed {
-                    throw ExitFailure(.unavailable, "cannot write all of the output: nobody reads it any more")
+                    throw ExitFailure(
+                        .unavailable, "cannot write all of the output: nobody reads it any more")
                 }
                 if invocation.has(once) { return }
             }

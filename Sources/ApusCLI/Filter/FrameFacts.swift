@@ -96,12 +96,14 @@ struct RuleFinder {
                 if let entry = prefixes[prefix] { return "\(entry.subject)" }
             }
             return nil
-        case .reason(.deniedPort): return ports(facts.destinationPort, facts) { subject in
-            if case .port(let range) = subject { range } else { nil }
-        }
-        case .reason(.deniedSourcePort): return ports(facts.sourcePort, facts) { subject in
-            if case .sourcePort(let range) = subject { range } else { nil }
-        }
+        case .reason(.deniedPort):
+            return ports(facts.destinationPort, facts) { subject in
+                if case .port(let range) = subject { range } else { nil }
+            }
+        case .reason(.deniedSourcePort):
+            return ports(facts.sourcePort, facts) { subject in
+                if case .sourcePort(let range) = subject { range } else { nil }
+            }
         case .reason(.deniedProtocol): return facts.ipProtocol.map { "\(FilterSubject.ipProtocol($0))" }
         case .reason: return nil
         }
@@ -113,7 +115,9 @@ struct RuleFinder {
         guard let port else { return nil }
         // The last that has it decides.
         return rules.portsWidestFirst.last { entry in
-            guard let range = range(entry.subject), range.first <= port, port <= range.last else { return false }
+            guard let range = range(entry.subject), range.first <= port, port <= range.last else {
+                return false
+            }
             return range.transport == nil || range.transport?.ipProtocol == facts.ipProtocol
         }.map { "\($0.subject)" }
     }

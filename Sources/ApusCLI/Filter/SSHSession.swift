@@ -26,19 +26,26 @@ struct SSHSession: Equatable {
 
     /// Warns if rules that are to be put in force on an interface would drop packets of the connection.
     ///
-    /// - Parameter undo: the command that takes the rules back; nil if they are not put in force now.
-    static func warn(of rules: FilterRules, on interface: String, undo: String?, _ log: Output) {
+    /// - Parameters:
+    ///   - before: the rules in force, of which nothing is to be said that was said before.
+    ///   - undo: the command that takes the rules back; nil if they are not put in force now.
+    static func warn(
+        of rules: FilterRules, after before: FilterRules? = nil, on interface: String, undo: String?,
+        _ log: Output
+    ) {
         guard let session = current, !rules.isDryRun, session.mayComeIn(by: interface) else { return }
         let warning: String
         do throws(FilterError) {
             guard let verdict = try session.refusal(by: rules, interface) else { return }
+            if let before, try session.refusal(by: before, interface) != nil { return }
             warning =
                 "these rules drop packets of the SSH connection that this command runs in, from "
                 + "\(session.client.address) to \(session.server): \(rules.text(of: verdict)); write "
                 + "management: ['tcp/\(session.server.port)'] in a file of rules to let it pass"
                 + (undo.map { ", or undo it from the console with `\($0)`" } ?? "")
         } catch {
-            warning = "whether these rules drop the SSH connection that this command runs in can't be told: \(error)"
+            warning =
+                "whether these rules drop the SSH connection that this command runs in can't be told: \(error)"
         }
         log.line("\(log.style.bold("warning:")) \(warning.printable)")
     }
@@ -70,7 +77,9 @@ struct SSHSession: Equatable {
             next = host.links[index]?.parent
         }
         if holder.isLoopback, server.address == client.address { return false }
-        guard case .success(let route)? = try? host.route(Route.Query(to: client.address)) else { return false }
+        guard case .success(let route)? = try? host.route(Route.Query(to: client.address)) else {
+            return false
+        }
         return route.interface == own.index
     }
 

@@ -17,7 +17,7 @@ enum ExitCode: Int32, CaseIterable {
         case .usage:
             "Wrong usage: an unknown option, a missing value, a stream by options that makes no sense on this host, "
                 + "such as one to the host itself."
-        case .noInput: "There is no such interface, device or file."
+        case .noInput: "There is no such interface, device or file, or no such rule of a filter."
         case .unavailable:
             "The host cannot do what was asked, or not now, as when a port is in use or it has fewer queues; or "
                 + "nobody reads the output any more. The message says what is in the way and how to mend it."
