@@ -2,6 +2,7 @@ import Apus
 import NetworkLab
 import Testing
 
+@testable import ApusCLI
 @testable import ApusRuntime
 
 /// The scripts and the manual, judged by the programs that they are made for.
@@ -48,7 +49,7 @@ import Testing
             ])
         #expect(try bashOffers("apus", "filter", "top", "lo", "--by", "d") == ["dropped"])
         // What nobody types is not offered.
-        #expect(try bashOffers("apus", "filter", "w").isEmpty)
+        #expect(!bashOffers("apus", "filter", "").contains("words"))
     }
 
     /// The kernel takes all but spaces, "/" and ":" for a name.

@@ -12,9 +12,6 @@ extension FilterCommand {
         arguments: [interface],
         examples: [
             Example(purpose: "Keep the rules", line: "sudo apus filter dump eth0 > eth0.json5"),
-            Example(
-                purpose: "Put the rules of one interface into force on another",
-                line: "sudo apus filter dump eth0 | sudo apus filter reload eth1 --config -"),
         ],
         run: { invocation throws(ExitFailure) in
             try require(looking, for: "looking at filters")

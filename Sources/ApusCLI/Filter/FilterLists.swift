@@ -82,6 +82,12 @@ extension FilterCommand {
             }
             try prepareChange("changing a filter")
             let filter = try filter(on: interface)
+            let words = subjects.map { shellWord("\($0)") }.joined(separator: " ")
+            try filter.warnOfSSH(undo: "apus filter allow \(shellWord(interface)) \(words)", invocation) {
+                rules in
+                rules.entries.removeAll { subjects.contains($0.subject) }
+                rules.limits.removeAll { names.contains($0.name) }
+            }
             for subject in subjects { try filtering { () throws(FilterError) in try filter.remove(subject) } }
             for name in names {
                 try filtering { () throws(FilterError) in try filter.removeLimit(named: name) }

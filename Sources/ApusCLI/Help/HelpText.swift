@@ -20,7 +20,8 @@ enum HelpText {
                 command.examples.flatMap { page.indented($0.purpose + ":", by: 2) + ["    $ \($0.line)"] })
         }
         for paragraph in command.discussion { page.add([""] + wrapped(paragraph, width: page.width)) }
-        page.section("Commands", page.list(command.visibleSubcommands.map { ($0.name, sentence($0.summary)) }))
+        page.section(
+            "Commands", page.list(command.visibleSubcommands.map { ($0.name, sentence($0.summary)) }))
         page.section("Arguments", page.list(command.arguments.map { ($0.name, $0.help) }))
         for (heading, options) in sections(of: command) {
             page.section(heading, page.list(options.map { (label($0), explanation($0)) }))

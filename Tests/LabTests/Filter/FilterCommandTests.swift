@@ -193,8 +193,8 @@ extension Lab {
                 frames = [ip("203.0.113.8") / UDP(sport=1, dport=2), ip("203.0.113.7") / UDP(sport=1, dport=2),
                     ip("192.0.2.9") / UDP(sport=11211, dport=2), ip("192.0.2.9") / UDP(sport=1, dport=4003),
                     ip("192.0.2.9") / GRE(), ip("192.0.2.9") / TCP(sport=1, dport=22),
-                    ether / ARP(pdst="192.0.2.2"), ether / Raw(b"abc")] + [ip("192.0.2.9") / ICMP()] * 5
-                times = [1000 + n for n in range(8)] + [1010, 1010, 1010, 1010, 1100]
+                    ether / ARP(pdst="192.0.2.2"), ether / Raw(b"abc")] + [ip("192.0.2.9") / ICMP()] * 6
+                times = [1000 + n for n in range(8)] + [1010] * 5 + [1100]
                 for frame, time in zip(frames, times): frame.time = time
                 wrpcap("\(made)", frames)
                 """
@@ -203,7 +203,7 @@ extension Lab {
             let objects = try run.output.split(separator: "\n").map {
                 try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
             }
-            #expect(run.code == 0 && objects.count == 14, "\(run)")
+            #expect(run.code == 0 && objects.count == 15, "\(run)")
             let found = objects.dropLast().map { one in
                 "\(one["verdict"]!) \(one["reason"]!) \(one["rule"] ?? "-")"
             }
@@ -211,10 +211,13 @@ extension Lab {
                 found == [
                     "drop denied_source 203.0.113.0/24", "pass allowed_source 203.0.113.7",
                     "drop denied_source_port from:udp/11211", "drop denied_port udp/4000-4010",
-                    "drop denied_protocol gre", "pass management -", "pass neighbor -", "drop malformed -",
-                ] + [String](repeating: "pass within -", count: 5) || found.count == 13, "\(found)")
+                    "drop denied_protocol gre", "pass management -", "pass neighbor -",
+                    "pass not_ip_allowed -",
+                ] + [String](repeating: "pass within -", count: 4) + [
+                    "drop limit source icmp", "pass within -",
+                ], "\(found)")
             let summary = try #require(objects.last?["summary"] as? [String: Any])
-            #expect(summary["packets"] as? Int == 13)
+            #expect(summary["packets"] as? Int == 14)
             let hex =
                 "ffffffffffff0200000000020800" + "4500001c0000000040010000" + "cb007108c0000202"
                 + "0800f7ff00000000"
@@ -270,6 +273,14 @@ extension Lab {
             #expect(run.errors.isEmpty, "\(run)")
             run = try scene.run("reload vb --config \(denying) --dry-run", environment: ssh)
             #expect(run.code == 0 && run.errors.isEmpty, "\(run)")
+            // By who is allowed where nobody else is.
+            let allowing = try scene.files.write("allow.json5", "{ policy: 'deny', allow: ['192.0.2.1'] }")
+            run = try scene.run("reload vb --config \(allowing)", environment: ssh)
+            #expect(run.code == 0 && run.errors.isEmpty, "\(run)")
+            run = try scene.run("remove vb 192.0.2.1", environment: ssh)
+            #expect(
+                run.errors == "\(start)the policy is to deny\(way), or undo it from the console with "
+                    + "`apus filter allow vb 192.0.2.1`\n", "\(run)")
             // IPv6, and port 22, which is management.
             try scene.fine("unload vb")
             try scene.fine("load vb")
