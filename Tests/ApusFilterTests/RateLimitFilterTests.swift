@@ -1,5 +1,7 @@
 import ApusConfig
 import ApusWire
+import ApusXDP
+import CFilter
 import NetworkLab
 import Testing
 
@@ -56,5 +58,62 @@ import Testing
         #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
         #expect(
             try net.b.run("sh", "-c", "ls -d /sys/fs/bpf/apus 2>/dev/null || true").standardOutput.isEmpty)
+    }
+
+    @Test func `Rules that are not in force are explained, also where no filter is`() throws {
+        let net = try Pair("trial")
+        defer { net.lab.close() }
+        try net.b.enter {
+            var rules = FilterRules()
+            rules.policy = .deny
+            rules.entries = [FilterEntry(.source(AddressPrefix("192.0.2.1/32")!), .allow, isLimited: true)]
+            rules.limits = [RateLimit(scope: .source, packets: PacketRate(perSecond: 1), packetBurst: 2)]
+            let explanation = try FilterExplanation(of: rules, for: "vb")
+            let header: [UInt8] =
+                [UInt8](repeating: 2, count: 12) + [8, 0, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 1, 0, 0]
+            func frame(_ last: UInt8) -> [UInt8] { header + [192, 0, 2, last, 192, 0, 2, 9] }
+            #expect(try explanation.judge(frame(1)).verdict == .reason(.within))
+            #expect(try explanation.judge(frame(1)).limits == [0])
+            #expect(try explanation.judge(frame(1)).verdict == .limit(0))
+            #expect(try explanation.judge(frame(1), at: 1_000_000_000).passed)
+            #expect(try explanation.judge(frame(2)).verdict == .reason(.policy))
+            #expect(throws: FilterError.self) { try explanation.judge([1, 2, 3]) }
+            #expect(RateLimitFilter.all().isEmpty)
+            rules.limits[0].packets = nil
+            #expect(throws: FilterError.self) { try FilterExplanation(of: rules, for: "vb") }
+        }
+    }
+
+    @Test func `A filter of another version is refused by all but unload`() throws {
+        let net = try Pair("version")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let filter = try RateLimitFilter.load(FilterRules(), on: "vb")
+            var state = try filter.current().state
+            (state.format, state.version) = (999, "99.0")
+            let path = filter.store.path("1/state")
+            try BPFFileSystem.unpin(path)
+            try state.map().pin(to: path)
+            let refusal = #expect(throws: FilterError.self) { try RateLimitFilter(on: "vb") }
+            #expect(refusal?.cause == .otherVersion(found: "Apus 99.0"))
+            // It is in force all the same, so that nobody cleans it up in passing.
+            #expect(try RateLimitFilter.cleanUp().isEmpty)
+            try RateLimitFilter.unload(from: "vb")
+            #expect(!filter.store.exists)
+            #expect(throws: FilterError.self) { try RateLimitFilter.unload(from: "vb") }
+            _ = try RateLimitFilter.load(FilterRules(), on: "vb", mode: .generic)
+            #expect(try RateLimitFilter.unloadAll() == ["vb"])
+            #expect(try RateLimitFilter.unloadAll().isEmpty && !filter.store.exists)
+        }
+    }
+
+    @Test func `What is over in a millisecond is not written down again`() {
+        let (now, millisecond) = (UInt64(5_000_000_000), UInt64(1_000_000))
+        let entry = { (until: UInt64) in
+            FilterEntry(.ipProtocol(47), apus_entry(until: until, verdict: 3, reserved: 0), now: now)
+        }
+        #expect(entry(now + millisecond)?.lifetime == FilterDuration(nanoseconds: millisecond))
+        #expect(entry(now + millisecond - 1) == nil && entry(now - 1) == nil)
+        #expect(entry(0)?.lifetime == nil && entry(0)?.verdict == .deny)
     }
 }

@@ -193,7 +193,7 @@ extension Lab {
                 frames = [ip("203.0.113.8") / UDP(sport=1, dport=2), ip("203.0.113.7") / UDP(sport=1, dport=2),
                     ip("192.0.2.9") / UDP(sport=11211, dport=2), ip("192.0.2.9") / UDP(sport=1, dport=4003),
                     ip("192.0.2.9") / GRE(), ip("192.0.2.9") / TCP(sport=1, dport=22),
-                    ether / ARP(pdst="192.0.2.2"), ether / Raw(b"abc")] + [ip("192.0.2.9") / ICMP()] * 6
+                    ether / ARP(pdst="192.0.2.2"), ether / Raw(b"abc")] + [ip("192.0.2.9") / ICMP() for n in range(6)]
                 times = [1000 + n for n in range(8)] + [1010] * 5 + [1100]
                 for frame, time in zip(frames, times): frame.time = time
                 wrpcap("\(made)", frames)
