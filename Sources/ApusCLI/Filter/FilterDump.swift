@@ -11,7 +11,7 @@ extension FilterCommand {
         ],
         arguments: [interface],
         examples: [
-            Example(purpose: "Keep the rules", line: "sudo apus filter dump eth0 > eth0.json5"),
+            Example(purpose: "Keep the rules", line: "sudo apus filter dump eth0 > eth0.json5")
         ],
         run: { invocation throws(ExitFailure) in
             try require(looking, for: "looking at filters")
