@@ -18,7 +18,7 @@ public struct FilterExplanation {
             let rules = try current.rules(at: now)
             let program = try RulesProgram(
                 rules, numbers: current.state.numbers.inForce, secret: current.state.secret,
-                caller: current.state.caller, now: now,
+                caller: Self.caller, now: now,
                 FilterInheritance(maps: current.maps, keepsLists: true, keepsTables: false), isTrial: true)
             return (rules, program, now)
         }
@@ -38,10 +38,15 @@ public struct FilterExplanation {
         program = try about(interface) { () throws(BPFError) in
             try RulesProgram(
                 rules, numbers: numbers.inForce, secret: [UInt64](repeating: 0, count: 8),
-                caller: .alone(takesFragments: HostFacts.KernelVersion.running.isAtLeast(5, 18)), now: now,
+                caller: Self.caller, now: now,
                 isTrial: true)
         }
         (self.rules, self.interface, start) = (rules, interface, now)
+    }
+
+    /// Nobody calls it. With support for several buffers the kernel runs a program on frames longer than a page (Linux 5.18).
+    private static var caller: TailCaller {
+        .alone(takesFragments: HostFacts.KernelVersion.running.isAtLeast(5, 18))
     }
 
     /// Judges a frame that comes in `time` nanoseconds after the first; buckets fill meanwhile.

@@ -218,6 +218,14 @@ extension Lab {
                 ], "\(found)")
             let summary = try #require(objects.last?["summary"] as? [String: Any])
             #expect(summary["packets"] as? Int == 14)
+            // Longer than a page, as the kernel merges them.
+            let long = scene.files("long.pcap")
+            try scene.net.a.run([
+                "/usr/bin/python3", "-c",
+                "from scapy.all import *; wrpcap('\(long)', [Ether(src='02:00:00:00:00:02', dst='02:00:00:00:00:01') / "
+                    + "IP(src='192.0.2.9', dst='192.0.2.2') / UDP(dport=9) / Raw(b'x' * n) for n in (8000, 60000)])",
+            ])
+            #expect(try scene.fine("explain vb --pcap \(long)").contains("2 packets: 2 pass, 0 dropped\n"))
             let hex =
                 "ffffffffffff0200000000020800" + "4500001c0000000040010000" + "cb007108c0000202"
                 + "0800f7ff00000000"

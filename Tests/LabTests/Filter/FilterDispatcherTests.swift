@@ -1,0 +1,51 @@
+import Foundation
+import NetworkLab
+import Testing
+
+extension Lab {
+    /// `apus filter` on a kernel that has libxdp's dispatcher: Debian's, in a machine that QEMU emulates.
+    @Suite(
+        .requires(
+            .root, .program("qemu-system-x86_64"), .program("busybox"), .program("xdp-filter"),
+            .program("xdp-loader"), .program("ip")))
+    struct FilterDispatcherTests {
+        @Test func `A filter is loaded beside another program, explains, and goes without it`() throws {
+            let lab = NetworkLab("filters")
+            defer { lab.close() }
+            let programs = try ["ip", "xdp-filter", "xdp-loader"].map { program in
+                try NetworkLab.run(["sh", "-c", "command -v \(program)"]).standardOutput
+                    .trimmingCharacters(in: .newlines)
+            }
+            let machine = try Machine(
+                "filters", programs: [ApusProgram.path] + programs, in: try lab.namespace("host"))
+            try machine.makeLink()
+            try machine.run("xdp-filter load -m native -f ipv4 vb")
+            let loaded = try machine.run("apus filter load vb")
+            #expect(
+                loaded.hasPrefix("vb: native mode, through libxdp's dispatcher, 0 entries, 0 limits\n"),
+                "\(loaded)")
+            let ping = "ip netns exec peer ping -c 1 -W 1 192.0.2.2"
+            #expect(try machine.attempt(ping).status == 0)
+            try machine.run("apus filter limit vb --source any --service icmp --rate 1/m --burst 1")
+            #expect(try machine.attempt(ping).status == 0)
+            #expect(try machine.attempt(ping).status == 1)
+            let hex = "ffffffffffff02000000000208004500001c0000000040010000c0000201c00002020800f7ff00000000"
+            let explained = try machine.run("apus filter explain vb --hex \(hex)")
+            #expect(explained.contains("octets: within all limits: source icmp\n"), "\(explained)")
+            #expect(try machine.run("apus filter status --json").contains("\"dispatcher\":true"))
+            // Rules are tried before any is loaded there, too.
+            try machine.run("echo '{ policy: \"deny\" }' >/tmp/deny.json5")
+            let warned = try machine.run(
+                "SSH_CONNECTION='192.0.2.1 4 192.0.2.2 2222' apus filter reload vb --config /tmp/deny.json5 2>&1"
+            )
+            #expect(warned.contains("from 192.0.2.1 to 192.0.2.2:2222: the policy is to deny; "), "\(warned)")
+            #expect(try machine.attempt(ping).status == 1)
+            try machine.run("apus filter unload vb")
+            #expect(try machine.attempt(ping).status == 0)
+            #expect(try machine.run("xdp-loader status vb").contains("xdpfilt_alw_ip"))
+            try machine.run("xdp-filter unload vb")
+            #expect(try machine.run("ls -d /sys/fs/bpf/apus 2>/dev/null || true").isEmpty)
+            #expect(try machine.shutDown() == .exited(0))
+        }
+    }
+}
