@@ -20,7 +20,7 @@ extension Lab {
                 "filters", programs: [ApusProgram.path] + programs, in: try lab.namespace("host"))
             try machine.makeLink()
             try machine.run("xdp-filter load -m native -f ipv4 vb")
-            let loaded = try machine.run("apus filter load vb")
+            let loaded = try machine.run("export NO_COLOR=1; apus filter load vb")
             #expect(
                 loaded.hasPrefix("vb: native mode, through libxdp's dispatcher, 0 entries, 0 limits\n"),
                 "\(loaded)")
