@@ -95,8 +95,10 @@ extension ExitFailure {
             // Of rules by options: what is in force has no place to point at.
             self.init(.usage, errors.errors.map(\.message).joined(separator: "\n"))
         case .notThere: self.init(.noInput, "\(error)")
-        case .failed(_, let code, _):
-            self.init(code == EPERM || code == EACCES ? .notPermitted : .unavailable, "\(error)")
+        case .failed(_, let code, let detail):
+            // With words beside it EACCES is the verifier's, which a program is not good enough for.
+            let isNotPermitted = code == EPERM || code == EACCES && detail.isEmpty
+            self.init(isNotPermitted ? .notPermitted : .unavailable, "\(error)")
         case .notLoaded, .alreadyLoaded, .noBPFFileSystem, .otherVersion, .busy, .unavailable:
             self.init(.unavailable, "\(error)")
         }

@@ -60,9 +60,9 @@ extension Lab {
             try scene.fine("remove vb 192.0.2.1")
             #expect(try scene.answers() == 0)
             try scene.fine("remove vb 192.0.2.0/24")
-            try scene.fine("deny vb icmp --for 1s")
+            try scene.fine("deny vb icmp --for 5s")
             #expect(try scene.answers() == 0)
-            try eventually("what is denied for a second passes again") { try scene.answers() == 10 }
+            try eventually("what is denied for a time passes again") { try scene.answers() == 10 }
             let reasons = try #require(scene.status()["reasons"] as? [String: [String: Int]])
             #expect(
                 reasons["denied_protocol"]!["packets"]! >= 10 && reasons["denied_source"]!["packets"] == 20)

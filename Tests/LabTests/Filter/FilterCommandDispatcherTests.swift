@@ -8,16 +8,16 @@ extension Lab {
         .requires(
             .root, .program("qemu-system-x86_64"), .program("busybox"), .program("xdp-filter"),
             .program("xdp-loader"), .program("ip")))
-    struct FilterDispatcherTests {
+    struct FilterCommandDispatcherTests {
         @Test func `A filter is loaded beside another program, explains, and goes without it`() throws {
-            let lab = NetworkLab("filters")
+            let lab = NetworkLab("filter-command")
             defer { lab.close() }
             let programs = try ["ip", "xdp-filter", "xdp-loader"].map { program in
                 try NetworkLab.run(["sh", "-c", "command -v \(program)"]).standardOutput
                     .trimmingCharacters(in: .newlines)
             }
             let machine = try Machine(
-                "filters", programs: [ApusProgram.path] + programs, in: try lab.namespace("host"))
+                "filter-command", programs: [ApusProgram.path] + programs, in: try lab.namespace("host"))
             try machine.makeLink()
             try machine.run("xdp-filter load -m native -f ipv4 vb")
             let loaded = try machine.run("export NO_COLOR=1; apus filter load vb")
@@ -32,7 +32,7 @@ extension Lab {
             let hex = "ffffffffffff02000000000208004500001c0000000040010000c0000201c00002020800f7ff00000000"
             let explained = try machine.run("apus filter explain vb --hex \(hex)")
             #expect(explained.contains("octets: within all limits: source icmp\n"), "\(explained)")
-            #expect(try machine.run("apus filter status --json").contains("\"dispatcher\":true"))
+            #expect(try machine.run("apus filter status --json | cat").contains("\"dispatcher\":true"))
             // Rules are tried before any is loaded there, too.
             try machine.run("echo '{ policy: \"deny\" }' >/tmp/deny.json5")
             let warned = try machine.run(
