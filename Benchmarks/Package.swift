@@ -35,7 +35,7 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "CTwins", "Relays", "TestpmdChild", .product(name: "Apus", package: "Apus"),
+                "CTraffic", "CTwins", "Relays", "TestpmdChild", .product(name: "Apus", package: "Apus"),
                 .product(name: "ApusBench", package: "Apus"),
             ],
             swiftSettings: rules),

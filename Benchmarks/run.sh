@@ -14,7 +14,7 @@ case "$scratch" in
     *) scratch=$PWD/$scratch ;;
 esac
 twins="$scratch/twins"
-suites="rings pool wire dpdk ports tax scale forwarder"
+suites="rings pool wire dpdk ports tax scale forwarder filter"
 
 refuse() {
     echo "bench: $1" >&2
@@ -82,14 +82,14 @@ done
     -lxdp -lbpf
 mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
-# What sends and counts for the forwarders: BPF programs, embedded in the library that loads them.
-for program in arrivals sending; do
+# What sends and counts for forwarders and filters: BPF programs, embedded in the library that loads them.
+for program in arrivals flooding sending spray; do
     "$clang" -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I "/usr/include/$(uname -m)-linux-gnu" \
         -c -o "$twins/$program.bpf.o" "$here/Traffic/$program.bpf.c"
 done
 "$clang" -O3 -std=gnu23 -Wall -Werror -fPIC -shared -I "$here/Sources/CTraffic/include" --embed-dir="$twins" \
     -o "$twins/libapustraffic.so.new" "$here/Traffic/program.c" "$here/Traffic/sender.c" "$here/Traffic/counter.c" \
-    "$here/Traffic/process.c" "$here/Traffic/widen.c" -lbpf
+    "$here/Traffic/process.c" "$here/Traffic/widen.c" "$here/Traffic/flooder.c" "$here/Traffic/judge.c" -lbpf
 mv "$twins/libapustraffic.so.new" "$twins/libapustraffic.so"
 
 # An incremental build does not see all that has changed of another package's inlinable code, and then gives a

@@ -19,11 +19,11 @@ static int join(const char *path, int kind) {
     return error;
 }
 
-static int pin(int core) {
+static int pin(int thread, int core) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(core, &set);
-    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
+    return sched_setaffinity(thread, sizeof set, &set) == 0 ? 0 : errno;
 }
 
 int traffic_enter(int pid) {
@@ -36,12 +36,16 @@ int traffic_enter(int pid) {
     return error != 0 ? error : join(mount, CLONE_NEWNS);
 }
 
-int traffic_lead(int core) {
+static int lead(int thread, int core) {
     struct sched_param least = {.sched_priority = 1};
-    int error = pin(core);
+    int error = pin(thread, core);
     if (error != 0) return error;
-    return sched_setscheduler(0, SCHED_FIFO, &least) == 0 ? 0 : errno;
+    return sched_setscheduler(thread, SCHED_FIFO, &least) == 0 ? 0 : errno;
 }
+
+int traffic_lead(int core) { return lead(0, core); }
+
+int traffic_have_lead(int thread, int core) { return lead(thread, core); }
 
 // In the child. Does not return.
 static void become(char *const words[], const char *net, const char *mount, int core, int input, int output) {
@@ -62,7 +66,7 @@ static void become(char *const words[], const char *net, const char *mount, int 
     cpu_set_t all;
     memset(&all, 0xff, sizeof all);
     if (error == 0 && core < 0) sched_setaffinity(0, sizeof all, &all);
-    if (error == 0 && core >= 0) error = pin(core);
+    if (error == 0 && core >= 0) error = pin(0, core);
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -47,18 +47,14 @@ struct traffic_offered traffic_send(struct traffic_sender *sender, const uint8_t
         return offered;
     }
     sending->flows = flows;
-    sending->burst = burst;
-    sending->place = 0;
     sending->flow = (unsigned)(first % flows);
     sending->sequence = first / flows;
-    sending->step = ((uint64_t)burst * 1000000000ull << 20) / rate;
-    sending->fraction = sending->first = 0;
+    sending->pacing = pacing_of(burst, rate);
     for (unsigned flow = 0; flow < flows; flow++) memcpy(sending->heads[flow], frames + flow * size, sending_head);
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frames, .data_size_in = (uint32_t)size,
                 .repeat = (int)(bursts * burst), .batch_size = burst, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
     offered.error = -bpf_prog_test_run_opts(sender->program.file, &options);
     offered.packets = (uint64_t)bursts * burst;
-    // From the first burst to where the one behind the last would be.
-    offered.nanoseconds = sending->last - sending->first + (sending->step >> 20);
+    offered.nanoseconds = paced(&sending->pacing);
     return offered;
 }

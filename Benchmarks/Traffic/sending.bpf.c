@@ -1,39 +1,16 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only)
 // The sender. The kernel runs it over and over on frames of its own (BPF_F_TEST_XDP_LIVE_FRAMES), and each goes out
 // by an interface: no system call, no socket buffer and no copy a packet, so that one core offers more than a
-// relay's core can take. Time and numbers are written here; the bursts are paced here as well, by spinning.
+// relay's core can take. Time and numbers are written here; the bursts are paced here as well.
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "pacing.bpf.h"
 #include "sending.h"
 
 enum { rtp = 14 + 20 + 8 };
 
 struct sending sending;
-
-static long until_due(__u32 round, void *context)
-{
-    __u64 *now = context;
-
-    *now = bpf_ktime_get_ns();
-    return *now >= sending.due;
-}
-
-static void begin_burst(void)
-{
-    __u64 now = bpf_ktime_get_ns();
-
-    if (sending.first == 0)
-        sending.first = sending.due = now;
-    else if (now < sending.due)
-        bpf_loop(1 << 20, until_due, &now, 0);
-    // Who is late by more than a burst does not catch up: no storm after a pause.
-    sending.fraction += sending.step;
-    sending.due += sending.fraction >> 20;
-    sending.fraction &= (1 << 20) - 1;
-    if (sending.due < now) sending.due = now;
-    sending.last = now;
-}
 
 static void put_twice(void *place, __u64 value, int distance)
 {
@@ -49,8 +26,7 @@ int send_one(struct xdp_md *ctx)
     __u64 sequence = sending.sequence;
 
     if (data + sending_head + 6 > end || flow >= sending_flows) return XDP_ABORTED;
-    if (sending.place == 0) begin_burst();
-    sending.place = sending.place + 1 < sending.burst ? sending.place + 1 : 0;
+    pace(&sending.pacing);
     sending.flow = flow + 1 < sending.flows ? flow + 1 : 0;
     sending.sequence = sequence + (sending.flow == 0);
 
@@ -58,7 +34,7 @@ int send_one(struct xdp_md *ctx)
     // Version 2, payload type 0, a timestamp of 20 ms at 8 kHz a packet. What is written twice, once upside down,
     // adds nothing to the UDP checksum.
     put_twice(data + rtp, bpf_cpu_to_be64(2ull << 62 | (sequence & 0xffff) << 32 | ((sequence * 160) & 0xffffffff)), 16);
-    put_twice(data + rtp + 24, sending.last, 8);
+    put_twice(data + rtp + 24, sending.pacing.last, 8);
     return bpf_redirect(sending.interface, 0);
 }
 

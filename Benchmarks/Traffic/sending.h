@@ -1,5 +1,6 @@
 // What the XDP program that sends is told, and what it tells: its .bss, which the kernel lets the process map.
 #pragma once
+#include "pacing.h"
 
 enum {
     sending_flows = 20, // at most
@@ -9,16 +10,10 @@ enum {
 };
 
 struct sending {
+    struct pacing pacing;
     unsigned int interface;
     unsigned int flows;
-    unsigned int burst;            // packets that are sent together
-    unsigned int place;            // of the next one in its burst
-    unsigned int flow;             // of the next one
-    unsigned long long sequence;   // of the next one in its flow
-    unsigned long long step;       // between bursts, in 2^-20 ns
-    unsigned long long fraction;   // of a nanosecond, in 2^-20 ns
-    unsigned long long due;        // the clock when the next burst is
-    unsigned long long first;      // the clock at the first burst of all; 0 before
-    unsigned long long last;       // the clock at the latest burst
+    unsigned int flow;           // of the next packet
+    unsigned long long sequence; // of the next one in its flow
     unsigned char heads[sending_flows][sending_head + 6]; // of each flow's frames, a multiple of 8
 };

@@ -95,6 +95,9 @@ final class Child {
     }
 }
 
+/// Runs a program to its end, and gives what it wrote.
+package func output(of words: [String]) throws -> String { try Child.run(words) }
+
 /// Looks a hundred times a second whether something is so; throws when it is not in time.
 func eventually(
     _ what: String, seconds: Double = 10, _ detail: () -> String = { "" }, _ isSo: () throws -> Bool

@@ -15,7 +15,7 @@ struct RateTrial {
 
     func run(_ stage: Stage, _ effort: Effort, _ progress: (String) -> Void) throws -> [Finding] {
         let rounds = effort == .quick ? 2 : 6
-        var apus = Side(guess: 500_000), peer = Side(guess: 100_000)
+        var apus = RateSearch(guess: 500_000), peer = RateSearch(guess: 100_000)
         for round in 0..<rounds {
             // A B B A, so that neither always comes first.
             for isApus in round % 2 == 0 ? [true, false] : [false, true] {
@@ -38,25 +38,11 @@ struct RateTrial {
         return [finding]
     }
 
-    /// What was found of one of them so far.
-    private struct Side {
-        var guess: Double
-        var samples: [Double] = []
-        var isAtLeast = false
-        var grant = ""
-
-        var backend: String { isAtLeast ? "\(grant); at least, the sender had no more" : grant }
-    }
-
     private func measure(
-        _ side: inout Side, _ stage: Stage, _ progress: (String) -> Void, _ start: () throws -> Relay
+        _ search: inout RateSearch, _ stage: Stage, _ progress: (String) -> Void, _ start: () throws -> Relay
     ) throws {
         var ready = try Ready(start(), payload, stage)
-        var bisection = Bisection()
-        if !side.samples.isEmpty { bisection.step = 1.15 }
-        // Not from where the last one ended, so that they do not find the same.
-        let result = try bisection.search(from: side.guess * .random(in: 0.8...1.25)) { rate in
-            progress("\(Int(rate)) a second")
+        try search.run(progress) { rate in
             let trial = try stage.offer(&ready.flows, rate: rate, seconds: Self.duration)
             // Overload must not count against the next trial: rtpengine never again reads from a socket on which
             // it found more than fifty packets five times.
@@ -67,10 +53,7 @@ struct RateTrial {
             return trial
         }
         ready.relay.end()
-        side.guess = result.rate
-        side.samples.append(1e9 / result.rate)
-        side.isAtLeast = side.isAtLeast || result.isAtLeast
-        side.grant = ready.relay.backend
+        search.grant = ready.relay.backend
     }
 }
 

@@ -47,8 +47,11 @@ package final class Space {
     }
 
     /// Runs `ip` with these words.
-    package func ip(_ words: String) throws {
-        try Child.run(["ip"] + words.split(separator: " ").map(String.init), in: pid)
+    package func ip(_ words: String) throws { try run("ip \(words)") }
+
+    /// Runs a program, whose words have no blanks in them, to its end.
+    package func run(_ line: String) throws {
+        try Child.run(line.split(separator: " ").map(String.init), in: pid)
     }
 
     /// Runs `body` on a thread of its own that is in both, and waits for it.

@@ -3,7 +3,7 @@ import CTwins
 import Relays
 
 /// The names of all suites, in the order in which they are measured.
-let suiteNames = ["rings", "pool", "wire", "dpdk", "ports", "tax", "scale", "forwarder"]
+let suiteNames = ["rings", "pool", "wire", "dpdk", "ports", "tax", "scale", "forwarder", "filter"]
 
 /// All suites; on one core if they shall be alone, or if there is no other.
 func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
@@ -23,6 +23,8 @@ func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
             ?? forwarder(
                 relayCore: cores.own, senderCore: cores.other, isQuick: arguments.has("quick"),
                 asRoot: asRoot("forwarder", arguments)),
+        obstacle("filter", arguments).map { Suite("filter", leftOut: [$0], [Trial]()) }
+            ?? filter(cores, asRoot: asRoot("filter", arguments)),
     ]
     precondition(all.map(\.name) == suiteNames)
     return all

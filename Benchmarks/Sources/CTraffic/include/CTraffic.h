@@ -1,5 +1,5 @@
-// The two ends of the way that forwarders are measured on: a sender and, in the kernel, a counter. The code is in
-// Benchmarks/Traffic and compiled by run.sh.
+// The two ends of the way that forwarders are measured on, a sender and, in the kernel, a counter; a flood; and what runs
+// filters on packets. The code is in Benchmarks/Traffic and compiled by run.sh.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -47,11 +47,53 @@ void traffic_time(struct traffic_counter *counter, int is_on);
 // Nanoseconds from the sender's clock to the counter, `count` of them.
 const uint32_t *traffic_latencies(const struct traffic_counter *counter, size_t *count);
 
+// A sender of a flood with a stream in it, by an interface of the calling thread's network namespace, whose peer has to
+// have NAPI on as with `traffic_open`. NULL and errno if there can't be one.
+struct traffic_flooder;
+struct traffic_flooder *traffic_flooder_open(const char *interface);
+void traffic_flooder_close(struct traffic_flooder *flooder);
+
+// What was really sent.
+struct traffic_flooded {
+    uint64_t streamed, flooded; // packets
+    uint64_t nanoseconds;       // that both took, by the clock at the first and at the last burst
+    int error;                  // errno of what ended it early, or 0
+};
+
+// Sends both at `rate` packets a second together, in `bursts` bursts of `burst` packets (at most 256): `stream_rate` a
+// second have the headers of the frame `stream`, the others those of `flood`, with 0 to `sources` - 1 (65,535 at most) in
+// turn as the lower half of the source address. Both are Ethernet frames of `size` octets with IPv4 and UDP, without a
+// UDP checksum, and 0 is that half in `flood`. What is behind the headers is the flood's. Returns when all are sent; by a
+// thread in the network namespace of the interface. Who is late by more than a burst does not catch up.
+struct traffic_flooded traffic_flood(struct traffic_flooder *flooder, const uint8_t *stream, const uint8_t *flood,
+                                     size_t size, unsigned sources, uint64_t stream_rate, unsigned burst,
+                                     uint64_t rate, uint32_t bursts);
+
+// The XDP program on an interface of the calling thread's network namespace: a descriptor of it, or -errno.
+int traffic_program(const char *interface);
+
+// Has the kernel run an XDP program `count` times on one frame, on this core, which what the program writes stays in; says
+// what became of it the last time. errno, or 0.
+int traffic_judge(int program, const uint8_t *frame, size_t size, unsigned count, unsigned *verdict);
+
+// An XDP program that writes another IPv4 source address into the frame each time it is run, and jumps to `measured`, which
+// takes frames of several buffers. The addresses are `count` from `first` on, at random (`count` at most 2^32 - 1), or each
+// in its turn; first one of the two has to be said. NULL and errno if there can't be one.
+struct traffic_spray;
+struct traffic_spray *traffic_spray_open(int measured);
+void traffic_spray_close(struct traffic_spray *spray);
+int traffic_spray_program(const struct traffic_spray *spray);
+void traffic_spray_randomly(struct traffic_spray *spray, uint32_t first, uint32_t count);
+void traffic_spray_in_turn(struct traffic_spray *spray, uint32_t first, uint32_t count);
+
 // Moves the calling thread to the network and mount namespaces of a process, for good. errno, or 0.
 int traffic_enter(int pid);
 
 // Has the calling thread run on that core only, before all that is not of real time. errno, or 0.
 int traffic_lead(int core);
+
+// The same for another thread, such as one of the kernel's.
+int traffic_have_lead(int thread, int core);
 
 // Starts a program, looked up in PATH, in a session of its own, whose processes go before others' (autogroups of
 // sched(7), nice -20): in the network and mount namespaces of the process `space` unless that is 0, and on that

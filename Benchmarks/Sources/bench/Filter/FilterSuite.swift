@@ -1,0 +1,130 @@
+import Apus
+import ApusBench
+import Foundation
+import Relays
+
+// What the packet filter costs a packet, beside xdp-filter with all its features. Both are loaded on a veth interface as
+// users load them, and what then sits there is run on a packet over and over by the kernel (BPF_PROG_TEST_RUN): nothing
+// is received or sent, so that only the judging is timed, and of Apus all of it, the entry program and the rules that it
+// jumps to. What a flood costs, with all that it takes to receive it, is in Relays/Flood.
+
+/// The suite `filter`.
+///
+/// - Parameter line: what measures it as root.
+func filter(_ cores: Cores, asRoot line: String) -> Suite {
+    let missing =
+        geteuid() != 0
+        ? "it needs root, for network namespaces: \(line)"
+        : ["ip", "xdp-filter"].first { !isInstalled($0) }.map {
+            "\($0) is not in PATH: apt-get install iproute2 xdp-tools"
+        }
+    if let missing {
+        return Suite("filter", leftOut: ["filter can't be measured here: \(missing)"], [Trial]())
+    }
+    let flood = floodTrial(guardCore: cores.own, senderCore: cores.other)
+    return Suite(
+        "filter", versions: try filterVersions(), leftOut: [flood.leftOut].compactMap(\.self),
+        besideXDPFilter().map { Trial($0) } + [Trial(bare()), Trial(oneSource())]
+            + besideFewerSources().map { Trial($0) } + [flood.trial].compactMap(\.self))
+}
+
+/// `xdp-filter version 1.3.1 using libbpf version 1.1.2`, without the first two words.
+private func filterVersions() throws -> [String: String] {
+    // It says so and fails.
+    let words = try output(of: ["sh", "-c", "xdp-filter load --version || true"]).split { $0.isWhitespace }
+    var versions = ["xdp-filter": words.dropFirst(2).joined(separator: " ")]
+    if isInstalled("nft") {
+        let words = try output(of: ["nft", "--version"]).split { $0.isWhitespace }
+        versions["nftables"] = words.dropFirst().joined(separator: " ")
+    }
+    return versions
+}
+
+/// The four ways that a packet of one source can go, of both filters with all lists in use.
+private func besideXDPFilter() -> [Comparison] {
+    let source = FilterSubject.source(AddressPrefix("192.0.2.1/32")!)
+    let listed = ["ip --mode src 192.0.2.1"]
+    func comparison(
+        _ name: String, _ verdict: XDPAction, _ reason: FilterReason?, _ rules: FilterRules,
+        policy: String = "allow", listed: [String] = [], peerVerdict: XDPAction? = nil
+    ) -> Comparison {
+        Comparison("filter/\(name)", per: "packet") {
+            let filter = try LoadedFilter(apus: rules)
+            try filter.check(verdict, reason)
+            return filter.competitor("Apus", verdict)
+        } peer: {
+            let filter = try LoadedFilter(xdpFilterWith: policy, listed)
+            return filter.competitor("xdp-filter", peerVerdict ?? verdict)
+        }
+    }
+    var (allowed, denied, limited) = (Rules.all, Rules.all, Rules.all)
+    allowed.policy = .deny
+    allowed.entries.append(FilterEntry(source, .allow))
+    denied.entries.append(FilterEntry(source, .deny))
+    limited.limits[0].packets = PacketRate(perSecond: 0.001)
+    limited.limits[0].packetBurst = 1
+    return [
+        comparison("pass", .pass, .within, Rules.all),
+        comparison("allowed", .pass, .allowedSource, allowed, policy: "deny", listed: listed),
+        comparison("denied", .drop, .deniedSource, denied, listed: listed),
+        comparison("limited", .drop, nil, limited, peerVerdict: .pass),
+    ]
+}
+
+/// Without lists and limits, with nobody beside it.
+private func bare() -> Subject {
+    Subject("filter/bare", per: "packet") {
+        let filter = try LoadedFilter(apus: FilterRules())
+        try filter.check(.pass, .within)
+        return filter.competitor("Apus", .pass)
+    }
+}
+
+/// One source in a table for a million.
+private func oneSource() -> Subject {
+    Subject("filter/sources-1", per: "packet") { try SprayedFilter(sources: 1).competitor("Apus") }
+}
+
+/// What it costs that packets are of many sources, in a table for a million.
+private func besideFewerSources() -> [Comparison] {
+    [1000, 100_000, 1_000_000].map { sources in
+        Comparison("filter/sources-\(sources)", per: "packet") {
+            try SprayedFilter(sources: sources).competitor("Apus")
+        } peer: {
+            try SprayedFilter(sources: 1).competitor("1 source")
+        }
+    } + [
+        Comparison("filter/sources-random", per: "packet") {
+            try SprayedFilter.full().competitor("Apus")
+        } peer: {
+            try SprayedFilter(sources: 1_000_000).competitor("1000000 known")
+        }
+    ]
+}
+
+/// The rules of the suite.
+enum Rules {
+    /// Something on each list, and a limit that is never reached for each source.
+    static var all: FilterRules {
+        var rules = FilterRules()
+        rules.entries = [
+            FilterEntry(.source(AddressPrefix("203.0.113.1/32")!), .deny),
+            FilterEntry(.source(AddressPrefix("203.0.113.128/25")!), .deny),
+            FilterEntry(.port(PortRange(.udp, 9)), .deny),
+            FilterEntry(.sourcePort(PortRange(.udp, 11_211)), .deny),
+            FilterEntry(.ipProtocol(47), .deny),
+        ]
+        rules.limits = [withinReach]
+        return rules
+    }
+
+    /// That limit alone, with a table for a million sources.
+    static var million: FilterRules {
+        var rules = FilterRules()
+        rules.sources = 1_000_000
+        rules.limits = [withinReach]
+        return rules
+    }
+
+    private static let withinReach = FilterRules.Limit(scope: .source, packets: PacketRate(perSecond: 1e9))
+}

@@ -1,0 +1,102 @@
+import Apus
+import ApusBench
+import CTraffic
+import Foundation
+import Relays
+
+/// What an XDP program says of a packet: XDP_DROP and XDP_PASS of linux/bpf.h.
+enum XDPAction: UInt32 {
+    case drop = 1
+    case pass = 2
+}
+
+/// A filter on a veth interface in a namespace of its own, with which it goes.
+final class LoadedFilter {
+    /// Packets of a round. The system call that runs a program on them takes some microseconds, which is then no more
+    /// than a fifth of a nanosecond a packet.
+    static let count = 32_768
+    private static let interface = "guarded"
+
+    private let space: Space
+    /// What sits on the interface.
+    let program: Int32
+
+    /// Apus with these rules.
+    convenience init(apus rules: FilterRules) throws {
+        try self.init { space in
+            _ = try space.enter { try RateLimitFilter.load(rules, on: Self.interface, mode: .native) }
+        }
+    }
+
+    /// xdp-filter with all its features and with something on each list.
+    ///
+    /// - Parameters:
+    ///   - policy: what becomes of packets that no list names, in its word.
+    ///   - listed: what of its commands put more on the lists.
+    convenience init(xdpFilterWith policy: String, _ listed: [String] = []) throws {
+        try self.init { space in
+            try space.run("xdp-filter load \(Self.interface) --features all --policy \(policy)")
+            let others = [
+                "ip --mode src 203.0.113.1", "port --mode dst --proto udp 9",
+                "ether --mode src 02:00:00:00:00:77",
+            ]
+            for entry in others + listed { try space.run("xdp-filter \(entry)") }
+        }
+    }
+
+    private init(_ load: (Space) throws -> Void) throws {
+        let space = try Space("filter")
+        try space.run("ip link add \(Self.interface) type veth peer name far")
+        for name in [Self.interface, "far"] { try space.run("ip link set \(name) up") }
+        try load(space)
+        let found = try space.enter { unsafe traffic_program(Self.interface) }
+        guard found >= 0 else {
+            throw BenchError("no program is on the interface: \(unsafe String(cString: strerror(-found)))")
+        }
+        (self.space, program) = (space, found)
+    }
+
+    deinit { close(program) }
+
+    /// What Apus says of itself.
+    func status() throws -> FilterStatus {
+        try space.enter { try RateLimitFilter(on: Self.interface).status() }
+    }
+
+    /// That Apus says that verdict of packets, and for that reason: `nil` is a limit.
+    func check(_ verdict: XDPAction, _ reason: FilterReason?) throws {
+        func judged(_ status: FilterStatus) -> UInt64 {
+            reason.map { status.reasons[$0]!.packets } ?? status.limits[0].dropped.packets
+        }
+        // The first may be within a limit.
+        try runOnPackets(program, 1, nil)
+        let before = judged(try status())
+        try runOnPackets(program, Self.count, verdict)
+        let count = judged(try status()) - before
+        guard count == Self.count else {
+            throw BenchError("of \(Self.count) packets \(count) were \(reason?.text ?? "over the limit")")
+        }
+    }
+
+    /// A round on packets of one source.
+    func competitor(_ name: String, _ verdict: XDPAction) -> Competitor {
+        Competitor(name) {
+        } run: { [self] in
+            try runOnPackets(program, Self.count, verdict)
+            return Self.count
+        }
+    }
+}
+
+/// Runs a program on a UDP datagram over IPv4 in a frame of 64 octets, on this core.
+func runOnPackets(_ program: Int32, _ count: Int, _ verdict: XDPAction?) throws {
+    var found: UInt32 = 0
+    let frame = judgedFrame
+    let code = unsafe traffic_judge(program, frame, frame.count, UInt32(count), &found)
+    guard code == 0 else { throw BenchError("running a program: \(unsafe String(cString: strerror(code)))") }
+    guard verdict == nil || found == verdict!.rawValue else {
+        throw BenchError("the program says \(found) of a packet in place of \(verdict!.rawValue)")
+    }
+}
+
+private let judgedFrame = Probe.arriving(64)

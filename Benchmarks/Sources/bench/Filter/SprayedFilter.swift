@@ -1,0 +1,66 @@
+import Apus
+import ApusBench
+import CTraffic
+import Foundation
+
+/// Apus with a limit for each source and a table for a million of them, and in front of it a program that writes another
+/// source address into each packet (Traffic/spray.bpf.c), the same however many there are.
+@safe final class SprayedFilter {
+    private let filter: LoadedFilter
+    private let spray: OpaquePointer
+    /// The first address: 1.0.0.0.
+    private static let first: UInt32 = 0x0100_0000
+
+    /// One that knows so many sources, of which each packet is of one at random.
+    convenience init(sources: Int) throws {
+        try self.init()
+        unsafe traffic_spray_in_turn(spray, Self.first, UInt32(sources))
+        try judge(sources)
+        // A set of the table has room for twice as many sources as there are for each on average; now and then more
+        // than that meet in one.
+        let known = try filter.status().sources.known
+        guard known <= sources, Double(known) > 0.99 * Double(sources) else {
+            throw BenchError("of \(sources) sources \(known) are in the table")
+        }
+        unsafe traffic_spray_randomly(spray, Self.first, UInt32(sources))
+    }
+
+    /// One whose table is full of sources that never come back: each packet takes the place of another one.
+    static func full() throws -> SprayedFilter {
+        let sprayed = try SprayedFilter()
+        unsafe traffic_spray_randomly(sprayed.spray, first, 1 << 31)
+        // Each set is chosen forty times, and has fourteen places.
+        try sprayed.judge(6_000_000)
+        let before = try sprayed.filter.status().sources
+        try sprayed.judge(LoadedFilter.count)
+        let after = try sprayed.filter.status().sources
+        let replaced = after.evicted + after.forgotten - before.evicted - before.forgotten
+        guard Double(replaced) > 0.99 * Double(LoadedFilter.count) else {
+            throw BenchError("of \(LoadedFilter.count) new sources \(replaced) took the place of another one")
+        }
+        return sprayed
+    }
+
+    private init() throws {
+        filter = try LoadedFilter(apus: Rules.million)
+        guard let spray = unsafe traffic_spray_open(filter.program) else {
+            throw BenchError("the program that sprays: \(unsafe String(cString: strerror(errno)))")
+        }
+        unsafe self.spray = spray
+    }
+
+    deinit { unsafe traffic_spray_close(spray) }
+
+    private func judge(_ count: Int) throws {
+        try runOnPackets(unsafe traffic_spray_program(spray), count, .pass)
+    }
+
+    /// A round.
+    func competitor(_ name: String) -> Competitor {
+        Competitor(name) {
+        } run: { [self] in
+            try judge(LoadedFilter.count)
+            return LoadedFilter.count
+        }
+    }
+}
