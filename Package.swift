@@ -164,12 +164,14 @@ let package = Package(
         tests(
             "ApusRTPTests",
             on: ["ApusRTP", "ApusRuntime", "ApusPorts", "ApusWire", "ApusRings", "Octets", "Seeds"]),
+        .executableTarget(
+            name: "FilterHolder", dependencies: ["ApusFilter", "ApusConfig"], path: "Tests/FilterHolder",
+            swiftSettings: rules),
         tests(
             "ApusFilterTests",
             on: [
                 "ApusFilter", "ApusConfig", "ApusHost", "ApusWire", "ApusXDP", "CFilter", "CLinux",
-                "NetworkLab",
-                "Octets", "Seeds",
+                "FilterHolder", "NetworkLab", "Octets", "Seeds",
             ]),
         tests("ApusConfigTests", on: ["ApusConfig", "Seeds"]),
         tests(

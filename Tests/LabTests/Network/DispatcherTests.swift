@@ -85,7 +85,7 @@ extension Lab {
             "ethtool", "ip", "mount", "nsenter", "ping", "umount", "unshare", "xdp-filter", "xdp-loader",
         ]
 
-        private static func path(_ program: String) throws -> String {
+        static func path(_ program: String) throws -> String {
             try NetworkLab.run(["sh", "-c", "command -v \(program)"]).standardOutput
                 .trimmingCharacters(in: .newlines)
         }
@@ -93,14 +93,14 @@ extension Lab {
 }
 
 extension Machine {
-    fileprivate func startForwarder() throws {
+    func startForwarder() throws {
         try start(
             "apus forward -b xdp --mode native -i vb -l 192.0.2.2:5004 -t 192.0.2.1:6004 --no-rtp",
             untilLine: "ready")
     }
 
     /// The programs in the dispatcher of vb, in the order in which it calls them.
-    fileprivate func programs() throws -> [String] {
+    func programs() throws -> [String] {
         let lines = try run("xdp-loader status vb").split(separator: "\n").map(String.init)
         guard lines.contains(where: { $0.contains("xdp_dispatcher") }) else { return [] }
         return lines.filter { $0.contains("=>") }.compactMap { line in
@@ -109,7 +109,7 @@ extension Machine {
     }
 
     /// Sends five datagrams to the forwarder and gives how many of them come back from it.
-    fileprivate func forwarded() throws -> Int {
+    func forwarded() throws -> Int {
         func count() throws -> Int {
             let text = try run("ip netns exec peer grep Udp: /proc/net/snmp | tail -n 1")
             // Nobody listens: NoPorts.
@@ -123,7 +123,7 @@ extension Machine {
     }
 
     /// No program and no dispatcher is on vb, and no pin is left.
-    fileprivate func expectNothingLeft() throws {
+    func expectNothingLeft() throws {
         #expect(try !run("ip -d link show dev vb").contains("xdp"))
         #expect(try run("ls /sys/fs/bpf/xdp") == "")
     }

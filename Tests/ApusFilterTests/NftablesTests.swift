@@ -1,0 +1,67 @@
+import ApusConfig
+import NetworkLab
+import Testing
+
+@testable import ApusFilter
+
+/// What nftables lets pass of the same flood, as a second opinion: its `limit` is a token bucket too.
+///
+/// Only of packets: where nftables counts octets, a new bucket has the burst and a second's worth on top.
+@Suite(.serialized, .requires(.root, .program("nft"))) struct NftablesTests {
+    /// A flood of 60,000 frames in 1.2 s, from some sources in turn, and how many of each came through.
+    private func flood(sources: Int, _ filter: (Namespace) throws -> Void) throws -> Double {
+        let net = try Pair("nftables")
+        defer { net.lab.close() }
+        try filter(net.b)
+        let sender = try net.a.enter { try Sender("va") }
+        let receiver = try net.b.enter { try Receiver(port: 5004) }
+        let frames = (0..<UInt32(sources)).map { frame(from: 0xc000_0264 + $0) }
+        let time = try sender.send(frames, total: 60_000, perSecond: 50_000)
+        let came = receiver.count()
+        // In packets beyond the burst for each second, so that a slower machine's flood is like any.
+        return Double(came) / (Double(time) / 1e9)
+    }
+
+    private func load(_ limit: RateLimit) -> (Namespace) throws -> Void {
+        { space in
+            var rules = FilterRules()
+            rules.limits = [limit]
+            try space.enter { _ = try RateLimitFilter.load(rules, on: "vb") }
+        }
+    }
+
+    private func nft(_ rule: String) -> (Namespace) throws -> Void {
+        { space in
+            try space.run(
+                ["nft", "-f", "-"],
+                input: """
+                    table netdev filter {
+                        set sources { type ipv4_addr; size 65536; flags dynamic; }
+                        chain ingress {
+                            type filter hook ingress device vb priority 0; policy accept;
+                            udp dport 5004 \(rule) accept
+                            udp dport 5004 drop
+                        }
+                    }
+
+                    """)
+        }
+    }
+
+    @Test func onALimitForAll() throws {
+        let limit = RateLimit(scope: .all, packets: PacketRate(perSecond: 5000), packetBurst: 500)
+        let ours = try flood(sources: 1, load(limit))
+        let theirs = try flood(sources: 1, nft("limit rate 5000/second burst 500 packets"))
+        print("a limit for all: \(ours) packets/s passed the filter, \(theirs) nftables")
+        #expect(abs(ours / theirs - 1) < 0.02)
+    }
+
+    @Test func onALimitForEachSource() throws {
+        let limit = RateLimit(scope: .source, packets: PacketRate(perSecond: 500), packetBurst: 50)
+        let ours = try flood(sources: 20, load(limit))
+        let theirs = try flood(
+            sources: 20, nft("update @sources { ip saddr limit rate 500/second burst 50 packets }"))
+        print("a limit for each of 20 sources: \(ours) packets/s passed the filter, \(theirs) nftables")
+        #expect(abs(ours / theirs - 1) < 0.02)
+    }
+}

@@ -1,0 +1,109 @@
+import ApusConfig
+import ApusXDP
+import CFilter
+import NetworkLab
+import Seeds
+import Testing
+
+@testable import ApusFilter
+
+/// The table of sources: full, overrun, and as large as it says.
+@Suite(.serialized, .requires(.root)) struct TableTests {
+    private static func rules(sources: Int, perSecond rate: Double, burst: UInt64) -> FilterRules {
+        var rules = FilterRules()
+        rules.sources = sources
+        rules.limits = [
+            RateLimit(scope: .source, packets: PacketRate(perSecond: rate), packetBurst: burst)
+        ]
+        return rules
+    }
+
+    private static func known(_ counters: FilterCounters) -> UInt64 {
+        counters[APUS_TABLE_ADDED] - counters[APUS_TABLE_EVICTED] - counters[APUS_TABLE_FORGOTTEN]
+    }
+
+    @Test func aSenderAtItsLimitIsNotForgottenWhileAMillionComeBy() throws {
+        let (rate, burst) = (1000.0, 20.0)
+        let rules = Self.rules(sources: 1024, perSecond: rate, burst: UInt64(burst))
+        let program = try RulesProgram.running(rules)
+        // Half a million by each CPU, each once, and between them one who sends as much as he can.
+        let began = bootTime
+        let passed = try onBothCPUs { [program = program.program] cpu in
+            var random = Seeded(UInt64(cpu))
+            let heavy = frame(from: 0xc633_6407)
+            var packet = frame(from: 0)
+            var passed = (heavy: 0, others: 0)
+            for number in 0..<500_000 {
+                let source = UInt32.random(in: 0...(.max), using: &random)
+                for i in 0..<4 { packet[26 + i] = UInt8(truncatingIfNeeded: source >> UInt32(24 - 8 * i)) }
+                if try program.run(on: packet).verdict == FilterTrial.pass { passed.others += 1 }
+                guard number % 16 == 0 else { continue }
+                if try program.run(on: heavy).verdict == FilterTrial.pass { passed.heavy += 1 }
+            }
+            return passed
+        }
+        let seconds = Double(bootTime - began) / 1e9
+        let heavy = Double(passed.reduce(0) { $0 + $1.heavy })
+        print("\(heavy) of the sender's packets passed in \(seconds) s")
+        #expect(heavy <= burst + rate * seconds + 1)
+        #expect(heavy >= (burst + rate * seconds) * 0.95)
+        // Nobody else loses anything: what is forgotten begins with a full burst.
+        #expect(passed.reduce(0) { $0 + $1.others } == 1_000_000)
+
+        let counters = try program.counters()
+        let places = program.maps.sources.info.maxEntries * Int(APUS_FILTER_WAYS)
+        #expect((2048..<2048 + 2 * Int(APUS_FILTER_WAYS)).contains(places))
+        #expect(Self.known(counters) == UInt64(places))
+        let known = try SourceTable(program.maps.sources, limits: [:]).count
+        #expect(known == places)
+        // 2^32 addresses, so few came twice.
+        #expect((990_000...1_000_001).contains(counters[APUS_TABLE_ADDED]))
+    }
+
+    @Test func aTableHoldsTheSourcesItIsMadeFor() throws {
+        let rules = Self.rules(sources: 131_072, perSecond: 0.001, burst: 2)
+        let program = try RulesProgram.running(rules)
+        var random = Seeded(7)
+        var sources = Set<UInt32>()
+        while sources.count < 100_000 { sources.insert(.random(in: 0...(.max), using: &random)) }
+        var packet = frame(from: 0)
+        for source in sources {
+            for i in 0..<4 { packet[26 + i] = UInt8(truncatingIfNeeded: source >> UInt32(24 - 8 * i)) }
+            #expect(try program.program.run(on: packet).verdict == FilterTrial.pass)
+        }
+        let counters = try program.counters()
+        #expect(counters[APUS_TABLE_ADDED] == 100_000 && counters[APUS_TABLE_EVICTED] == 0)
+        // Where more than fourteen of a hundred thousand meet in one of 18,725 sets: ten on average.
+        let forgotten = counters[APUS_TABLE_FORGOTTEN]
+        #expect(forgotten < 40)
+        #expect(Self.known(counters) == 100_000 - forgotten)
+        #expect(try SourceTable(program.maps.sources, limits: [:]).count == 100_000 - Int(forgotten))
+        print("\(forgotten) of 100,000 sources are forgotten in a table for 131,072")
+        // As documented: 146 octets a source.
+        let octets = program.maps.sources.info.maxEntries * program.maps.sources.info.valueSize
+        #expect(Double(octets) / 131_072 < 146.5 && Double(octets) / 131_072 > 145)
+    }
+
+    @Test(arguments: [2, 10]) func whoseBucketIsFullGivesWayBeforeOthers(burst: Int) throws {
+        // Of a bucket that fills in milliseconds nothing is lost when it goes; those of the others take more than half an
+        // hour, and in the second case longer than the time that a tag can say.
+        var rules = Self.rules(sources: 1024, perSecond: 0.001, burst: UInt64(burst))
+        rules.limits[0].service = try FilterService("udp/5004")
+        rules.limits[0].name = "slow"
+        rules.limits.append(
+            RateLimit(
+                name: "fast", scope: .source, service: try FilterService("udp/53"),
+                packets: PacketRate(perSecond: 1000), packetBurst: 2))
+        let program = try RulesProgram.running(rules)
+        func passes(_ source: UInt32, port: UInt16) throws -> Bool {
+            try program.program.run(on: frame(from: source, port: port)).verdict == FilterTrial.pass
+        }
+        for source in 0..<700 as Range<UInt32> {
+            for _ in 0..<burst { #expect(try passes(source, port: 5004)) }
+        }
+        for source in 0..<50_000 as Range<UInt32> { #expect(try passes(source, port: 53)) }
+        #expect(try Self.known(program.counters()) == UInt64(program.maps.sources.info.maxEntries * 14))
+        let again = try (0..<700 as Range<UInt32>).filter { try passes($0, port: 5004) }
+        #expect(again.isEmpty, "\(again.count) sources were forgotten")
+    }
+}

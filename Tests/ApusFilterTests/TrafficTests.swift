@@ -1,0 +1,170 @@
+import ApusConfig
+import ApusWire
+import NetworkLab
+import Testing
+
+@testable import ApusFilter
+
+/// Floods over a link: what comes to the host behind the filter is counted by that host.
+@Suite(.serialized, .requires(.root)) struct TrafficTests {
+    static let modes: [RateLimitFilter.Mode] = [.native, .generic]
+    /// 192.0.2.77 and 192.0.2.78.
+    private static let (good, bad): (UInt32, UInt32) = (0xc000_024d, 0xc000_024e)
+
+    private static func rules(
+        _ scope: RateLimit.Scope, perSecond rate: Double, burst: UInt64? = nil
+    ) -> FilterRules {
+        var rules = FilterRules()
+        rules.limits = [
+            RateLimit(
+                name: "limit", scope: scope, packets: PacketRate(perSecond: rate), packetBurst: burst)
+        ]
+        return rules
+    }
+
+    @Test(arguments: modes, [(1000.0, 64), (1000, 1400), (20_000, 64), (20_000, 1400)])
+    func whatComesThroughIsTheLimit(
+        _ mode: RateLimitFilter.Mode, _ case: (rate: Double, octets: Int)
+    ) throws {
+        let (rate, octets) = `case`
+        let net = try Pair("limit")
+        defer { net.lab.close() }
+        let rules = Self.rules(.source, perSecond: rate)
+        let filter = try net.b.enter { try RateLimitFilter.load(rules, on: "vb", mode: mode) }
+        let sender = try net.a.enter { try Sender("va") }
+        let before = try net.b.receivedPackets()
+        let total = Int(rate * 5)
+        let time = try sender.send(
+            [frame(from: Self.good, octets: octets)], total: total, perSecond: rate * 4)
+        let came = try net.b.receivedPackets() - before
+        let most = Double(rules.limits[0].effectivePacketBurst!) + rate * Double(time) / 1e9
+        // A packet that was sent before the watch was stopped is judged at once.
+        #expect(Double(came) <= most + 2 && Double(came) >= most * 0.99)
+        print("\(mode), \(Int(rate)) of \(octets) octets: \((Double(came) / most - 1) * 100) %")
+        let status = try net.b.enter { try filter.status() }
+        #expect(status.limits[0].dropped.packets == UInt64(total - came))
+        #expect(status.limits[0].dropped.octets == UInt64((total - came) * octets))
+        try net.b.enter { try filter.unload() }
+    }
+
+    @Test(arguments: modes) func eachOfManySourcesHasItsBurst(_ mode: RateLimitFilter.Mode) throws {
+        let net = try Pair("sources")
+        defer { net.lab.close() }
+        let filter = try net.b.enter {
+            try RateLimitFilter.load(Self.rules(.source, perSecond: 0.001, burst: 2), on: "vb", mode: mode)
+        }
+        let sender = try net.a.enter { try Sender("va") }
+        let before = try net.b.receivedPackets()
+        let frames = (0..<12_000 as Range<UInt32>).map { frame(from: 0x0a00_0000 + $0) }
+        try sender.send(frames, total: 3 * frames.count, perSecond: 60_000)
+        #expect(try net.b.receivedPackets() - before == 24_000)
+        let status = try net.b.enter { try filter.status() }
+        #expect(status.sources.known >= 12_000 && status.limits[0].dropped.packets == 12_000)
+        try net.b.enter { try filter.unload() }
+    }
+
+    @Test(arguments: modes) func whoKeepsToHisLimitLosesNothingInAFlood(_ mode: RateLimitFilter.Mode) throws {
+        let rate = 1000.0
+        try withFlood(mode, Self.rules(.source, perSecond: rate), meanwhile: { _ in }) { sent, came, others in
+            #expect(came == sent)
+            #expect(others < Int(rate * 2.2))
+        }
+    }
+
+    @Test func reloadsInAFloodLoseNothing() throws {
+        let rate = 1000.0
+        var rules = Self.rules(.source, perSecond: rate)
+        rules.management = []
+        let first = rules
+        try withFlood(
+            .native, rules,
+            meanwhile: { filter in
+                for number in 0..<50 as Range<UInt8> {
+                    rules.entries = [
+                        FilterEntry(.source(AddressPrefix("203.0.113.\(number)/32")!), .deny),
+                        FilterEntry(.source(AddressPrefix("198.51.\(number).0/24")!), .allow),
+                    ]
+                    rules.limits =
+                        number % 2 == 0
+                        ? first.limits
+                        : [
+                            RateLimit(
+                                name: "all", scope: .all, packets: PacketRate(perSecond: 1e6))
+                        ] + first.limits
+                    try filter.replace(rules)
+                }
+                #expect(try filter.rules() == rules)
+            }
+        ) { sent, came, others in
+            #expect(came == sent)
+            // The flood has got nothing by them.
+            #expect(others < Int(rate * 2.2))
+        }
+    }
+
+    /// A sender at half the limit of 1000 packets a second, while another sends a hundred times as many, for two seconds
+    /// and until all is done that is to be done meanwhile.
+    private func withFlood(
+        _ mode: RateLimitFilter.Mode, _ rules: FilterRules, meanwhile: (RateLimitFilter) throws -> Void,
+        _ check: (_ sent: Int, _ came: Int, _ others: Int) throws -> Void
+    ) throws {
+        let net = try Pair("flood")
+        defer { net.lab.close() }
+        let filter = try net.b.enter { try RateLimitFilter.load(rules, on: "vb", mode: mode) }
+        let (receiver, other) = try net.b.enter { (try Receiver(port: 5005), try Receiver(port: 5004)) }
+        let (calm, flooding) = try net.a.enter { (try Sender("va"), try Sender("va")) }
+        let total = 1000
+        let flood = try PinnedThread(to: nil) {
+            try flooding.send([frame(from: Self.bad)], total: 100 * 2 * total, perSecond: 100_000)
+        }
+        let steady = try PinnedThread(to: nil) {
+            try calm.send([frame(from: Self.good, port: 5005)], total: total, perSecond: 500)
+        }
+        try net.b.enter { try meanwhile(filter) }
+        _ = try (flood.join(), steady.join())
+        try check(total, receiver.count(), other.count())
+        try net.b.enter { try filter.unload() }
+    }
+
+    @Test func aLinkThatGoesDownKeepsItsFilter() throws {
+        let net = try Pair("down")
+        defer { net.lab.close() }
+        let filter = try net.b.enter {
+            try RateLimitFilter.load(Self.rules(.source, perSecond: 0.001, burst: 5), on: "vb", mode: .native)
+        }
+        let sender = try net.a.enter { try Sender("va") }
+        func come() throws -> Int {
+            let before = try net.b.receivedPackets()
+            try sender.send([frame(from: Self.good)], total: 3, perSecond: 1000)
+            return try net.b.receivedPackets() - before
+        }
+        #expect(try come() == 3)
+        try net.b.run("ip", "link", "set", "vb", "down")
+        try net.b.run("ip", "link", "set", "vb", "up")
+        try eventually("the link is up") {
+            try net.a.run("cat", "/sys/class/net/va/operstate").standardOutput.hasPrefix("up")
+        }
+        #expect(try net.b.enter { RateLimitFilter.all() } == [filter])
+        #expect(try come() == 2)
+        #expect(try come() == 0)
+        try net.b.enter { try filter.unload() }
+        #expect(try come() == 3)
+    }
+
+    @Test func anInterfaceThatGoesAwayLeavesNothing() throws {
+        let net = try Pair("away")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let filter = try RateLimitFilter.load(Self.rules(.source, perSecond: 10), on: "vb", mode: .native)
+            try net.b.run("ip", "link", "del", "vb")
+            #expect(RateLimitFilter.all().isEmpty)
+            #expect(throws: FilterError.self) { try filter.status() }
+            #expect(throws: FilterError.self) { try filter.replace(FilterRules()) }
+            #expect(throws: FilterError.self) { try RateLimitFilter(on: "vb") }
+            #expect(try RateLimitFilter.cleanUp().count == 1)
+            #expect(try RateLimitFilter.cleanUp().isEmpty)
+            #expect(throws: FilterError.self) { try filter.unload() }
+        }
+        #expect(try net.b.run("ls", "/sys/fs/bpf").standardOutput.contains("apus") == false)
+    }
+}

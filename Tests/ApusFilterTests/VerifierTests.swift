@@ -1,0 +1,130 @@
+import ApusConfig
+import ApusWire
+import ApusXDP
+import NetworkLab
+import Seeds
+import Testing
+
+@testable import ApusFilter
+
+/// What makes sense as rules the kernel's verifier accepts as a program.
+@Suite(.serialized, .requires(.root)) struct VerifierTests {
+    /// Loads rules as a program, in each way that it is loaded.
+    private func load(_ rules: FilterRules, _ callers: [TailCaller], isTrial: Bool = false) throws {
+        try rules.validate()
+        for caller in callers {
+            do throws(BPFError) {
+                _ = try RulesProgram(
+                    rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
+                    secret: [1, 2, 3, 4, 5, 6, 7, 8], caller: caller, now: bootTime, isTrial: isTrial)
+            } catch {
+                Issue.record("\(caller), trial \(isTrial): \(error); \(rules.text)")
+                throw error
+            }
+        }
+    }
+
+    private static let callers: [TailCaller] =
+        [.dispatched, .alone(takesFragments: false), .alone(takesFragments: true)]
+
+    @Test func rulesOfAnySeedAreLoaded() throws {
+        for seed in 0..<300 as Range<UInt64> {
+            var random = Seeded(seed)
+            let rules = FilterRules(random: &random)
+            try load(rules, [Self.callers[Int(seed % 3)]], isTrial: seed % 4 == 0)
+        }
+    }
+
+    /// Everything at once that rules can have.
+    private static func all(
+        _ limits: Int, _ scope: RateLimit.Scope, management: Int
+    ) throws -> FilterRules {
+        var rules = FilterRules()
+        rules.policy = .deny
+        rules.notIP = .deny
+        rules.limitsNeighbors = true
+        rules.isDryRun = true
+        rules.management = (0..<FilterRules.mostManagement).map { number in
+            let sources = (0..<management / FilterRules.mostManagement).map {
+                AddressPrefix("10.\(number).\($0).0/24")!
+            }
+            return ManagementService(try! FilterService("tcp/\(1000 + number)"), from: sources)
+        }
+        rules.entries = [
+            FilterEntry(.source(AddressPrefix("198.51.100.7/32")!), .deny),
+            FilterEntry(.source(AddressPrefix("2001:db8::/32")!), .allow, isLimited: true),
+            FilterEntry(.port(PortRange(.udp, 5004)), .allow),
+            FilterEntry(.sourcePort(PortRange(.udp, 11211)), .deny), FilterEntry(.ipProtocol(47), .allow),
+        ]
+        rules.limits = try (0..<limits).map { number in
+            var limit = RateLimit(
+                name: "limit \(number)", scope: scope,
+                service: try FilterService(
+                    "\(number % 2 == 0 ? "192.0.2.0/24" : "2001:db8::/64") udp/\(number + 1)"),
+                packets: PacketRate(perSecond: 1000), bits: BitRate(perSecond: 1e6))
+            if scope == .source {
+                limit.ban = .init(over: 2, for: FilterDuration(nanoseconds: 1_000_000_000))
+            }
+            return limit
+        }
+        return rules
+    }
+
+    @Test(arguments: [RateLimit.Scope.all, .source, .prefix, .sourcePort])
+    func thirtyTwoLimitsAndEverythingElseAreLoaded(_ scope: RateLimit.Scope) throws {
+        for fragments in [FragmentPolicy.limit, .allow, .deny] {
+            var rules = try Self.all(32, scope, management: 256)
+            rules.fragments = fragments
+            for isTrial in [false, true] { try load(rules, Self.callers, isTrial: isTrial) }
+        }
+    }
+
+    @Test func eachSetOfFeaturesIsLoaded() throws {
+        let full = try Self.all(2, .source, management: 16)
+        // Each kind of entry, bans, neighbors, the policies: one bit each.
+        for bits in 0..<512 {
+            var rules = full
+            func has(_ bit: Int) -> Bool { bits & 1 << bit != 0 }
+            rules.entries = full.entries.enumerated().filter { has($0.offset) }.map(\.element)
+            if !has(5) { for i in rules.limits.indices { rules.limits[i].ban = nil } }
+            rules.limitsNeighbors = has(6)
+            rules.policy = has(7) ? .deny : .allow
+            rules.isDryRun = has(8)
+            rules.fragments = [.limit, .allow, .deny][bits % 3]
+            rules.malformed = has(0) ? .deny : .allow
+            rules.notIP = has(7) ? .deny : .allow
+            try load(rules, [Self.callers[bits % 3]])
+        }
+    }
+
+    /// Texts of rules, changed word by word: what can still be read is loaded.
+    @Test func whatCanBeReadIsLoaded() throws {
+        let words = [
+            "0", "1", "2", "32", "128", "1000", "65535", "deny", "allow", "limit", "true", "false", "source",
+            "prefix", "sourcePort", "\"udp/1-65535\"", "\"protocol/0\"", "\"tcp/22\"", "\"0.0.0.0/0\"",
+            "\"::/0\"", "\"1/s\"", "\"1Tbit\"", "\"8bit\"", "\"1000Mpps\"", "\"0.001/s\"", "\"365d\"",
+            "\"1ms\"",
+        ]
+        var loaded = 0
+        for seed in 1000..<1400 as Range<UInt64> {
+            var random = Seeded(seed)
+            var parts = FilterRules(random: &random).text
+                .split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                let place = Int.random(in: 0..<parts.count, using: &random)
+                let word = words.randomElement(using: &random)!
+                switch Int.random(in: 0...2, using: &random) {
+                case 0: parts[place] = word + (parts[place].last == "," ? "," : "")
+                case 1: parts[place] = parts.randomElement(using: &random)!
+                default: parts.remove(at: place)
+                }
+            }
+            guard let rules = try? FilterRules(parsing: parts.joined(separator: " "), name: "seed \(seed)"),
+                (try? rules.validate()) != nil
+            else { continue }
+            loaded += 1
+            try load(rules, [Self.callers[Int(seed % 3)]])
+        }
+        #expect(loaded >= 50, "\(loaded) of 400 texts could be read")
+    }
+}

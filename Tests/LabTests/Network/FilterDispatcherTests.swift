@@ -1,0 +1,109 @@
+import Foundation
+import NetworkLab
+import Testing
+
+extension Lab {
+    /// The packet filter beside other XDP programs, on a kernel with BPF extension programs and an older verifier:
+    /// Debian's, in a machine that QEMU emulates.
+    @Suite(
+        .requires(
+            .root, .program("qemu-system-x86_64"), .program("busybox"), .program("xdp-filter"),
+            .program("xdp-loader"), .program("ip"), .program("ping")))
+    struct FilterDispatcherTests {
+        @Test func `The packet filter, the steering program and xdp-filter share an interface in any order`()
+            throws
+        {
+            let lab = NetworkLab("beside")
+            defer { lab.close() }
+            let machine = try Machine(
+                "beside",
+                programs: [ApusProgram.path, ApusProgram.beside("FilterHolder")]
+                    + ["ip", "ping", "xdp-filter", "xdp-loader"].map(DispatcherTests.path),
+                in: try lab.namespace("host"))
+            try machine.makeLink()
+
+            // The steering program joins the filter, which judges what it gets.
+            try machine.loadFilter(burst: 8, "first")
+            #expect(try machine.programs() == ["apus_filter"])
+            try machine.startForwarder()
+            #expect(try machine.programs() == ["apus_filter", "apus_steer"])
+            #expect(try machine.forwarded() == 5)
+            #expect(try machine.forwarded() == 3)
+            #expect(try machine.forwarded() == 0)
+            // Other rules, a bucket of the same name.
+            try machine.replaceRules(burst: 12, "first")
+            #expect(try machine.forwarded() == 4)
+            #expect(try machine.forwarded() == 0)
+            // A bucket of another name.
+            try machine.replaceRules(burst: 7, "second")
+            #expect(try machine.forwarded() == 5)
+
+            // It goes, and the filter goes on.
+            _ = try machine.stop()
+            #expect(try machine.programs() == ["apus_filter"])
+            #expect(try machine.answers() == 2)
+            try machine.run("FilterHolder vb unload")
+            try machine.expectNothingLeft()
+            #expect(try machine.run("ls /sys/fs/bpf").contains("apus") == false)
+
+            // The filter joins the steering program, goes, and that goes on.
+            try machine.startForwarder()
+            #expect(try machine.loadFilter(burst: 8, "first").contains("native in a dispatcher"))
+            #expect(try machine.programs() == ["apus_filter", "apus_steer"])
+            #expect(try machine.forwarded() == 5)
+            #expect(try machine.forwarded() == 3)
+            try machine.run("FilterHolder vb unload")
+            #expect(try machine.programs() == ["apus_steer"])
+            #expect(try machine.forwarded() == 5)
+
+            // Three of them; the filter goes from among them.
+            try machine.run("xdp-filter load -m native -f ipv4 vb")
+            try machine.loadFilter(burst: 8, "first")
+            #expect(try machine.programs().sorted() == ["apus_filter", "apus_steer", "xdpfilt_alw_ip"])
+            #expect(try machine.forwarded() == 5)
+            try machine.run("xdp-filter ip -m src 192.0.2.1")
+            #expect(try machine.forwarded() == 0)
+            try machine.run("xdp-filter ip -m src -r 192.0.2.1")
+            try machine.replaceRules(burst: 3, "second")
+            #expect(try machine.forwarded() == 3)
+            _ = try machine.stop()
+            #expect(try machine.programs().sorted() == ["apus_filter", "xdpfilt_alw_ip"])
+            #expect(try machine.answers() == 0)
+            try machine.run("xdp-filter unload vb")
+            #expect(try machine.programs() == ["apus_filter"])
+            #expect(try machine.answers() == 0)
+
+            // Rules come and go under traffic of which nothing is lost.
+            try machine.replaceRules(burst: 10_000, "third")
+            try machine.start("ip netns exec peer ping -i 0.02 -c 200 192.0.2.2", untilLine: "icmp_seq=5")
+            for number in 0..<10 { try machine.replaceRules(burst: 10_000 + number, "third") }
+            try machine.run("wait $program")
+            #expect(try machine.run("cat /tmp/out").contains("200 received"))
+            try machine.run("rm /tmp/in /tmp/out; FilterHolder vb unload")
+            try machine.expectNothingLeft()
+            #expect(try machine.shutDown() == .exited(0))
+        }
+    }
+}
+
+extension Machine {
+    private func rules(_ burst: Int, _ name: String) -> String {
+        "'{ limits: [{ name: \"\(name)\", each: \"source\", rate: \"0.001/s\", burst: \(burst) }] }'"
+    }
+
+    @discardableResult
+    fileprivate func loadFilter(burst: Int, _ name: String) throws -> String {
+        try run("FilterHolder vb load \(rules(burst, name))")
+    }
+
+    fileprivate func replaceRules(burst: Int, _ name: String) throws {
+        try run("FilterHolder vb replace \(rules(burst, name))")
+    }
+
+    /// How many of five pings are answered.
+    fileprivate func answers() throws -> Int {
+        let text = try run("ip netns exec peer ping -c 5 -i 0.1 -W 1 192.0.2.2 || true")
+        let words = text.split(separator: " ")
+        return words.firstIndex(of: "received,").flatMap { Int(words[$0 - 1]) } ?? -1
+    }
+}
