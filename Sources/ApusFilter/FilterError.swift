@@ -34,6 +34,11 @@ public struct FilterError: Error, Hashable, Sendable {
 
     init(_ interface: String, _ cause: Cause) { (self.interface, self.cause) = (interface, cause) }
 
+    init(_ interface: String, notPermittedTo purpose: String, missing: [String]) {
+        self.init(
+            interface, .interface(XDPError(interface, .notPermitted(missing: missing, doing: purpose))))
+    }
+
     init(_ interface: String, _ error: BPFError) {
         self.init(interface, .failed(error.operation, code: error.code, detail: error.detail))
     }

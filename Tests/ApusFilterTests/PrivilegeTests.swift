@@ -1,3 +1,4 @@
+import ApusConfig
 import Foundation
 import NetworkLab
 import Testing
@@ -72,9 +73,23 @@ import Testing
             let none = try Self.step(net, holder, "load", with: [])
             #expect(
                 none.output.contains(
-                    "vb: not permitted to attach an XDP program: missing CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON"),
+                    "vb: not permitted to change its packet filter: missing CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON"
+                ),
                 "\(none.output)")
         }
         #expect(try net.b.run("ls", "/sys/fs/bpf").standardOutput.contains("apus") == false)
+    }
+
+    @Test func whoMayNotLookIsNotToldThatThereIsNone() throws {
+        let net = try Pair("blind")
+        defer { net.lab.close() }
+        let filter = try net.b.enter { try RateLimitFilter.load(FilterRules(), on: "vb") }
+        try Self.withHolder { holder in
+            let blind = try Self.step(net, holder, "status", with: [])
+            #expect(
+                blind.output.contains("error: vb: opening the pinned program /sys/fs/bpf/apus/filter/")
+                    && blind.output.contains("Permission denied"), "\(blind.output)")
+        }
+        try net.b.enter { try filter.unload() }
     }
 }

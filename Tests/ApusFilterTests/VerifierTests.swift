@@ -28,7 +28,7 @@ import Testing
         [.dispatched, .alone(takesFragments: false), .alone(takesFragments: true)]
 
     @Test func rulesOfAnySeedAreLoaded() throws {
-        for seed in 0..<300 as Range<UInt64> {
+        for seed in 100..<140 as Range<UInt64> {
             var random = Seeded(seed)
             let rules = FilterRules(random: &random)
             try load(rules, [Self.callers[Int(seed % 3)]], isTrial: seed % 4 == 0)
@@ -75,14 +75,20 @@ import Testing
         for fragments in [FragmentPolicy.limit, .allow, .deny] {
             var rules = try Self.all(32, scope, management: 256)
             rules.fragments = fragments
-            for isTrial in [false, true] { try load(rules, Self.callers, isTrial: isTrial) }
+            let caller = Self.callers[fragments == .limit ? 0 : fragments == .allow ? 1 : 2]
+            try load(rules, [caller], isTrial: scope == .all)
         }
     }
 
-    @Test func eachSetOfFeaturesIsLoaded() throws {
+    /// Each kind of entry, bans, neighbors, the policies: one bit each. Of the 512 sets those that no two features are
+    /// strangers in: each by itself, each missing, and some by seed.
+    @Test func setsOfFeaturesAreLoaded() throws {
         let full = try Self.all(2, .source, management: 16)
-        // Each kind of entry, bans, neighbors, the policies: one bit each.
-        for bits in 0..<512 {
+        var random = Seeded(9)
+        let sets =
+            [0, 511] + (0..<9).flatMap { [1 << $0, 511 ^ 1 << $0] }
+            + (0..<20).map { _ in Int.random(in: 0..<512, using: &random) }
+        for bits in sets {
             var rules = full
             func has(_ bit: Int) -> Bool { bits & 1 << bit != 0 }
             rules.entries = full.entries.enumerated().filter { has($0.offset) }.map(\.element)
@@ -97,27 +103,22 @@ import Testing
         }
     }
 
-    /// Texts of rules, changed word by word: what can still be read is loaded.
+    /// Texts of rules in which one value is another's: what can be read is loaded.
     @Test func whatCanBeReadIsLoaded() throws {
         let words = [
-            "0", "1", "2", "32", "128", "1000", "65535", "deny", "allow", "limit", "true", "false", "source",
-            "prefix", "sourcePort", "\"udp/1-65535\"", "\"protocol/0\"", "\"tcp/22\"", "\"0.0.0.0/0\"",
-            "\"::/0\"", "\"1/s\"", "\"1Tbit\"", "\"8bit\"", "\"1000Mpps\"", "\"0.001/s\"", "\"365d\"",
-            "\"1ms\"",
+            "0", "1", "32", "128", "65535", "true", "\"deny\"", "\"allow\"", "\"limit\"", "\"source\"",
+            "\"prefix\"", "\"sourcePort\"", "\"udp/1-65535\"", "\"protocol/0\"", "\"0.0.0.0/0\"", "\"::/0\"",
+            "\"0.001/s\"", "\"1000Mpps\"", "\"8bit\"", "\"1Tbit\"", "\"365d\"", "\"1ms\"", "\"1TiB\"",
         ]
         var loaded = 0
-        for seed in 1000..<1400 as Range<UInt64> {
+        for seed in 1000..<1150 as Range<UInt64> {
             var random = Seeded(seed)
             var parts = FilterRules(random: &random).text
                 .split(separator: " ", omittingEmptySubsequences: false).map(String.init)
-            for _ in 0..<Int.random(in: 1...3, using: &random) {
-                let place = Int.random(in: 0..<parts.count, using: &random)
-                let word = words.randomElement(using: &random)!
-                switch Int.random(in: 0...2, using: &random) {
-                case 0: parts[place] = word + (parts[place].last == "," ? "," : "")
-                case 1: parts[place] = parts.randomElement(using: &random)!
-                default: parts.remove(at: place)
-                }
+            let values = parts.indices.filter { parts[$0].contains("\"") || Int(parts[$0].prefix(1)) != nil }
+            for place in values.shuffled(using: &random).prefix(2) {
+                let end = parts[place].drop { $0 != "," && $0 != "]" }
+                parts[place] = words.randomElement(using: &random)! + end
             }
             guard let rules = try? FilterRules(parsing: parts.joined(separator: " "), name: "seed \(seed)"),
                 (try? rules.validate()) != nil
@@ -125,6 +126,7 @@ import Testing
             loaded += 1
             try load(rules, [Self.callers[Int(seed % 3)]])
         }
-        #expect(loaded >= 50, "\(loaded) of 400 texts could be read")
+        #expect(loaded >= 20, "\(loaded) of 150 texts could be read")
+        print("\(loaded) of 150 texts could be read")
     }
 }

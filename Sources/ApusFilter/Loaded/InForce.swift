@@ -2,6 +2,7 @@ import ApusConfig
 import ApusWire
 import ApusXDP
 import CFilter
+import Glibc
 
 /// What is in force on an interface, as it is found in the BPF file system.
 struct InForce {
@@ -17,7 +18,7 @@ struct InForce {
 
     /// Opens what is pinned; nil when there is nothing complete.
     init?(_ store: FilterStore, interface: String) throws(FilterError) {
-        guard let entry = try? BPFProgram(opening: store.path("entry")),
+        guard let entry = try Self.entry(store, interface),
             let slot = try? BPFMap<UInt32, UInt32>(opening: store.path("slot")),
             let program = try? slot.value(of: 0),
             let generation = store.generations.last(where: { number in
@@ -40,6 +41,19 @@ struct InForce {
             }
         }
         maps = try about(interface) { () throws(BPFError) in try FilterMaps(pinnedIn: folder) }
+    }
+
+    /// Opens the pinned entry program; nil when there is none.
+    private static func entry(
+        _ store: FilterStore, _ interface: String
+    ) throws(FilterError) -> BPFProgram? {
+        do throws(BPFError) {
+            return try BPFProgram(opening: store.path("entry"))
+        } catch {
+            // Whoever may not look does not know that there is none.
+            guard error.code == EPERM || error.code == EACCES else { return nil }
+            throw FilterError(interface, error)
+        }
     }
 
     /// Pins a rules program in a folder of its own.

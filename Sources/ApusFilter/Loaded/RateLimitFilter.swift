@@ -84,12 +84,16 @@ public struct RateLimitFilter: Hashable, Sendable {
         }
     }
 
-    /// Runs `body` while no other command changes filters.
+    /// Runs `body` while no other command changes filters, if this process may change them.
     static func locked<Result>(
         _ interface: String, _ body: () throws(FilterError) -> Result
     ) throws(FilterError) -> Result {
         guard BPFFileSystem.isMounted else {
             throw FilterError(interface, .noBPFFileSystem(BPFFileSystem.root))
+        }
+        let missing = Capability.missing(of: Capability.toFilter)
+        guard missing.isEmpty else {
+            throw FilterError(interface, notPermittedTo: "change its packet filter", missing: missing)
         }
         let lock = try about(interface) { () throws(BPFError) in try FilterStore.Lock() }
         guard let lock else { throw FilterError(interface, .busy) }

@@ -66,7 +66,7 @@ extension XDPMode {
 }
 
 extension Capability {
-    /// Those that loading and attaching the steering program takes. Since Linux 5.8 the verifier compares and
+    /// Those that loading and attaching a program takes. Since Linux 5.8 the verifier compares and
     /// moves packet pointers, as every program that reads packets does, only for those who have CAP_PERFMON.
     package static let toAttach: [Capability] = [.netAdmin, .bpf, .perfmon]
     /// Those that the packet filter takes, which moves no pointer to a packet by what the packet says.
@@ -76,7 +76,7 @@ extension Capability {
 
     /// The names of those of `wanted` that the calling thread does not have in effect. CAP_SYS_ADMIN stands in for
     /// CAP_BPF and CAP_PERFMON, which were parts of it before Linux 5.8.
-    static func missing(of wanted: [Capability]) -> [String] {
+    package static func missing(of wanted: [Capability]) -> [String] {
         let held = Capabilities.current()
         let isMaster = held.has(.sysAdmin)
         return wanted.filter { !held.has($0) && !(isMaster && ($0 == .bpf || $0 == .perfmon)) }.map(\.name)
