@@ -42,7 +42,9 @@ static __always_inline enum apus_verdict verdict_of(const struct apus_entry *ent
 
 static __always_inline int is_banned(struct apus_flow *flow)
 {
-	struct apus_ban *ban = bpf_map_lookup_elem(&apus_bans, &flow->source);
+	/* Before Linux 6.4 a key has to be on the stack, not in memory that a caller lends. */
+	struct apus_address source = flow->source;
+	struct apus_ban *ban = bpf_map_lookup_elem(&apus_bans, &source);
 
 	return ban && clock_of(flow) < ban->until;
 }
@@ -51,9 +53,10 @@ static __always_inline int is_banned(struct apus_flow *flow)
 static __always_inline enum apus_verdict source_verdict(struct apus_flow *flow)
 {
 	enum apus_verdict verdict = APUS_VERDICT_NONE;
+	struct apus_address source = flow->source;
 
 	if (uses(APUS_FILTER_ADDRESSES))
-		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &flow->source), flow);
+		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &source), flow);
 	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES)) {
 		struct apus_prefix prefix = {.length = 32 + 128, .family = flow->family};
 

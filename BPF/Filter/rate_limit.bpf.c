@@ -18,8 +18,9 @@ static __always_inline void count(__u32 reason, __u32 octets)
 static __always_inline void ban(const volatile struct apus_limit *limit, const struct apus_flow *flow)
 {
 	struct apus_ban ban = {.until = flow->now + limit->ban, .number = limit->number};
+	struct apus_address source = flow->source;
 
-	if (bpf_map_update_elem(&apus_bans, &flow->source, &ban, BPF_ANY) == 0)
+	if (bpf_map_update_elem(&apus_bans, &source, &ban, BPF_ANY) == 0)
 		count(APUS_TABLE_BANNED, flow->octets);
 }
 

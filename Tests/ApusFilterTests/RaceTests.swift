@@ -96,8 +96,9 @@ import Testing
             #expect(
                 passed.allSatisfy { $0 == 5 }, "\(passed.count { $0 != 5 }) sources passed another number")
             #expect(reloads >= 5)
-            let status = try filter.status()
-            #expect(status.sources.known == 20_000 && status.sources.forgotten == 0)
+            // The hosts' own words may be among them.
+            #expect(try (20_000...20_010).contains(filter.sources().count))
+            #expect(try filter.status().sources.forgotten == 0)
             print("\(reloads) reloads")
             try filter.unload()
         }

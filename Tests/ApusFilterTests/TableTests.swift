@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test func aSenderAtItsLimitIsNotForgottenWhileAMillionComeBy() throws {
-        let (rate, burst) = (1000.0, 20.0)
+        let (rate, burst) = (1000.0, 500.0)
         let rules = Self.rules(sources: 1024, perSecond: rate, burst: UInt64(burst))
         let program = try RulesProgram.running(rules)
         // Half a million by each CPU, each once, and between them one who sends as much as he can.

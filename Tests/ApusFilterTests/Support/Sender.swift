@@ -28,9 +28,12 @@ final class Sender: Sendable {
 
     /// Sends `total` frames at a pace, these over and over, and waits for room where there is none.
     ///
-    /// - Returns: the nanoseconds from the first to the last.
+    /// - Parameter isOver: asked all the time whether it shall end before.
+    /// - Returns: how many it sent, and the nanoseconds from the first to the last.
     @discardableResult
-    func send(_ frames: [[UInt8]], total: Int, perSecond rate: Double) throws -> UInt64 {
+    func send(
+        _ frames: [[UInt8]], total: Int = .max, perSecond rate: Double, isOver: () -> Bool = { false }
+    ) throws -> (sent: Int, time: UInt64) {
         let batch = 64
         // So many that each batch is one call.
         let repeated =
@@ -58,7 +61,7 @@ final class Sender: Sendable {
         }
         var (sent, place) = (0, 0)
         let begun = bootTime
-        while sent < total {
+        while sent < total, !isOver() {
             let due = min(total, Int(Double(bootTime - begun) / 1e9 * rate) + 1)
             let count = min(due - sent, batch, repeated.count - place)
             guard count > 0 else {
@@ -75,7 +78,7 @@ final class Sender: Sendable {
             sent += Int(taken)
             place = (place + Int(taken)) % repeated.count
         }
-        return bootTime - begun
+        return (sent, bootTime - begun)
     }
 }
 
