@@ -2,7 +2,8 @@ import ApusConfig
 import ApusFilter
 import Glibc
 
-/// One step in a filter's life, in a process of its own: what the tests run without privileges, and kill.
+/// One step in a filter's life, in a process of its own: what the tests run without privileges, and in machines that QEMU
+/// emulates.
 ///
 ///     FilterHolder INTERFACE load|replace RULES
 ///     FilterHolder INTERFACE status|unload

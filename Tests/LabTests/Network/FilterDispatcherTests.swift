@@ -41,6 +41,7 @@ extension Lab {
             // It goes, and the filter goes on.
             _ = try machine.stop()
             #expect(try machine.programs() == ["apus_filter"])
+            try machine.replaceRules(burst: 2, "pings", service: "icmp")
             #expect(try machine.answers() == 2)
             try machine.run("FilterHolder vb unload")
             try machine.expectNothingLeft()
@@ -68,17 +69,20 @@ extension Lab {
             #expect(try machine.forwarded() == 3)
             _ = try machine.stop()
             #expect(try machine.programs().sorted() == ["apus_filter", "xdpfilt_alw_ip"])
-            #expect(try machine.answers() == 0)
+            try machine.replaceRules(burst: 2, "pings", service: "icmp")
+            #expect(try machine.answers() == 2)
             try machine.run("xdp-filter unload vb")
             #expect(try machine.programs() == ["apus_filter"])
             #expect(try machine.answers() == 0)
 
             // Rules come and go under traffic of which nothing is lost.
-            try machine.replaceRules(burst: 10_000, "third")
-            try machine.start("ip netns exec peer ping -i 0.02 -c 200 192.0.2.2", untilLine: "icmp_seq=5")
-            for number in 0..<10 { try machine.replaceRules(burst: 10_000 + number, "third") }
+            try machine.replaceRules(burst: 10_000, "third", service: "icmp")
+            try machine.start("ip netns exec peer ping -i 0.02 -c 500 192.0.2.2", untilLine: "icmp_seq=5")
+            for number in 0..<10 {
+                try machine.replaceRules(burst: 10_000 + number, "third", service: "icmp")
+            }
             try machine.run("wait $program")
-            #expect(try machine.run("cat /tmp/out").contains("200 received"))
+            #expect(try machine.run("cat /tmp/out").contains("500 received"))
             try machine.run("rm /tmp/in /tmp/out; FilterHolder vb unload")
             try machine.expectNothingLeft()
             #expect(try machine.shutDown() == .exited(0))
@@ -96,12 +100,12 @@ extension Lab {
                     .map(DispatcherTests.path),
                 in: try lab.namespace("host"), megabytes: 2048)
             let tests =
-                "(RateLimitFilterTests/|StateTests/theState|VerifierTests/thirtyTwo|TrafficTests/(anInterface|aLink))"
+                "(RateLimitFilterTests/|VerifierTests/thirtyTwo)"
             let (output, status) = try machine.attempt(
                 "CI=true NO_COLOR=1 \(ApusProgram.tests.lastPathComponent) --testing-library swift-testing "
                     + "--no-parallel --filter '^ApusFilterTests\\.\(tests)'",
                 within: .seconds(300))
-            #expect(status == 0 && output.contains("in 4 suites passed"), "\(output)")
+            #expect(status == 0 && output.contains("in 2 suites passed"), "\(output)")
             #expect(try machine.shutDown() == .exited(0))
         }
     }
@@ -109,18 +113,19 @@ extension Lab {
 
 extension Machine {
     /// So slow a limit for each source that nothing fills meanwhile; one of that burst alone where it is large.
-    private func rules(_ burst: Int, _ name: String) -> String {
+    private func rules(_ burst: Int, _ name: String, _ service: String) -> String {
         let rate = burst < 80 ? "0.001/s" : "1/s"
-        return "'{ limits: [{ name: \"\(name)\", each: \"source\", rate: \"\(rate)\", burst: \(burst) }] }'"
+        return
+            "'{ limits: [{ name: \"\(name)\", each: \"source\", service: \"\(service)\", rate: \"\(rate)\", burst: \(burst) }] }'"
     }
 
     @discardableResult
     fileprivate func loadFilter(burst: Int, _ name: String) throws -> String {
-        try run("FilterHolder vb load \(rules(burst, name))")
+        try run("FilterHolder vb load \(rules(burst, name, "udp/5004"))")
     }
 
-    fileprivate func replaceRules(burst: Int, _ name: String) throws {
-        try run("FilterHolder vb replace \(rules(burst, name))")
+    fileprivate func replaceRules(burst: Int, _ name: String, service: String = "udp/5004") throws {
+        try run("FilterHolder vb replace \(rules(burst, name, service))")
     }
 
     /// How many of five pings are answered.
