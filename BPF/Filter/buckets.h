@@ -22,15 +22,17 @@ static __always_inline __u64 octet_cost(const volatile struct apus_limit *limit,
  * each ends after two steps at most, and their costs add up. */
 static __always_inline int move_on(__u64 *time, __u64 now, __u64 room, __u64 cost)
 {
+	/* With a sign: a charge that is taken back from a source that began anew meanwhile leaves less than 0, which is full. */
 	__u64 before = *(volatile __u64 *)time;
+	__s64 ahead = before - now;
 
-	if (before > now && before - now > room)
+	if (ahead > (__s64)room)
 		return 0;
 	/* A bucket that is full; if another CPU was quicker, it no longer is. */
-	if (before <= now && __sync_val_compare_and_swap(time, before, now + cost) == before)
+	if (ahead <= 0 && __sync_val_compare_and_swap(time, before, now + cost) == before)
 		return 1;
-	before = __sync_fetch_and_add(time, cost);
-	if (before <= now || before - now <= room)
+	ahead = __sync_fetch_and_add(time, cost) - now;
+	if (ahead <= (__s64)room)
 		return 1;
 	__sync_fetch_and_sub(time, cost);
 	return 0;
@@ -93,8 +95,8 @@ static __always_inline void source_key(const volatile struct apus_limit *limit, 
 	}
 }
 
-/* Multilinear hashing (Lemire and Kaser 2014): two keys meet in its upper 32 bits with a chance of 2^-32, whoever chose
- * them, as long as he does not know the secret. */
+/* Multilinear hashing (Lemire and Kaser 2014), and a last step that mixes: two keys meet with a chance of 2^-32, whoever
+ * chose them, as long as he does not know the secret. */
 static __always_inline __u32 hash(const struct apus_source_key *key)
 {
 	const volatile __u64 *secret = apus_rules_data.secret;
@@ -106,6 +108,9 @@ static __always_inline __u32 hash(const struct apus_source_key *key)
 	sum += secret[4] * (key->address.low >> 32);
 	sum += secret[5] * key->number;
 	sum += secret[6] * key->port;
+	/* Neighbors are apart by the same step each, which would fill some sets more than chance does. */
+	sum ^= sum >> 32;
+	sum *= 0xbf58476d1ce4e5b9ull;
 	return sum >> 32;
 }
 
@@ -156,41 +161,42 @@ static __always_inline __u32 unknown(struct apus_locked_set *set, __u32 way)
 }
 
 /* When the buckets of the source in a way will be full, or were. */
-static __always_inline __u64 full_at(struct apus_locked_set *set, __u32 way)
+static __always_inline __u64 full_at(const struct apus_locked_set *set, __u32 way)
 {
-	way = unknown(set, way);
 	return way < APUS_FILTER_WAYS ? later(set->ways[way].packet_time, set->ways[way].octet_time) : ~0ull;
 }
 
-/* The way for a source that has none: its first choice or another one that is free; else of four ways the one whose
- * buckets will be full, or were, before those of the others. That has the least to forget, which a sender at its limit
- * has not while others are there. All ways would be as many lines of memory, and a flood from random addresses comes
- * here with each packet. */
-static __always_inline __u32 choose(struct apus_locked_set *set, __u32 first)
+/* The way for a source that has none: its first choice or another one that is free; else one whose buckets are full, the
+ * oldest of four, or where all four have something to forget, of as many more as it takes. All ways would be as many lines
+ * of memory, and a flood from random addresses comes here with each packet. A sender at its limit is not chosen while
+ * others are there. */
+static __always_inline __u32 choose(struct apus_locked_set *set, __u32 first, __u64 now)
 {
 	__u32 way;
-	__u64 least, times[3];
+	__u64 least;
 
 	if (!set->tags[first])
 		return first;
 	way = find(set, 0);
 	if (way < APUS_FILTER_WAYS)
 		return way;
-	least = full_at(set, first);
-	times[0] = full_at(set, (first + 5) % APUS_FILTER_WAYS);
-	times[1] = full_at(set, (first + 8) % APUS_FILTER_WAYS);
-	times[2] = full_at(set, (first + 11) % APUS_FILTER_WAYS);
 	way = first;
-	if (times[0] < least) {
-		least = times[0];
-		way = (first + 5) % APUS_FILTER_WAYS;
+	least = full_at(set, first);
+#pragma unroll
+	for (__u32 i = 1; i < APUS_FILTER_WAYS; i++) {
+		/* 5 and 14 have no divisor in common, so this comes by all. */
+		__u32 other = unknown(set, (first + 5 * i) % APUS_FILTER_WAYS);
+		__u64 full;
+
+		if (i >= 4 && least <= now)
+			break;
+		full = full_at(set, other);
+		if (full < least) {
+			least = full;
+			way = other;
+		}
+		way = unknown(set, way);
 	}
-	if (times[1] < least) {
-		least = times[1];
-		way = (first + 8) % APUS_FILTER_WAYS;
-	}
-	if (times[2] < least)
-		way = (first + 11) % APUS_FILTER_WAYS;
 	return way;
 }
 
@@ -213,7 +219,7 @@ static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_
 	way = unknown(set, find(set, tag));
 	if (way < APUS_FILTER_WAYS && is_same(&set->ways[way], key))
 		goto found;
-	way = unknown(set, choose(set, first));
+	way = unknown(set, choose(set, first, now));
 	if (way >= APUS_FILTER_WAYS)
 		goto found;
 	source = &set->ways[way];

@@ -139,8 +139,9 @@ struct apus_source {
 	__u64 packet_time; /* when its bucket of packets will be full */
 	__u64 octet_time;  /* and that of octets */
 	__u64 over_time;
-	__u64 octets; /* that passed */
-	__u32 packets; /* that passed, and that were dropped: modulo 2^32, for rates */
+	/* For rates, not for sums: where CPUs count the same source at once, one may go uncounted; modulo 2^32. */
+	__u64 octets;  /* that passed */
+	__u32 packets; /* that passed */
 	__u32 dropped;
 };
 

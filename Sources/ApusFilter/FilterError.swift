@@ -1,5 +1,7 @@
 public import ApusConfig
+import ApusHost
 public import ApusXDP
+import Glibc
 
 /// Why the filter of an interface could not be loaded, changed or asked: the interface, the cause and the way out.
 public struct FilterError: Error, Hashable, Sendable {
@@ -73,5 +75,14 @@ extension FilterError: CustomStringConvertible {
 func about<Result>(
     _ interface: String, _ body: () throws(BPFError) -> Result
 ) throws(FilterError) -> Result {
-    do throws(BPFError) { return try body() } catch { throw FilterError(interface, error) }
+    do throws(BPFError) {
+        return try body()
+    } catch {
+        // Verifiers of kernels before Linux 6.6 may let nobody compare a pointer into a packet who lacks this.
+        let missing = Capability.missing(of: [.perfmon])
+        guard error.code == EACCES, error.detail.contains("pointer comparison prohibited"), !missing.isEmpty
+        else { throw FilterError(interface, error) }
+        throw FilterError(
+            interface, notPermittedTo: "load its packet filter on this kernel", missing: missing)
+    }
 }

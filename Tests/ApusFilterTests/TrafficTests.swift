@@ -75,7 +75,7 @@ import Testing
         rules.management = []
         let first = rules
         try withFlood(.native, rules) { filter in
-            for number in 0..<20 as Range<UInt8> {
+            for number in 0..<50 as Range<UInt8> {
                 rules.entries = [
                     FilterEntry(.source(AddressPrefix("198.51.\(number).0/24")!), .allow),
                     FilterEntry(.source(AddressPrefix("203.0.113.\(number)/32")!), .deny),
@@ -83,6 +83,7 @@ import Testing
                 let other = RateLimit(name: "all", scope: .all, packets: PacketRate(perSecond: 1e6))
                 rules.limits = number % 2 == 0 ? first.limits : [other] + first.limits
                 try filter.replace(rules)
+                usleep(20_000)
             }
             #expect(try filter.rules() == rules)
         }

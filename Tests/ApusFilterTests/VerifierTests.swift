@@ -16,7 +16,7 @@ import Testing
             do throws(BPFError) {
                 _ = try RulesProgram(
                     rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
-                    secret: [1, 2, 3, 4, 5, 6, 7, 8], caller: caller, now: bootTime, isTrial: isTrial)
+                    secret: [1, 2, 3, 4, 5, 6, 7, 8], caller: caller, now: monotonicTime, isTrial: isTrial)
             } catch {
                 Issue.record("\(caller), trial \(isTrial): \(error); \(rules.text)")
                 throw error

@@ -14,9 +14,9 @@ enum FilterCommand {
             "SSH at TCP port 22 is management unless the rules say otherwise. Where rules would drop the SSH connection "
                 + "that a command runs in, it warns, and says how to undo it. To try rules first, load them with --dry-run: "
                 + "all packets pass, and what would be dropped is counted.",
-            "To load a filter and to change it takes CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and CAP_SYS_ADMIN to see and to be "
-                + "beside other XDP programs; to look at it, CAP_BPF; and each, access to the BPF file system at "
-                + "/sys/fs/bpf, where it is kept. A reboot removes all; apus-filter@IF.service loads it again.",
+            "To load a filter and to change it takes CAP_NET_ADMIN and CAP_BPF (kernels before Linux 6.6 may want "
+                + "CAP_PERFMON too), and CAP_SYS_ADMIN to see and to be beside other XDP programs; to look at it, "
+                + "CAP_BPF; and each, access to the BPF file system at /sys/fs/bpf, where it is kept. A reboot removes all; apus-filter@IF.service loads it again.",
             "The manual, which apus man prints, explains the keys of a file of rules, and Docs/Filter.md how limits count.",
         ],
         subcommands: [
@@ -37,7 +37,7 @@ enum FilterCommand {
     static let json = Option(long: "json", help: "Print the figures as JSON.")
 
     /// What it takes to look at a filter, and to change one.
-    static let (looking, changing): ([Capability], [Capability]) = ([.bpf], [.bpf, .perfmon, .netAdmin])
+    static let (looking, changing): ([Capability], [Capability]) = ([.bpf], [.bpf, .netAdmin])
 
     /// Makes sure that the process may do it, as the kernel would only show an empty BPF file system otherwise.
     static func require(_ capabilities: [Capability], for purpose: String) throws(ExitFailure) {

@@ -32,7 +32,7 @@ public struct FilterExplanation {
     ///   - interface: what errors are about.
     public init(of rules: FilterRules, for interface: String) throws(FilterError) {
         try RateLimitFilter.validate(rules, interface)
-        let now = bootTime
+        let now = monotonicTime
         let numbers = LimitNumbers().replaced(by: rules.limits)
         // The secret protects a table that others can fill, which they can't here.
         program = try about(interface) { () throws(BPFError) in

@@ -20,7 +20,8 @@ import Glibc
 /// turn. It stays when all of them have ended, until it is unloaded or the machine is.
 ///
 /// Control plane: all members may be called from any thread, in the network namespace of the interface; each costs system
-/// calls. Changing needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and a BPF file system that the process may write to.
+/// calls. Changing needs CAP_BPF and CAP_NET_ADMIN, kernels before Linux 6.6 may want CAP_PERFMON too, and a BPF file
+/// system that the process may write to.
 public struct RateLimitFilter: Hashable, Sendable {
     /// The interface's name.
     public let interface: String

@@ -17,7 +17,8 @@ public struct SourceTable: Sendable {
         public let port: UInt16?
         /// The limit that keeps it.
         public let limit: String
-        /// Packets of it that this limit let pass, modulo 2^32.
+        /// Packets of it that this limit let pass. Like the others for rates: where CPUs count a source at once, one may go
+        /// uncounted.
         public let passed: UInt64
         /// Octets of those.
         public let octets: UInt64

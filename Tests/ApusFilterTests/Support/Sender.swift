@@ -60,9 +60,9 @@ final class Sender: Sendable {
             offset += frame.count
         }
         var (sent, place) = (0, 0)
-        let begun = bootTime
+        let begun = monotonicTime
         while sent < total, !isOver() {
-            let due = min(total, Int(Double(bootTime - begun) / 1e9 * rate) + 1)
+            let due = min(total, Int(Double(monotonicTime - begun) / 1e9 * rate) + 1)
             let count = min(due - sent, batch, repeated.count - place)
             guard count > 0 else {
                 usleep(100)
@@ -78,7 +78,7 @@ final class Sender: Sendable {
             sent += Int(taken)
             place = (place + Int(taken)) % repeated.count
         }
-        return (sent, bootTime - begun)
+        return (sent, monotonicTime - begun)
     }
 }
 

@@ -31,7 +31,7 @@ extension RulesProgram {
         try RulesProgram(
             rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
             secret: (1...8).map { UInt64($0) &* 0x9e37_79b9_7f4a_7c15 },
-            caller: .alone(takesFragments: true), now: bootTime)
+            caller: .alone(takesFragments: true), now: monotonicTime)
     }
 
     /// What it has counted.
