@@ -1,6 +1,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include "CTraffic.h"
@@ -18,8 +19,7 @@ int traffic_program(const char *interface) {
     int error = bpf_xdp_query(index, 0, &found);
     if (error != 0) return error;
     // An interface without one has number 0.
-    int program = found.prog_id == 0 ? -ENOENT : bpf_prog_get_fd_by_id(found.prog_id);
-    return program;
+    return found.prog_id == 0 ? -ENOENT : bpf_prog_get_fd_by_id(found.prog_id);
 }
 
 int traffic_judge(int program, const uint8_t *frame, size_t size, unsigned count, unsigned *verdict) {
@@ -34,7 +34,13 @@ struct traffic_spray {
     struct spray *spray;
 };
 
-struct traffic_spray *traffic_spray_open(int measured) {
+// On an interface, since the kernel patches its code whenever one that is on none is run, which takes milliseconds.
+static int attach(const struct traffic_spray *spray, const char *interface) {
+    int index = (int)if_nametoindex(interface);
+    return index == 0 ? errno : -bpf_xdp_attach(index, spray->program.file, XDP_FLAGS_DRV_MODE, NULL);
+}
+
+struct traffic_spray *traffic_spray_open(const char *interface, int measured) {
     struct traffic_spray *spray = calloc(1, sizeof *spray);
     if (spray == NULL) return NULL;
     int error = program_load(&spray->program, object, sizeof object, "spray_one", sizeof *spray->spray);
@@ -42,6 +48,7 @@ struct traffic_spray *traffic_spray_open(int measured) {
         unsigned slot = 0;
         int map = bpf_object__find_map_fd_by_name(spray->program.object, "measured");
         error = -bpf_map_update_elem(map, &slot, &measured, BPF_ANY);
+        if (error == 0) error = attach(spray, interface);
         if (error != 0) program_unload(&spray->program);
     }
     if (error != 0) {

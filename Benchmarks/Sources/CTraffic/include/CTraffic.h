@@ -77,10 +77,12 @@ int traffic_program(const char *interface);
 int traffic_judge(int program, const uint8_t *frame, size_t size, unsigned count, unsigned *verdict);
 
 // An XDP program that writes another IPv4 source address into the frame each time it is run, and jumps to `measured`, which
-// takes frames of several buffers. The addresses are `count` from `first` on, at random (`count` at most 2^32 - 1), or each
+// takes frames of several buffers. It sits on an interface of the calling thread's network namespace until that goes, as
+// does what is measured: each run of a program that sits on none would begin and end with the kernel patching its own code.
+// The addresses are `count` from `first` on, at random (`count` at most 2^32 - 1), or each
 // in its turn; first one of the two has to be said. NULL and errno if there can't be one.
 struct traffic_spray;
-struct traffic_spray *traffic_spray_open(int measured);
+struct traffic_spray *traffic_spray_open(const char *interface, int measured);
 void traffic_spray_close(struct traffic_spray *spray);
 int traffic_spray_program(const struct traffic_spray *spray);
 void traffic_spray_randomly(struct traffic_spray *spray, uint32_t first, uint32_t count);

@@ -28,6 +28,8 @@ import Foundation
     private let network: Space
     private let sender: OpaquePointer
     private let senderCore: Int
+    /// The kernel's thread that receives.
+    private let receiver: Int32
     private let stream: DatagramCount
     private let flood: DatagramCount
 
@@ -50,7 +52,7 @@ import Foundation
         // An interface to which XDP frames are sent takes them with NAPI, which GRO turns on.
         try host.run("ethtool -K \(interface) gro on")
         try Child.run(["sh", "-c", "echo 1 >/sys/class/net/\(interface)/threaded"], in: host.pid)
-        try Self.seatReceiver(of: interface, on: guardCore)
+        receiver = try Self.seatedReceiver(of: interface, on: guardCore)
         stream = try DatagramCount(port: Self.streamPort, in: host)
         flood = try DatagramCount(port: Self.floodPort, in: host)
         let (made, code) = try unsafe network.enter { unsafe (traffic_flooder_open("eth0"), errno) }
@@ -63,7 +65,7 @@ import Foundation
 
     /// Has the kernel's thread that receives for an interface run on that core, before all that is not of real time: the
     /// ring of a veth interface has 256 places, a quarter of a millisecond's worth.
-    private static func seatReceiver(of interface: String, on core: Int) throws {
+    private static func seatedReceiver(of interface: String, on core: Int) throws -> Int32 {
         let processes = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
         let receiver = processes.first { process in
             let name = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)
@@ -74,21 +76,42 @@ import Foundation
         }
         let code = traffic_have_lead(receiver, Int32(core))
         guard code == 0 else { throw RelayError.code("the core of the thread that receives", code) }
+        return receiver
     }
 
-    /// Sends the stream and a flood, both together at a rate, and says what was offered of the flood and what the stream
-    /// lost.
+    /// Nanoseconds that the receiving thread has had its core so far.
+    private func timeReceiving() throws -> Double {
+        let path = "/proc/\(receiver)/schedstat"
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8),
+            let time = text.split(separator: " ").first.flatMap({ Double($0) })
+        else { throw RelayError("\(path) does not say how long the receiving thread ran") }
+        return time
+    }
+
+    /// What came of a flood.
+    struct Outcome {
+        /// Packets a second of the flood that were really offered.
+        var offered: Double
+        /// What of the stream did not arrive, as a share.
+        var lostShare: Double
+        /// Nanoseconds for each packet of both that the receiving thread had its core.
+        var coreTime: Double
+    }
+
+    /// Sends the stream and a flood, both together at a rate.
     ///
+    /// - Parameter burst: packets that are sent together; by default what 50 microseconds hold, at most 32.
     /// - Throws: a sentence, too, if the flood is not held to its limit.
-    func flood(rate: Double, seconds: Double) throws -> Bisection.Trial {
+    func flood(rate: Double, seconds: Double, burst: Int? = nil) throws -> Outcome {
         _ = (stream.take(), flood.take())
-        let burst = min(32, max(1, Int(rate * 50e-6)))
+        let burst = burst ?? min(32, max(1, Int(rate * 50e-6)))
         let bursts = UInt32(rate * seconds) / UInt32(burst)
         let frames = (
             Self.frame(from: Self.streamer, to: Self.streamPort),
             Self.frame(from: Self.flooder, to: Self.floodPort)
         )
         let (sender, core) = unsafe (sender, Int32(senderCore))
+        let before = try timeReceiving()
         let sent = try network.enter {
             let code = traffic_lead(core)
             guard code == 0 else { throw RelayError.code("the sender's core and priority", code) }
@@ -99,6 +122,7 @@ import Foundation
         guard sent.error == 0 else { throw RelayError.code("sending the flood", sent.error) }
         // What is still in the interface's ring.
         usleep(20_000)
+        let receiving = try timeReceiving() - before
         let (arrived, passed) = (stream.take(), flood.take())
         guard arrived <= sent.streamed else { throw RelayError("more of the stream arrived than was sent") }
         let time = Double(sent.nanoseconds) / 1e9
@@ -109,8 +133,10 @@ import Foundation
             throw RelayError(
                 "of the flood \(passed) packets passed in \(time) s, \(Int(most)) at most should")
         }
-        return Bisection.Trial(
-            offered: Double(sent.flooded) / time, lost: Int(sent.streamed - UInt64(arrived)))
+        return Outcome(
+            offered: Double(sent.flooded) / time,
+            lostShare: 1 - Double(arrived) / Double(max(1, sent.streamed)),
+            coreTime: receiving / Double(sent.flooded + sent.streamed))
     }
 
     /// A datagram to the host without a UDP checksum.

@@ -16,7 +16,7 @@ func filter(_ cores: Cores, asRoot line: String) -> Suite {
         geteuid() != 0
         ? "it needs root, for network namespaces: \(line)"
         : ["ip", "xdp-filter"].first { !isInstalled($0) }.map {
-            "\($0) is not in PATH: apt-get install iproute2 xdp-tools"
+            "\($0) is not in PATH: make setup WITH=bench-peers installs it"
         }
     if let missing {
         return Suite("filter", leftOut: ["filter can't be measured here: \(missing)"], [Trial]())

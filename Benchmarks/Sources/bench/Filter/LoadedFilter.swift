@@ -16,6 +16,7 @@ final class LoadedFilter {
     /// than a fifth of a nanosecond a packet.
     static let count = 32_768
     private static let interface = "guarded"
+    private static let farEnd = "far"
 
     private let space: Space
     /// What sits on the interface.
@@ -46,8 +47,8 @@ final class LoadedFilter {
 
     private init(_ load: (Space) throws -> Void) throws {
         let space = try Space("filter")
-        try space.run("ip link add \(Self.interface) type veth peer name far")
-        for name in [Self.interface, "far"] { try space.run("ip link set \(name) up") }
+        try space.run("ip link add \(Self.interface) type veth peer name \(Self.farEnd)")
+        for name in [Self.interface, Self.farEnd] { try space.run("ip link set \(name) up") }
         try load(space)
         let found = try space.enter { unsafe traffic_program(Self.interface) }
         guard found >= 0 else {
@@ -57,6 +58,18 @@ final class LoadedFilter {
     }
 
     deinit { close(program) }
+
+    /// What writes other addresses into packets and jumps to the filter: at the far end, which goes with the namespace.
+    func spray() throws -> OpaquePointer {
+        let program = program
+        let (spray, code) = try unsafe space.enter {
+            unsafe (traffic_spray_open(Self.farEnd, program), errno)
+        }
+        guard let spray = unsafe spray else {
+            throw BenchError("the program that sprays: \(unsafe String(cString: strerror(code)))")
+        }
+        return unsafe spray
+    }
 
     /// What Apus says of itself.
     func status() throws -> FilterStatus {

@@ -43,10 +43,7 @@ import Foundation
 
     private init() throws {
         filter = try LoadedFilter(apus: Rules.million)
-        guard let spray = unsafe traffic_spray_open(filter.program) else {
-            throw BenchError("the program that sprays: \(unsafe String(cString: strerror(errno)))")
-        }
-        unsafe self.spray = spray
+        unsafe spray = try filter.spray()
     }
 
     deinit { unsafe traffic_spray_close(spray) }
