@@ -15,7 +15,8 @@ package func floodTrial(guardCore: Int, senderCore: Int?) -> (trial: Trial?, lef
     guard let senderCore else { return leftOut("it needs two cores, one to send and one to guard") }
     let missing = ["nft", "ethtool"].filter { !isInstalled($0) }
     guard missing.isEmpty else {
-        return leftOut("\(missing.joined(separator: " and ")) not in PATH: make setup WITH=bench-peers installs them")
+        return leftOut(
+            "\(missing.joined(separator: " and ")) not in PATH: make setup WITH=bench-peers installs them")
     }
     return (
         Trial(name) { effort, progress in

@@ -19,7 +19,7 @@ import Foundation
         // A set of the table has room for twice as many sources as there are for each on average; now and then more
         // than that meet in one.
         let known = try filter.status().sources.known
-        guard known <= sources, Double(known) > 0.99 * Double(sources) else {
+        guard known <= sources, Double(known) > 0.95 * Double(sources) else {
             throw BenchError("of \(sources) sources \(known) are in the table")
         }
         unsafe traffic_spray_randomly(spray, Self.first, UInt32(sources))
