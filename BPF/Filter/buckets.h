@@ -233,8 +233,7 @@ static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_
 	source->packet_time = 0;
 	source->octet_time = 0;
 	source->over_time = 0;
-	source->octets = 0;
-	source->packets = 0;
+	source->passed = 0;
 	source->dropped = 0;
 	/* An exchange, which is a barrier: who sees the number, which is never 0, sees the rest. */
 	__sync_lock_test_and_set(&source->number, key->number);

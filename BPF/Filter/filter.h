@@ -130,6 +130,9 @@ struct apus_filter_rules {
 /* The ways of a set of the table of sources. */
 #define APUS_FILTER_WAYS 14
 
+/* By how many bits the packets are shifted: of octets a terabyte, and of packets 2^24, may pass between two moments. */
+#define APUS_PASSED_SHIFT 40
+
 /* One source of one limit. */
 struct apus_source {
 	struct apus_address address;
@@ -139,10 +142,11 @@ struct apus_source {
 	__u64 packet_time; /* when its bucket of packets will be full */
 	__u64 octet_time;  /* and that of octets */
 	__u64 over_time;
-	/* For rates, not for sums: where CPUs count the same source at once, one may go uncounted; modulo 2^32. */
-	__u64 octets;  /* that passed */
-	__u32 packets; /* that passed */
+	/* For differences between two moments: of what passed the packets, shifted to the left, and the octets in one number,
+	 * which costs one addition; and the packets that were dropped. */
+	__u64 passed;
 	__u32 dropped;
+	__u32 after;
 };
 
 /* A set has a line of 64 octets for its tags, and one for each source. The array's values lie 56 octets behind a line's

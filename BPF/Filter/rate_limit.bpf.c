@@ -75,13 +75,12 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 	if (events.evicted)
 		count(events.evicted, flow->octets);
 	if (!charge(limit, flow->octets, now, &source->packet_time, &source->octet_time)) {
-		source->dropped++;
+		__sync_fetch_and_add(&source->dropped, 1);
 		if (limit->flags & APUS_LIMIT_BAN && overruns(limit, flow, now, source))
 			ban(limit, flow);
 		return APUS_STEP_REFUSED | limit->number % APUS_FILTER_LIMITS << APUS_STEP_PLACE;
 	}
-	source->packets++;
-	source->octets += flow->octets;
+	__sync_fetch_and_add(&source->passed, (1ull << APUS_PASSED_SHIFT) + flow->octets);
 	return APUS_STEP_WITHIN;
 }
 
@@ -105,9 +104,8 @@ __attribute__((noinline)) int apus_discharge(const struct apus_flow *flow, __u32
 		if (!source)
 			return 0;
 		discharge(limit, flow->octets, &source->packet_time, &source->octet_time);
-		source->packets--;
-		source->octets -= flow->octets;
-		source->dropped++;
+		__sync_fetch_and_sub(&source->passed, (1ull << APUS_PASSED_SHIFT) + flow->octets);
+		__sync_fetch_and_add(&source->dropped, 1);
 	}
 	return 0;
 }

@@ -17,10 +17,9 @@ public struct SourceTable: Sendable {
         public let port: UInt16?
         /// The limit that keeps it.
         public let limit: String
-        /// Packets of it that this limit let pass. Like the others for rates: where CPUs count a source at once, one may go
-        /// uncounted.
+        /// Packets of it that this limit let pass, modulo 2^24.
         public let passed: UInt64
-        /// Octets of those.
+        /// Octets of those, modulo 2^40.
         public let octets: UInt64
         /// Packets of it that were dropped, by this limit or one behind it; modulo 2^32.
         public let dropped: UInt64
@@ -59,11 +58,14 @@ public struct SourceTable: Sendable {
             guard source.number != 0, let limit = limits[source.number] else { continue }
             let before =
                 isSame && earlier.sources[index].isSame(as: source) ? earlier.sources[index] : apus_source()
-            let (passed, dropped) = (source.packets &- before.packets, source.dropped &- before.dropped)
-            let octets = source.octets &- before.octets
+            let both = source.passed &- before.passed
+            let (passed, octets) = (
+                both >> UInt64(APUS_PASSED_SHIFT), both & (1 << UInt64(APUS_PASSED_SHIFT) - 1)
+            )
+            let dropped = source.dropped &- before.dropped
             let weight =
                 switch order {
-                case .packets: UInt64(passed) + UInt64(dropped)
+                case .packets: passed + UInt64(dropped)
                 case .bytes: octets
                 case .dropped: UInt64(dropped)
                 }
@@ -75,7 +77,7 @@ public struct SourceTable: Sendable {
                     Source(
                         prefix: source.prefix(limit.scope),
                         port: limit.scope == .sourcePort ? source.port : nil,
-                        limit: limit.name, passed: UInt64(passed), octets: octets, dropped: UInt64(dropped))
+                        limit: limit.name, passed: passed, octets: octets, dropped: UInt64(dropped))
                 ), at: place)
             if heaviest.count > count { heaviest.removeLast() }
         }
