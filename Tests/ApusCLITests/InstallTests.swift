@@ -125,7 +125,8 @@ import Testing
             let unit = try String(contentsOfFile: units + "/apus-filter@.service", encoding: .utf8)
             let line = try #require(
                 unit.split(separator: "\n").first { $0.hasPrefix("CapabilityBoundingSet=") })
-            let wanted = Set((FilterCommand.changing + [.sysAdmin]).map(\.name))
+            // And what kernels before Linux 6.6 may want.
+            let wanted = Set((FilterCommand.changing + [.sysAdmin, .perfmon]).map(\.name))
             #expect(Set(line.dropFirst(22).split(separator: " ").map(String.init)) == wanted)
         }
     }
