@@ -95,9 +95,10 @@ static __always_inline void source_key(const volatile struct apus_limit *limit, 
 	}
 }
 
-/* Multilinear hashing (Lemire and Kaser 2014), and a last step that mixes: two keys meet with a chance of 2^-32, whoever
- * chose them, as long as he does not know the secret. */
-static __always_inline __u32 hash(const struct apus_source_key *key)
+/* Multilinear hashing (Lemire and Kaser 2014), and a last step that mixes: its upper half is where a key's set is, and its
+ * lower half the key's tag there. Two keys meet in both with a chance of 2^-32 at most, whoever chose them, as long as he
+ * does not know the secret. */
+static __always_inline __u64 hash(const struct apus_source_key *key)
 {
 	const volatile __u64 *secret = apus_rules_data.secret;
 	__u64 sum = secret[0];
@@ -110,13 +111,12 @@ static __always_inline __u32 hash(const struct apus_source_key *key)
 	sum += secret[6] * key->port;
 	/* Neighbors are apart by the same step each, which would fill some sets more than chance does. */
 	sum ^= sum >> 32;
-	sum *= 0xbf58476d1ce4e5b9ull;
-	return sum >> 32;
+	return sum * 0xbf58476d1ce4e5b9ull;
 }
 
-static __always_inline __u32 set_of(__u32 hash)
+static __always_inline __u32 set_of(__u64 hash)
 {
-	return (__u64)hash * apus_rules_data.sets >> 32;
+	return (hash >> 32) * apus_rules_data.sets >> 32;
 }
 
 static __always_inline int is_same(const struct apus_source *source, const struct apus_source_key *key)
@@ -125,14 +125,14 @@ static __always_inline int is_same(const struct apus_source *source, const struc
 	       source->number == key->number && source->port == key->port;
 }
 
-/* What of a hash is in a tag. 0 is a way that is free. */
-static __always_inline __u32 tag_of(__u32 hash)
+/* 0 is a way that is free. */
+static __always_inline __u32 tag_of(__u64 hash)
 {
-	return hash ? hash : 1;
+	return (__u32)hash ? (__u32)hash : 1;
 }
 
 /* The way that a source gets if it is free, which is where it is looked for first. */
-static __always_inline __u32 first_choice(__u32 hash)
+static __always_inline __u32 first_choice(__u64 hash)
 {
 	return (hash & 0xffff) * APUS_FILTER_WAYS >> 16;
 }
@@ -208,7 +208,7 @@ struct apus_table_events {
 
 /* Gives a source a way of its set, if it has none. Only this is done under the lock; whoever charges a source whose way
  * another one gets at this moment charges a packet to that one, which is all that can go wrong. Two sources of one set
- * and one tag, of whom there are none among a million but for a chance of one in a thousand, take turns. */
+ * and one tag take turns; that there are such two among a million has a chance of one in six hundred. */
 static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag, __u32 first,
 				 __u64 now, struct apus_table_events *events)
 {
@@ -219,7 +219,8 @@ static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_
 	way = unknown(set, find(set, tag));
 	if (way < APUS_FILTER_WAYS && is_same(&set->ways[way], key))
 		goto found;
-	way = unknown(set, choose(set, first, now));
+	if (way >= APUS_FILTER_WAYS)
+		way = unknown(set, choose(set, first, now));
 	if (way >= APUS_FILTER_WAYS)
 		goto found;
 	source = &set->ways[way];
@@ -251,7 +252,8 @@ static __always_inline struct apus_source *source_of(const volatile struct apus_
 {
 	struct apus_locked_set *set;
 	struct apus_source_key key;
-	__u32 way, first, print, index;
+	__u32 way, first, index;
+	__u64 print;
 
 	source_key(limit, flow, &key);
 	print = hash(&key);

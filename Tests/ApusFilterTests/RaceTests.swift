@@ -22,8 +22,8 @@ import Testing
     func eachSourcePassesItsBurst(sources: Int) throws {
         var rules = FilterRules()
         rules.limits = [Self.limit(burst: 3)]
-        // Four times as many, so that hardly ever fifteen meet in a set of fourteen.
-        rules.sources = sources * 4
+        // Eight times as many, so that fifteen meet in a set of fourteen once in ten thousand runs.
+        rules.sources = sources * 8
         let program = try RulesProgram.running(rules)
         let passed = try passed(program.program, sources: sources, rounds: 3)
         #expect(passed.allSatisfy { $0 == 3 }, "\(passed.count { $0 != 3 }) sources passed another number")
@@ -74,7 +74,7 @@ import Testing
         try net.b.enter {
             var rules = FilterRules()
             rules.limits = [Self.limit(burst: 5)]
-            rules.sources = 100_000
+            rules.sources = 160_000
             let filter = try RateLimitFilter.load(rules, on: "vb", mode: .native)
             let entry = try BPFProgram(opening: filter.store.path("entry"))
             var reloads = 0

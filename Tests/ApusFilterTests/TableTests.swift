@@ -22,6 +22,33 @@ import Testing
         counters[APUS_TABLE_ADDED] - counters[APUS_TABLE_EVICTED] - counters[APUS_TABLE_FORGOTTEN]
     }
 
+    /// With a secret of which the hash is nearly the address, these meet in the upper half of it, which says their set.
+    @Test func sourcesWithOneHalfOfTheHashAreApart() throws {
+        let program = try RulesProgram.running(
+            Self.rules(sources: 1000, perSecond: 0.001, burst: 3), secret: [0, 0, 0, 0, 1, 0, 0, 0])
+        for _ in 0..<4 {
+            for source: UInt32 in [0x0a00_0000, 0xa2e1_f731, 0x3ac3_ef63] {
+                _ = try program.program.run(on: frame(from: source))
+            }
+        }
+        let counters = try program.counters()
+        #expect(counters[APUS_TABLE_ADDED] == 3)
+        #expect(counters[.within].packets == 9)
+    }
+
+    /// With a secret of nothing all meet, set and tag. They take turns, and no more of the table goes for it.
+    @Test func sourcesThatMeetTakeTurns() throws {
+        let program = try RulesProgram.running(
+            Self.rules(sources: 1000, perSecond: 0.001, burst: 3), secret: [UInt64](repeating: 0, count: 8))
+        for _ in 0..<4 {
+            for source in UInt32(0x0a00_0000)..<0x0a00_0003 {
+                _ = try program.program.run(on: frame(from: source))
+            }
+        }
+        #expect(try program.counters()[APUS_TABLE_FORGOTTEN] == 11)
+        #expect(try SourceTable(program.maps.sources, limits: [:]).count == 1)
+    }
+
     @Test func aSenderAtItsLimitIsNotForgottenWhileAMillionComeBy() throws {
         let (rate, burst) = (1000.0, 500.0)
         let rules = Self.rules(sources: 1024, perSecond: rate, burst: UInt64(burst))

@@ -27,10 +27,11 @@ func frame(from source: UInt32, to destination: UInt32 = 0xc000_0202, port: UInt
 extension RulesProgram {
     /// Rules that judge by the kernel's clock, as on an interface, where the test runs them on packets. They need not be
     /// valid: nobody is refused a rate so low that nothing fills while a test lasts.
-    static func running(_ rules: FilterRules) throws -> RulesProgram {
+    static func running(
+        _ rules: FilterRules, secret: [UInt64] = (1...8).map { $0 &* 0x9e37_79b9_7f4a_7c15 }
+    ) throws -> RulesProgram {
         try RulesProgram(
-            rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
-            secret: (1...8).map { UInt64($0) &* 0x9e37_79b9_7f4a_7c15 },
+            rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce, secret: secret,
             caller: .alone(takesFragments: true), now: monotonicTime)
     }
 
