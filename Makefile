@@ -149,9 +149,8 @@ empty :=
 SPACE = $(empty) $(empty)
 
 # Two tests say nothing under the address sanitizer: its allocator decides where memory lies, and to look for leaks it needs a
-# thread, which one of them denies to the program. What a worker takes of a core says nothing under either.
-NOT_UNDER_THREAD = takes a tenth of a core at most
-NOT_UNDER_ADDRESS = ^LawTests\.|^LabTests\.|Placements put what is allocated|a thread that can.t be started|$(NOT_UNDER_THREAD)
+# thread, which one of them denies to the program.
+NOT_UNDER_ADDRESS = ^LawTests\.|^LabTests\.|Placements put what is allocated|a thread that can.t be started
 
 sanitize:
 	@$(AGAIN) setup WITH="build demo test"
@@ -165,7 +164,7 @@ sanitize:
 	$(call tests-ran,.build/address.log)
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/races.txt \
 		swift test --no-parallel -c release -Xswiftc -enable-testing --sanitize thread --scratch-path .build/thread \
-		--filter '$(subst $(SPACE),|,$(RACING))' --skip '$(NOT_UNDER_THREAD)' 2>&1 | tee .build/thread.log
+		--filter '$(subst $(SPACE),|,$(RACING))' 2>&1 | tee .build/thread.log
 	$(call tests-ran,.build/thread.log)
 
 # What the suites that are asked for need: the peers in processes of their own are for some only.

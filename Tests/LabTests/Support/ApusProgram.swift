@@ -5,10 +5,13 @@ enum ApusProgram {
     /// The release build if it is newer than all sources (`make test` makes it first), else the one that was
     /// built with the tests.
     static let path: String = {
-        let release = own.deletingLastPathComponent().appendingPathComponent("release/apus")
         if let built = modified(release), built >= newestSource { return release.path }
         return own.appendingPathComponent("apus").path
     }()
+
+    /// Whether it is the release build.
+    static var isRelease: Bool { path == release.path }
+    private static let release = own.deletingLastPathComponent().appendingPathComponent("release/apus")
 
     /// Another program that was built with the tests.
     static func beside(_ name: String) -> String { own.appendingPathComponent(name).path }
