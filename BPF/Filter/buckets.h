@@ -7,50 +7,48 @@
 
 #include "maps.h"
 
-#define APUS_SECOND (1000000000ull << APUS_FILTER_TIME_SHIFT)
-static __always_inline __u64 later(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
-}
-
 static __always_inline __u64 octet_cost(const volatile struct apus_limit *limit, __u32 octets)
 {
 	return limit->octet_cost * octets >> limit->octet_shift;
+}
+
+/* How far a bucket's time is ahead; 0 when it is full. */
+static __always_inline __u64 ahead_of(__u64 time, __u64 now)
+{
+	return (time - now) >> APUS_FILTER_FURTHEST_BITS ? 0 : time - now;
 }
 
 /* Moves a bucket's time on by a cost, if it is not further ahead than there is room. However many CPUs do this at once,
  * each ends after two steps at most, and their costs add up. */
 static __always_inline int move_on(__u64 *time, __u64 now, __u64 room, __u64 cost)
 {
-	/* With a sign: a charge that is taken back from a source that began anew meanwhile leaves less than 0, which is full. */
 	__u64 before = *(volatile __u64 *)time;
-	__s64 ahead = before - now;
+	__u64 ahead = ahead_of(before, now);
 
-	if (ahead > (__s64)room)
+	if (ahead > room)
 		return 0;
 	/* A bucket that is full; if another CPU was quicker, it no longer is. */
-	if (ahead <= 0 && __sync_val_compare_and_swap(time, before, now + cost) == before)
+	if (!ahead && __sync_val_compare_and_swap(time, before, now + cost) == before)
 		return 1;
-	ahead = __sync_fetch_and_add(time, cost) - now;
-	if (ahead <= (__s64)room)
+	if (ahead_of(__sync_fetch_and_add(time, cost), now) <= room)
 		return 1;
 	__sync_fetch_and_sub(time, cost);
 	return 0;
 }
 
-/* Charges a packet to the two times of a bucket, if both have room. */
-static __always_inline int charge(const volatile struct apus_limit *limit, __u32 octets, __u64 now, __u64 *packet_time,
-				  __u64 *octet_time)
+/* Charges a packet to the two times of a bucket, if both have room; else gives the kind that has none. */
+static __always_inline __u32 charge(const volatile struct apus_limit *limit, __u32 octets, __u64 now, __u64 *packet_time,
+				    __u64 *octet_time)
 {
 	if (limit->flags & APUS_LIMIT_PACKETS && !move_on(packet_time, now, limit->packet_room, limit->packet_cost))
-		return 0;
+		return APUS_LIMIT_PACKETS;
 	/* A packet that begins within the burst may end beyond it: else one that is longer could never pass. */
 	if (limit->flags & APUS_LIMIT_BITS && !move_on(octet_time, now, limit->octet_room, octet_cost(limit, octets))) {
 		if (limit->flags & APUS_LIMIT_PACKETS)
 			__sync_fetch_and_sub(packet_time, limit->packet_cost);
-		return 0;
+		return APUS_LIMIT_BITS;
 	}
-	return 1;
+	return 0;
 }
 
 /* Takes a charge back. */
@@ -160,20 +158,54 @@ static __always_inline __u32 unknown(struct apus_locked_set *set, __u32 way)
 	return *(volatile __u32 *)&set->chosen;
 }
 
-/* When the buckets of the source in a way will be full, or were. */
-static __always_inline __u64 full_at(const struct apus_locked_set *set, __u32 way)
+/* 1 for a number of less than 2^63 that is 0, and 0 for others. The compiler would make a branch of it. */
+static __always_inline __u64 is_zero(__u64 number)
 {
-	return way < APUS_FILTER_WAYS ? later(set->ways[way].packet_time, set->ways[way].octet_time) : ~0ull;
+	number -= 1;
+	asm volatile("" : "+r"(number));
+	return number >> 63;
+}
+
+/* The larger of two numbers that are less than 2^63 apart. */
+static __always_inline __u64 larger(__u64 a, __u64 b)
+{
+	__u64 is_less = a - b;
+
+	asm volatile("" : "+r"(is_less));
+	return a - (a - b) * (is_less >> 63);
+}
+
+/* How much a way is worth to keep. Where its buckets are full, how long they are, below 0; else how much of them is used.
+ * A source of the newcomer's own limit is worth half a burst less: else many who come once to a limit that fills slowly
+ * would push out the senders of one that fills fast. Without branches: the verifier follows what comes behind each, and for
+ * those without CAP_PERFMON far more of it. */
+static __always_inline __s64 worth(const struct apus_locked_set *set, __u32 way, __u32 number, __u64 now)
+{
+	const struct apus_source *source;
+	__u64 packets, octets, full, used, is_full;
+
+	if (way >= APUS_FILTER_WAYS)
+		return 1ll << 62;
+	source = &set->ways[way];
+	packets = source->packet_time - now;
+	octets = source->octet_time - now;
+	full = larger(packets, octets) | 1ull << 63;
+	/* As ahead_of has it. */
+	packets *= is_zero(packets >> APUS_FILTER_FURTHEST_BITS);
+	octets *= is_zero(octets >> APUS_FILTER_FURTHEST_BITS);
+	is_full = is_zero(packets | octets);
+	used = larger(packets >> (source->packet_use_shift & 63), octets >> (source->octet_use_shift & 63)) + 1 +
+	       (1 - is_zero(source->number ^ number)) * (1 << (APUS_FILTER_USE_BITS - 1));
+	return is_full * full + (1 - is_full) * used;
 }
 
 /* The way for a source that has none: its first choice or another one that is free; else one whose buckets are full, the
  * oldest of four, or where all four have something to forget, of as many more as it takes. All ways would be as many lines
  * of memory, and a flood from random addresses comes here with each packet. A sender at its limit is not chosen while
  * others are there. */
-static __always_inline __u32 choose(struct apus_locked_set *set, __u32 first, __u64 now)
+static __always_inline __u32 choose(struct apus_locked_set *set, __u32 first, __u32 number, __u64 now)
 {
 	__u32 way;
-	__u64 least;
 
 	if (!set->tags[first])
 		return first;
@@ -181,18 +213,20 @@ static __always_inline __u32 choose(struct apus_locked_set *set, __u32 first, __
 	if (way < APUS_FILTER_WAYS)
 		return way;
 	way = first;
-	least = full_at(set, first);
+	*(volatile __s64 *)&set->least = worth(set, first, number, now);
 #pragma unroll
 	for (__u32 i = 1; i < APUS_FILTER_WAYS; i++) {
 		/* 5 and 14 have no divisor in common, so this comes by all. */
 		__u32 other = unknown(set, (first + 5 * i) % APUS_FILTER_WAYS);
-		__u64 full;
+		/* In memory, for the same reason as ways are. */
+		__s64 least = *(volatile __s64 *)&set->least;
+		__s64 value;
 
-		if (i >= 4 && least <= now)
+		if (i >= 4 && least < 0)
 			break;
-		full = full_at(set, other);
-		if (full < least) {
-			least = full;
+		value = worth(set, other, number, now);
+		if (value < least) {
+			*(volatile __s64 *)&set->least = value;
 			way = other;
 		}
 		way = unknown(set, way);
@@ -209,8 +243,9 @@ struct apus_table_events {
 /* Gives a source a way of its set, if it has none. Only this is done under the lock; whoever charges a source whose way
  * another one gets at this moment charges a packet to that one, which is all that can go wrong. Two sources of one set
  * and one tag take turns; that there are such two among a million has a chance of one in six hundred. */
-static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_source_key *key, __u32 tag, __u32 first,
-				 __u64 now, struct apus_table_events *events)
+static __always_inline __u32 add(struct apus_locked_set *set, const volatile struct apus_limit *limit,
+				 const struct apus_source_key *key, __u32 tag, __u32 first, __u64 now,
+				 struct apus_table_events *events)
 {
 	struct apus_source *source;
 	__u32 way;
@@ -220,22 +255,26 @@ static __always_inline __u32 add(struct apus_locked_set *set, const struct apus_
 	if (way < APUS_FILTER_WAYS && is_same(&set->ways[way], key))
 		goto found;
 	if (way >= APUS_FILTER_WAYS)
-		way = unknown(set, choose(set, first, now));
+		way = unknown(set, choose(set, first, key->number, now));
 	if (way >= APUS_FILTER_WAYS)
 		goto found;
 	source = &set->ways[way];
 	events->added = 1;
 	if (source->number)
-		events->evicted = later(source->packet_time, source->octet_time) > now ? APUS_TABLE_FORGOTTEN
-										     : APUS_TABLE_EVICTED;
+		events->evicted = ahead_of(source->packet_time, now) || ahead_of(source->octet_time, now)
+					  ? APUS_TABLE_FORGOTTEN
+					  : APUS_TABLE_EVICTED;
 	source->number = 0;
 	source->address = key->address;
 	source->port = key->port;
-	source->packet_time = 0;
-	source->octet_time = 0;
-	source->over_time = 0;
+	source->packet_use_shift = limit->packet_use_shift;
+	source->octet_use_shift = limit->octet_use_shift;
+	source->packet_time = now;
+	source->octet_time = now;
+	source->over_time = now;
 	source->passed = 0;
 	source->dropped = 0;
+	source->life++;
 	/* An exchange, which is a barrier: who sees the number, which is never 0, sees the rest. */
 	__sync_lock_test_and_set(&source->number, key->number);
 	set->tags[way] = tag;
@@ -273,19 +312,22 @@ static __always_inline struct apus_source *source_of(const volatile struct apus_
 		return &set->ways[way];
 	if (!may_add)
 		return 0;
-	way = add(set, &key, tag_of(print), first, now, events);
+	way = add(set, limit, &key, tag_of(print), first, now, events);
 	return way < APUS_FILTER_WAYS ? &set->ways[way] : 0;
 }
 
-/* Whether the drops of a source are by now a second ahead of what is tolerated. */
-static __always_inline int overruns(const volatile struct apus_limit *limit, const struct apus_flow *flow, __u64 now,
-				    struct apus_source *source)
+/* Whether the drops of a source are by now further ahead of what is tolerated than they may be. */
+static __always_inline int overruns(const volatile struct apus_limit *limit, const struct apus_flow *flow, __u32 refused,
+				    __u64 now, struct apus_source *source)
 {
-	__u64 over = later(source->over_time, now) + limit->over_packet_cost +
-		     (limit->over_octet_cost * flow->octets >> limit->octet_shift);
-	int is_over = over - now > APUS_SECOND;
+	/* What the kernel has merged to more counts as this much, with which a product of both has 64 bits. */
+	__u64 octets = flow->octets < APUS_LONGEST ? flow->octets : APUS_LONGEST;
+	__u64 over = ahead_of(source->over_time, now) +
+		     (refused == APUS_LIMIT_PACKETS ? limit->over_packet_cost
+						    : limit->over_octet_cost * octets >> limit->octet_shift);
+	int is_over = over > limit->over_room;
 
-	source->over_time = is_over ? 0 : over;
+	source->over_time = is_over ? now : now + over;
 	return is_over;
 }
 

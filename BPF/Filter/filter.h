@@ -6,14 +6,18 @@
 #include <linux/types.h>
 
 /* Changes whenever a layout here does: state of another version is not taken over. */
-#define APUS_FILTER_VERSION 1
+#define APUS_FILTER_VERSION 2
 
 #define APUS_FILTER_LIMITS 32	/* limits at a time, and places for their buckets */
 #define APUS_FILTER_SERVICES 256 /* services of management, one for each prefix they are managed from */
 
-/* All times of buckets are in units of 2^-6 ns after boot: whole nanoseconds would be too coarse for 148 million packets
- * a second, and 64 bits last for nine years. */
+#define APUS_FILTER_NESTED 8 /* prefixes within prefixes that are looked at when they are over */
+
+/* All times of buckets are in units of 2^-6 ns after boot, modulo 2^64, which is nine years: whole nanoseconds would be too
+ * coarse for 148 million packets a second. No bucket's time is further ahead than two years, which have that many bits;
+ * what seems to be is behind, and full. */
 #define APUS_FILTER_TIME_SHIFT 6
+#define APUS_FILTER_FURTHEST_BITS 62
 
 /* What a port's place in the map of ports is made of: its kind in the bits above 16. */
 enum apus_port_kind {
@@ -105,12 +109,16 @@ struct apus_limit {
 	__u32 scope;
 	__u32 flags;
 	__u32 number; /* names its buckets: the place, and in the bits above 5 how many limits were there before */
-	__u32 octet_shift;
+	__u16 octet_shift;
+	/* What the times of its buckets are shifted by to the right, so that those of one that is used up are about
+	 * 2^APUS_FILTER_USE_BITS ahead, whatever the limit. */
+	__u8 packet_use_shift, octet_use_shift;
 	/* What a packet, and an octet shifted to the left, moves the time of a bucket by; and how far that may be ahead. */
 	__u64 packet_cost, packet_room;
 	__u64 octet_cost, octet_room;
-	/* What a packet that is dropped moves the time of the overrun by; a second ahead is a ban of that many nanoseconds. */
-	__u64 over_packet_cost, over_octet_cost;
+	/* What a packet that is dropped for its number or its octets moves the time of the overrun by; how far that may be
+	 * ahead; and the nanoseconds of the ban. */
+	__u64 over_packet_cost, over_octet_cost, over_room;
 	__u64 ban;
 };
 
@@ -130,6 +138,9 @@ struct apus_filter_rules {
 /* The ways of a set of the table of sources. */
 #define APUS_FILTER_WAYS 14
 
+/* The bits of the time of a bucket that is used up, shifted as its limit says. */
+#define APUS_FILTER_USE_BITS 20
+
 /* By how many bits the packets are shifted: of octets a terabyte, and of packets 2^24, may pass between two moments. */
 #define APUS_PASSED_SHIFT 40
 
@@ -138,7 +149,7 @@ struct apus_source {
 	struct apus_address address;
 	__u32 number; /* of its limit; */
 	__u16 port;   /* in host order, where the limit is for each port */
-	__u16 reserved;
+	__u8 packet_use_shift, octet_use_shift; /* of its limit */
 	__u64 packet_time; /* when its bucket of packets will be full */
 	__u64 octet_time;  /* and that of octets */
 	__u64 over_time;
@@ -146,7 +157,7 @@ struct apus_source {
 	 * which costs one addition; and the packets that were dropped. */
 	__u64 passed;
 	__u32 dropped;
-	__u32 after;
+	__u32 life; /* how many sources had this way before */
 };
 
 /* A set has a line of 64 octets for its tags, and one for each source. The array's values lie 56 octets behind a line's
@@ -155,7 +166,8 @@ struct apus_source {
 struct apus_set {
 	__u32 lock;   /* struct bpf_spin_lock */
 	__u32 chosen; /* a way, under the lock */
-	__u32 tags[16]; /* of the hash; 0 is a way that is free; those behind the ways are unused */
+	__u32 tags[APUS_FILTER_WAYS]; /* of the hash; 0 is a way that is free */
+	__s64 least; /* what the chosen way is worth, under the lock */
 	struct apus_source ways[APUS_FILTER_WAYS];
 	__u64 after[7];
 };
@@ -177,7 +189,11 @@ struct apus_count {
 struct apus_entry {
 	__u64 until; /* nanoseconds of CLOCK_MONOTONIC; 0 is for good */
 	__u32 verdict;
-	__u32 reserved;
+	/* Where this one is not for good, what comes then. Of a prefix its own length, as in the trie's key, for another look.
+	 * Of a port the verdict of the next wider range that outlasts this one, which ends at next_until; and in the bits above
+	 * 8 that of the next one, of which the end is not known. */
+	__u32 next;
+	__u64 next_until;
 };
 
 enum apus_verdict {

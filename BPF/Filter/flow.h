@@ -7,10 +7,16 @@
 #include "filter.h"
 
 #define APUS_ETHERTYPE_ARP 0x0806      /* RFC 826 */
-#define APUS_IPV6_AUTHENTICATION 51    /* RFC 4302 */
 #define APUS_ICMPV6 58		       /* RFC 4443 */
+#define APUS_LISTENER_QUERY 130	       /* of multicast listeners: RFC 2710 section 3; 131 and 132 answer it */
+#define APUS_LISTENER_DONE 132
+#define APUS_LISTENER_REPORT 143       /* RFC 3810 section 5.2 */
 #define APUS_ROUTER_SOLICITATION 133   /* the first message of neighbor discovery: RFC 4861 section 4 */
+#define APUS_ROUTER_ADVERTISEMENT 134
 #define APUS_REDIRECT 137	       /* and the last */
+
+/* What an IP header can count; longer packets, which the kernel has merged, have a length of 0. */
+#define APUS_LONGEST 65535
 
 /* Takes the header of a type at `at`, or leaves the function. Without CAP_PERFMON a pointer into a packet may be compared
  * with the packet's end alone, so there is no null to be told from it. */
@@ -22,7 +28,8 @@
 
 enum apus_kind {
 	APUS_KIND_IP,
-	APUS_KIND_NEIGHBOR, /* ARP, or neighbor discovery */
+	APUS_KIND_NEIGHBOR, /* neighbor discovery, or that of multicast listeners, without which the first does not come */
+	APUS_KIND_ARP,
 	APUS_KIND_NOT_IP,
 	APUS_KIND_MALFORMED,
 };
@@ -36,6 +43,9 @@ struct apus_flow {
 	__u8 protocol;
 	__u8 has_ports;
 	__u8 is_fragment; /* the first or a later one */
+	/* A later fragment of IPv6, whose receiver does not look at the protocol that it names: RFC 8200 section 4.5. */
+	__u8 may_be_any_protocol;
+	__u8 reserved[3];
 };
 
 struct apus_ports {
@@ -50,6 +60,17 @@ struct apus_tcp {
 	__u8 flags;
 	__be16 window;
 	__be16 checksum, urgent;
+} __attribute__((packed));
+
+/* RFC 826, for Ethernet and IPv4 */
+struct apus_arp {
+	__be16 hardware, protocol;
+	__u8 hardware_length, protocol_length;
+	__be16 operation;
+	__u8 sender_hardware[6];
+	__u8 sender[4];
+	__u8 target_hardware[6];
+	__u8 target[4];
 } __attribute__((packed));
 
 /* RFC 4443 section 2.1 */
@@ -89,14 +110,17 @@ static __always_inline enum apus_kind apus_tcp(const struct apus_tcp *tcp, struc
 	return APUS_KIND_IP;
 }
 
-/* The ports of TCP and UDP, whose headers must be whole; of other protocols nothing is looked at. The header is at `at`
- * when that lies in the first buffer, and in any case `offset` octets behind the frame's beginning. */
-static __always_inline enum apus_kind apus_upper(struct xdp_md *ctx, void *at, void *end, __u32 offset,
+/* The ports of TCP and UDP, whose headers must be whole and within the `left` octets of the IP packet; of other protocols
+ * nothing is looked at. The header is at `at` when that lies in the first buffer, and in any case `offset` octets behind
+ * the frame's beginning. */
+static __always_inline enum apus_kind apus_upper(struct xdp_md *ctx, void *at, void *end, __u32 offset, __u32 left,
 						 struct apus_flow *flow)
 {
 	if (flow->protocol == IPPROTO_UDP) {
 		struct apus_udp copy, *udp = at;
 
+		if (left < sizeof(*udp))
+			return APUS_KIND_MALFORMED;
 		if ((void *)(udp + 1) <= end)
 			return apus_udp(udp, flow);
 		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_udp(&copy, flow) : APUS_KIND_MALFORMED;
@@ -104,6 +128,8 @@ static __always_inline enum apus_kind apus_upper(struct xdp_md *ctx, void *at, v
 	if (flow->protocol == IPPROTO_TCP) {
 		struct apus_tcp copy, *tcp = at;
 
+		if (left < sizeof(*tcp))
+			return APUS_KIND_MALFORMED;
 		if ((void *)(tcp + 1) <= end)
 			return apus_tcp(tcp, flow);
 		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_tcp(&copy, flow) : APUS_KIND_MALFORMED;
@@ -112,17 +138,20 @@ static __always_inline enum apus_kind apus_upper(struct xdp_md *ctx, void *at, v
 }
 
 /* The same where the place of the header is known as an offset alone. */
-static __always_inline enum apus_kind apus_upper_copied(struct xdp_md *ctx, __u32 offset, struct apus_flow *flow)
+static __always_inline enum apus_kind apus_upper_copied(struct xdp_md *ctx, __u32 offset, __u32 left,
+							struct apus_flow *flow)
 {
 	if (flow->protocol == IPPROTO_UDP) {
 		struct apus_udp copy;
 
-		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_udp(&copy, flow) : APUS_KIND_MALFORMED;
+		return left >= sizeof(copy) && apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_udp(&copy, flow)
+											   : APUS_KIND_MALFORMED;
 	}
 	if (flow->protocol == IPPROTO_TCP) {
 		struct apus_tcp copy;
 
-		return apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_tcp(&copy, flow) : APUS_KIND_MALFORMED;
+		return left >= sizeof(copy) && apus_copy(ctx, offset, &copy, sizeof(copy)) ? apus_tcp(&copy, flow)
+											   : APUS_KIND_MALFORMED;
 	}
 	return APUS_KIND_IP;
 }
@@ -139,10 +168,9 @@ static __always_inline enum apus_kind apus_flow_ipv4(struct xdp_md *ctx, void *a
 		return APUS_KIND_MALFORMED;
 	length = (ipv4->version_length & 0xf) << 2;
 	total = bpf_ntohs(ipv4->length);
-	/* A length of 0 is that of packets the kernel has merged to more than 64 KiB. */
-	if (ipv4->version_length >> 4 != 4 || length < sizeof(*ipv4) || (total && total < length))
-		return APUS_KIND_MALFORMED;
-	if (total > flow->octets - offset || length > flow->octets - offset)
+	if (!total && flow->octets - offset > APUS_LONGEST)
+		total = flow->octets - offset;
+	if (ipv4->version_length >> 4 != 4 || length < sizeof(*ipv4) || total < length || total > flow->octets - offset)
 		return APUS_KIND_MALFORMED;
 	flow->family = 4;
 	flow->protocol = ipv4->protocol;
@@ -157,75 +185,100 @@ static __always_inline enum apus_kind apus_flow_ipv4(struct xdp_md *ctx, void *a
 			return APUS_KIND_IP;
 	}
 	if (length == sizeof(*ipv4))
-		return apus_upper(ctx, ipv4 + 1, end, offset + sizeof(*ipv4), flow);
-	return apus_upper_copied(ctx, offset + length, flow);
+		return apus_upper(ctx, ipv4 + 1, end, offset + sizeof(*ipv4), total - sizeof(*ipv4), flow);
+	return apus_upper_copied(ctx, offset + length, total - length, flow);
 }
 
-/* ICMPv6 from a neighbor, which the hop limit shows: RFC 4861 section 6.1. */
-static __always_inline int apus_is_neighbor(const struct apus_icmp6 *message, __u8 hop_limit)
+/* ICMPv6 from a neighbor, which the hop limit shows (RFC 4861 section 6.1 and 7.1), or about multicast listeners, which
+ * comes from a link-local address (RFC 3810 section 5): switches that listen would else forget who wants the first. */
+static __always_inline int apus_is_neighbor(const struct apus_icmp6 *message, __u8 hop_limit, __u32 left,
+					    const struct apus_flow *flow)
 {
-	return message->type >= APUS_ROUTER_SOLICITATION && message->type <= APUS_REDIRECT && hop_limit == 255;
+	__u32 type = message->type;
+
+	if (message->code != 0)
+		return 0;
+	if (type >= APUS_ROUTER_SOLICITATION && type <= APUS_REDIRECT)
+		return hop_limit == 255 && left >= (type == APUS_ROUTER_SOLICITATION	? 8
+						    : type == APUS_ROUTER_ADVERTISEMENT ? 16
+						    : type == APUS_REDIRECT		? 40
+											: 24);
+	if (type == APUS_LISTENER_REPORT || (type >= APUS_LISTENER_QUERY && type <= APUS_LISTENER_DONE))
+		return hop_limit == 1 && left >= (type == APUS_LISTENER_REPORT ? 8 : 24) &&
+		       (flow->source.high & bpf_cpu_to_be64(0xffc0000000000000)) == bpf_cpu_to_be64(0xfe80000000000000);
+	return 0;
 }
 
+/* The authentication header is none here, as for IPv4: who may send it only the kernel can tell. */
 static __always_inline int apus_is_extension(__u8 next)
 {
 	return next == APUS_IPV6_HOP_BY_HOP || next == APUS_IPV6_ROUTING || next == APUS_IPV6_FRAGMENT ||
-	       next == APUS_IPV6_DESTINATION || next == APUS_IPV6_AUTHENTICATION;
+	       next == APUS_IPV6_DESTINATION;
 }
 
-/* What comes behind an IPv6 header with extension headers, the first of which is at `offset`. */
-static __always_inline enum apus_kind apus_flow_extensions(struct xdp_md *ctx, __u32 offset, __u8 next, __u8 hop_limit,
-							   struct apus_flow *flow)
+/* What comes behind an IPv6 header with extension headers, the first of which is at `offset`; the packet ends before
+ * `last`. */
+static __always_inline enum apus_kind apus_flow_extensions(struct xdp_md *ctx, __u32 offset, __u32 last, __u8 next,
+							   __u8 hop_limit, struct apus_flow *flow)
 {
+	int has_fragment = 0;
+
 	for (int i = 0; i < APUS_MAX_EXTENSIONS; i++) {
 		/* The shortest of them has 8 octets. */
 		struct apus_fragment header;
 
 		if (!apus_is_extension(next))
 			break;
-		if (!apus_copy(ctx, offset, &header, sizeof(header)))
+		if (offset + sizeof(header) > last || !apus_copy(ctx, offset, &header, sizeof(header)))
 			return APUS_KIND_MALFORMED;
 		if (next == APUS_IPV6_FRAGMENT) {
 			offset += sizeof(header);
 			next = header.next_header;
+			has_fragment = 1;
 			/* The only fragment of its packet is a whole one: RFC 6946 section 4. */
 			if (header.offset & bpf_htons(0xfff9))
 				flow->is_fragment = 1;
 			if (header.offset & bpf_htons(0xfff8)) {
 				flow->protocol = next;
+				flow->may_be_any_protocol = 1;
 				return APUS_KIND_IP;
 			}
 			continue;
 		}
-		/* In units of 8 octets behind the first 8; of 4, behind the first 8, for the authentication header. */
-		offset += next == APUS_IPV6_AUTHENTICATION ? (header.reserved + 2u) << 2 : (header.reserved + 1u) << 3;
+		/* In units of 8 octets behind the first 8. */
+		offset += (header.reserved + 1u) << 3;
 		next = header.next_header;
-		if (offset > flow->octets)
+		if (offset > last)
 			return APUS_KIND_MALFORMED;
 	}
 	if (apus_is_extension(next))
 		return APUS_KIND_MALFORMED;
 	flow->protocol = next;
-	if (next == APUS_ICMPV6 && !flow->is_fragment) {
+	/* Neighbors don't send theirs in fragments: RFC 6980 section 5. */
+	if (next == APUS_ICMPV6 && !has_fragment) {
 		struct apus_icmp6 message;
 
-		if (!apus_copy(ctx, offset, &message, sizeof(message)))
+		if (offset + sizeof(message) > last || !apus_copy(ctx, offset, &message, sizeof(message)))
 			return APUS_KIND_MALFORMED;
-		if (apus_is_neighbor(&message, hop_limit))
+		if (apus_is_neighbor(&message, hop_limit, last - offset, flow))
 			return APUS_KIND_NEIGHBOR;
 	}
-	return apus_upper_copied(ctx, offset, flow);
+	return apus_upper_copied(ctx, offset, last - offset, flow);
 }
 
 static __always_inline enum apus_kind apus_flow_ipv6(struct xdp_md *ctx, void *at, void *end, __u32 offset,
 						     struct apus_flow *flow)
 {
+	__u32 left;
+
 	APUS_TAKE(apus_ipv6, ipv6, at, end);
 	if (*(__u8 *)ipv6 >> 4 != 6)
 		return APUS_KIND_MALFORMED;
 	offset += sizeof(*ipv6);
-	/* A length of 0 is that of jumbograms: RFC 2675, and what the kernel has merged. */
-	if (bpf_ntohs(ipv6->payload_length) > flow->octets - offset)
+	left = bpf_ntohs(ipv6->payload_length);
+	if (!left && flow->octets - offset > APUS_LONGEST)
+		left = flow->octets - offset;
+	if (left > flow->octets - offset)
 		return APUS_KIND_MALFORMED;
 	flow->family = 6;
 	__builtin_memcpy(&flow->source, ipv6->source, 16);
@@ -234,17 +287,34 @@ static __always_inline enum apus_kind apus_flow_ipv6(struct xdp_md *ctx, void *a
 	if (flow->source.high == 0 && (__u32)flow->source.low == bpf_htonl(0xffff))
 		return APUS_KIND_MALFORMED;
 	if (apus_is_extension(ipv6->next_header))
-		return apus_flow_extensions(ctx, offset, ipv6->next_header, ipv6->hop_limit, flow);
+		return apus_flow_extensions(ctx, offset, offset + left, ipv6->next_header, ipv6->hop_limit, flow);
 	flow->protocol = ipv6->next_header;
 	if (flow->protocol == APUS_ICMPV6) {
 		struct apus_icmp6 *message = at;
 
-		if ((void *)(message + 1) > end)
+		if (left < sizeof(*message) || (void *)(message + 1) > end)
 			return APUS_KIND_MALFORMED;
-		if (apus_is_neighbor(message, ipv6->hop_limit))
+		if (apus_is_neighbor(message, ipv6->hop_limit, left, flow))
 			return APUS_KIND_NEIGHBOR;
 	}
-	return apus_upper(ctx, at, end, offset, flow);
+	return apus_upper(ctx, at, end, offset, left, flow);
+}
+
+/* ARP, with the address of the sender, for limits that are to hold it too. */
+static __always_inline enum apus_kind apus_flow_arp(void *at, void *end, struct apus_flow *flow)
+{
+	struct apus_arp *arp = at;
+	__u32 address;
+
+	if ((void *)(arp + 1) > end || arp->protocol != bpf_htons(APUS_ETHERTYPE_IPV4) || arp->hardware_length != 6 ||
+	    arp->protocol_length != 4)
+		return APUS_KIND_ARP;
+	flow->family = 4;
+	__builtin_memcpy(&address, arp->sender, 4);
+	apus_map(&flow->source, address);
+	__builtin_memcpy(&address, arp->target, 4);
+	apus_map(&flow->destination, address);
+	return APUS_KIND_ARP;
 }
 
 /* Parses a frame; `flow` is all zeros but for the octets. */
@@ -268,7 +338,7 @@ static __always_inline enum apus_kind apus_parse_flow(struct xdp_md *ctx, struct
 	if (type == bpf_htons(APUS_ETHERTYPE_IPV6))
 		return apus_flow_ipv6(ctx, at, end, offset, flow);
 	if (type == bpf_htons(APUS_ETHERTYPE_ARP))
-		return APUS_KIND_NEIGHBOR;
+		return apus_flow_arp(at, end, flow);
 	/* More tags than are looked at. */
 	if (type == bpf_htons(APUS_ETHERTYPE_CTAG) || type == bpf_htons(APUS_ETHERTYPE_STAG))
 		return APUS_KIND_MALFORMED;

@@ -11,9 +11,10 @@ static __always_inline int is_in(const struct apus_address *address, const volat
 	return (address->low & mask->low) == prefix->low && (address->high & mask->high) == prefix->high;
 }
 
-static __always_inline int matches(const volatile struct apus_match *match, const struct apus_flow *flow)
+/* `or_any`: also where the protocol can't be told. */
+static __always_inline int matches(const volatile struct apus_match *match, const struct apus_flow *flow, int or_any)
 {
-	if (match->has_protocol && match->protocol != flow->protocol)
+	if (match->has_protocol && match->protocol != flow->protocol && !(or_any && flow->may_be_any_protocol))
 		return 0;
 	if (match->has_ports &&
 	    (!flow->has_ports || flow->to_port < match->first_port || flow->to_port > match->last_port))
@@ -29,15 +30,20 @@ static __always_inline int is_management(const struct apus_flow *flow)
 	for (__u32 i = 0; i < APUS_FILTER_SERVICES; i++) {
 		if (i >= apus_rules_data.management_count)
 			break;
-		if (matches(&apus_rules_data.management[i], flow))
+		if (matches(&apus_rules_data.management[i], flow, 0))
 			return 1;
 	}
 	return 0;
 }
 
+static __always_inline int is_in_force(__u64 until, struct apus_flow *flow)
+{
+	return until == 0 || clock_of(flow) < until;
+}
+
 static __always_inline enum apus_verdict verdict_of(const struct apus_entry *entry, struct apus_flow *flow)
 {
-	return entry && (entry->until == 0 || clock_of(flow) < entry->until) ? entry->verdict : APUS_VERDICT_NONE;
+	return entry && is_in_force(entry->until, flow) ? entry->verdict : APUS_VERDICT_NONE;
 }
 
 static __always_inline int is_banned(struct apus_flow *flow)
@@ -49,7 +55,26 @@ static __always_inline int is_banned(struct apus_flow *flow)
 	return ban && clock_of(flow) < ban->until;
 }
 
-/* The longest prefix that the source is in; one that is over gives way to nothing shorter. */
+/* The longest prefix in force that the source is in. One that is over gives way to the next shorter one; so do that, and
+ * a few more, as many as hardly ever are in each other and over before the next command takes them out. */
+static __always_inline enum apus_verdict prefix_verdict(struct apus_flow *flow)
+{
+	struct apus_prefix prefix = {.length = 32 + 128, .family = flow->family};
+
+	__builtin_memcpy(prefix.address, &flow->source, 16);
+#pragma unroll
+	for (int i = 0; i < APUS_FILTER_NESTED; i++) {
+		struct apus_entry *entry = bpf_map_lookup_elem(&apus_prefixes, &prefix);
+
+		if (!entry)
+			break;
+		if (is_in_force(entry->until, flow))
+			return entry->verdict;
+		prefix.length = entry->next - 1;
+	}
+	return APUS_VERDICT_NONE;
+}
+
 static __always_inline enum apus_verdict source_verdict(struct apus_flow *flow)
 {
 	enum apus_verdict verdict = APUS_VERDICT_NONE;
@@ -57,20 +82,22 @@ static __always_inline enum apus_verdict source_verdict(struct apus_flow *flow)
 
 	if (uses(APUS_FILTER_ADDRESSES))
 		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &source), flow);
-	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES)) {
-		struct apus_prefix prefix = {.length = 32 + 128, .family = flow->family};
-
-		__builtin_memcpy(prefix.address, &flow->source, 16);
-		verdict = verdict_of(bpf_map_lookup_elem(&apus_prefixes, &prefix), flow);
-	}
+	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES))
+		verdict = prefix_verdict(flow);
 	return verdict;
 }
 
+/* The narrowest range in force that the port is in, or the next wider one. */
 static __always_inline enum apus_verdict port_verdict(__u32 kind, __u16 port, struct apus_flow *flow)
 {
 	__u32 key = kind << 16 | port;
+	struct apus_entry *entry = bpf_map_lookup_elem(&apus_ports, &key);
 
-	return verdict_of(bpf_map_lookup_elem(&apus_ports, &key), flow);
+	if (!entry)
+		return APUS_VERDICT_NONE;
+	if (is_in_force(entry->until, flow))
+		return entry->verdict;
+	return is_in_force(entry->next_until, flow) ? entry->next & 0xff : entry->next >> 8;
 }
 
 #endif

@@ -9,7 +9,8 @@
 struct apus_locked_set {
 	struct bpf_spin_lock lock;
 	__u32 chosen;
-	__u32 tags[16];
+	__u32 tags[APUS_FILTER_WAYS];
+	__s64 least;
 	struct apus_source ways[APUS_FILTER_WAYS];
 	__u64 after[7];
 };

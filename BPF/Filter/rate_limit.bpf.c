@@ -49,6 +49,7 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 {
 	const volatile struct apus_limit *limit;
 	__u64 now;
+	__u32 refused;
 	struct apus_table_events events = {};
 	struct apus_source *source;
 
@@ -57,13 +58,13 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 	limit = &apus_rules_data.limits[index];
 	if (limit->scope == APUS_SCOPE_SOURCE_PORT && !flow->has_ports)
 		return APUS_STEP_APART;
-	if (limit->flags & APUS_LIMIT_SERVICE && !matches(&limit->service, flow))
+	if (limit->flags & APUS_LIMIT_SERVICE && !matches(&limit->service, flow, 1))
 		return APUS_STEP_APART;
 	now = clock_of(flow) << APUS_FILTER_TIME_SHIFT;
 	if (limit->scope == APUS_SCOPE_ALL) {
 		struct apus_bucket *bucket = bucket_of(limit);
 
-		if (bucket && !charge(limit, flow->octets, now, &bucket->packet_time, &bucket->octet_time))
+		if (bucket && charge(limit, flow->octets, now, &bucket->packet_time, &bucket->octet_time))
 			return APUS_STEP_REFUSED | limit->number % APUS_FILTER_LIMITS << APUS_STEP_PLACE;
 		return APUS_STEP_WITHIN;
 	}
@@ -74,9 +75,10 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 		count(APUS_TABLE_ADDED, flow->octets);
 	if (events.evicted)
 		count(events.evicted, flow->octets);
-	if (!charge(limit, flow->octets, now, &source->packet_time, &source->octet_time)) {
+	refused = charge(limit, flow->octets, now, &source->packet_time, &source->octet_time);
+	if (refused) {
 		__sync_fetch_and_add(&source->dropped, 1);
-		if (limit->flags & APUS_LIMIT_BAN && overruns(limit, flow, now, source))
+		if (limit->flags & APUS_LIMIT_BAN && overruns(limit, flow, refused, now, source))
 			ban(limit, flow);
 		return APUS_STEP_REFUSED | limit->number % APUS_FILTER_LIMITS << APUS_STEP_PLACE;
 	}
@@ -208,6 +210,8 @@ static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, _
 		if (!uses(APUS_FILTER_LIMIT_NEIGHBORS))
 			return APUS_PASS_NEIGHBOR;
 		break;
+	case APUS_KIND_ARP:
+		return uses(APUS_FILTER_LIMIT_NEIGHBORS) ? limit(flow, applied) : APUS_PASS_NEIGHBOR;
 	case APUS_KIND_NOT_IP:
 		if (uses(APUS_FILTER_DENY_NOT_IP))
 			return APUS_DROP_NOT_IP;
@@ -215,13 +219,8 @@ static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, _
 	default:
 		return uses(APUS_FILTER_DENY_MALFORMED) ? APUS_DROP_MALFORMED : APUS_PASS_MALFORMED;
 	}
-	/* ARP has no address to look up. */
-	if (flow->family) {
-		reason = apus_judge_lists(flow);
-		if (reason != APUS_REASONS)
-			return reason;
-	}
-	return limit(flow, applied);
+	reason = apus_judge_lists(flow);
+	return reason != APUS_REASONS ? reason : limit(flow, applied);
 }
 
 SEC("xdp")

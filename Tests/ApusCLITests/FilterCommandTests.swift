@@ -66,7 +66,7 @@ import Testing
         ),
         (
             "limit lo --rate 1pps --source any --ban-over 1 --ban-for 10m",
-            "apus filter limit: --ban-over: expected how many times the rate is too much, more than 1 and at most 1000, found \"1\""
+            "apus filter limit: --ban-over: expected how many times the rate is too much, from 1.01 to 1000, found \"1\""
         ),
         (
             "limit lo --rate 1pps --ban-over 10 --ban-for 10m",

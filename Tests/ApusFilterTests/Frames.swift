@@ -27,7 +27,9 @@ struct Frames {
         var frame: [UInt8] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9]
         for _ in 0..<oneOf([0, 0, 0, 1, 1, 2, 3]) { frame += oneOf([[0x81, 0], [0x88, 0xa8]]) + octets(2) }
         switch number(0...19) {
-        case 0: frame += [0x08, 0x06] + octets(28)
+        case 0:
+            let addresses = octets(6) + oneOf(Self.ipv4) + octets(6) + oneOf(Self.ipv4)
+            frame += [0x08, 0x06] + oneOf([octets(28), [0, 1, 8, 0, 6, 4, 0, 1] + addresses])
         case 1: frame += oneOf([[0x88, 0xcc], [0x88, 0x47], [0x88, 0x64], [0x00, 0x26]]) + octets(40)
         case 2: frame += oneOf([[0x08, 0], [0x86, 0xdd]]) + octets(number(0...80))
         case 3...11: frame += [0x08, 0] + ipv4()
@@ -48,7 +50,9 @@ struct Frames {
         switch ipProtocol {
         case 17: return ports + Self.word(8 + payload.count) + octets(2) + payload
         case 6: return ports + octets(8) + [UInt8(oneOf([5, 5, 5, 6, 4]) << 4), 0x10] + octets(6) + payload
-        case 58: return [UInt8(oneOf([128, 129, 133, 135, 136, 137, 138, 1]))] + octets(7) + payload
+        case 58:
+            let type = oneOf([128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 143, 1])
+            return [UInt8(type), UInt8(oneOf([0, 0, 0, 9]))] + octets(6) + payload
         default: return octets(4) + payload
         }
     }
@@ -82,8 +86,9 @@ struct Frames {
                 next = UInt8(other)
             }
         }
-        let hops = oneOf([UInt8(64), 255])
+        let hops = oneOf([UInt8(64), 255, 1])
         var source = oneOf(Self.ipv6)
+        if number(0...3) == 0 { source = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9] }
         if number(0...30) == 0 { source = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255] + oneOf(Self.ipv4) }
         return [0x60, 0, 0, 0] + Self.word(body.count) + [next, hops] + source + oneOf(Self.ipv6) + body
     }

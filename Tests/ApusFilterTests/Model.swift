@@ -40,18 +40,24 @@ struct Model {
         switch facts.kind {
         case .malformed: return .verdict(.reason(rules.malformed == .deny ? .malformed : .malformedAllowed))
         case .notIP: return .verdict(.reason(rules.notIP == .deny ? .notIP : .notIPAllowed))
-        case .neighbor where !rules.limitsNeighbors: return .verdict(.reason(.neighbor))
-        case .neighbor, .ip: break
+        case .neighbor where !rules.limitsNeighbors, .arp where !rules.limitsNeighbors:
+            return .verdict(.reason(.neighbor))
+        case .arp: break
+        case .neighbor, .ip:
+            if let reason = judgeLists(facts, now) { return .verdict(.reason(reason)) }
         }
-        if facts.source != nil, let reason = judgeLists(facts, now) { return .verdict(.reason(reason)) }
         return judgeLimits(facts, frame.count, now, program)
     }
 
-    private func isFor(_ service: FilterService, _ facts: FrameFacts) -> Bool {
+    private func isFor(_ service: FilterService, _ facts: FrameFacts, orAny: Bool) -> Bool {
         if let destination = service.destination {
             guard let to = facts.destination, destination.contains(to) else { return false }
         }
-        if let number = service.ipProtocol, facts.source == nil || number != facts.ipProtocol { return false }
+        if let number = service.ipProtocol, number != facts.ipProtocol || facts.source == nil,
+            !(orAny && facts.mayBeAnyProtocol)
+        {
+            return false
+        }
         if let ports = service.ports {
             guard let port = facts.ports?.destination, ports.contains(port) else { return false }
         }
@@ -65,7 +71,8 @@ struct Model {
     private func judgeLists(_ facts: FrameFacts, _ now: UInt64) -> FilterReason? {
         let source = facts.source!
         let isManagement = rules.management.contains { one in
-            isFor(one.service, facts) && (one.sources.isEmpty || one.sources.contains { $0.contains(source) })
+            isFor(one.service, facts, orAny: false)
+                && (one.sources.isEmpty || one.sources.contains { $0.contains(source) })
         }
         if isManagement { return .management }
         if let until = bans[source], now < until { return .banned }
@@ -75,12 +82,7 @@ struct Model {
         func length(_ entry: FilterEntry) -> Int {
             if case .source(let prefix) = entry.subject { prefix.length } else { -1 }
         }
-        // One address that is over gives way to a prefix; a prefix that is over to no shorter one.
-        var candidates = matching.sorted { length($0) > length($1) }
-        if let first = candidates.first, length(first) == source.bitCount, !isInForce(first, now) {
-            candidates.removeFirst()
-        }
-        let decisive = candidates.first.flatMap { isInForce($0, now) ? $0 : nil }
+        let decisive = matching.filter { isInForce($0, now) }.max { length($0) < length($1) }
         if decisive?.verdict == .deny { return .deniedSource }
         if decisive?.verdict == .allow, !decisive!.isLimited { return .allowedSource }
         if facts.isFragment, rules.fragments == .deny { return .fragment }
@@ -104,17 +106,26 @@ struct Model {
     private func verdict(
         of port: UInt16, _ ipProtocol: UInt8, isSource: Bool, _ now: UInt64
     ) -> FilterPolicy? {
-        let narrowest = rules.portsWidestFirst.last { entry in
+        var narrowest: (range: PortRange, verdict: FilterPolicy)?
+        for entry in rules.entries where isInForce(entry, now) {
             let range: PortRange
             switch entry.subject {
             case .port(let ports) where !isSource: range = ports
             case .sourcePort(let ports) where isSource: range = ports
-            default: return false
+            default: continue
             }
-            return (range.first...range.last).contains(port)
-                && (range.transport == nil || (range.transport == .udp) == (ipProtocol == 17))
+            guard (range.first...range.last).contains(port),
+                range.transport == nil || (range.transport == .udp) == (ipProtocol == 17)
+            else { continue }
+            // Of two that are as wide the one for a transport decides.
+            func width(_ range: PortRange) -> Int {
+                (Int(range.last) - Int(range.first)) * 2 + (range.transport == nil ? 1 : 0)
+            }
+            if narrowest.map({ width(range) < width($0.range) }) ?? true {
+                narrowest = (range, entry.verdict)
+            }
         }
-        return narrowest.flatMap { isInForce($0, now) ? $0.verdict : nil }
+        return narrowest?.verdict
     }
 
     private mutating func judgeLimits(
@@ -133,10 +144,14 @@ struct Model {
                 continue
             }
             if let ban = limit.ban {
-                let costs =
-                    packets ? 1 / limit.packets!.perSecond : Double(octets) * 8 / limit.bits!.perSecond
-                bucket.overrun += costs / (ban.factor - 1)
-                if bucket.overrun > 1 {
+                func seconds(_ octets: Int) -> Double { Double(octets) * 8 / limit.bits!.perSecond }
+                let byPackets = packets && bucket.packets < (near ? 1 + 1e-4 : 1)
+                bucket.overrun +=
+                    (byPackets ? 1 / limit.packets!.perSecond : seconds(octets)) / (ban.factor - 1)
+                let tolerated = max(
+                    1, packets ? 8 / limit.packets!.perSecond / (ban.factor - 1) : 0,
+                    bits ? 8 * seconds(1514) / (ban.factor - 1) : 0)
+                if bucket.overrun > tolerated {
                     bucket.overrun = 0
                     bans[facts.source!] = now + ban.time.nanoseconds
                 }
@@ -152,7 +167,7 @@ struct Model {
     }
 
     private func key(_ index: Int, _ limit: RateLimit, _ facts: FrameFacts) -> Key? {
-        if let service = limit.service, !isFor(service, facts) { return nil }
+        if let service = limit.service, !isFor(service, facts, orAny: true) { return nil }
         switch limit.scope {
         case .all: return Key(limit: index, source: nil, port: nil)
         case .sourcePort:

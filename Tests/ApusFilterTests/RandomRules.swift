@@ -48,8 +48,10 @@ extension FilterRules {
             [], [FilterRules.ssh],
             [ManagementService(service(), from: [network([24], [64]), network([32], [128])])],
         ])
-        let ports: ClosedRange<UInt16> = oneOf([53...53, 5004...5005, 1...1023, 11211...11211, 443...443])
-        for _ in 0..<oneOf([0, 0, 2, 5]) {
+        for _ in 0..<oneOf([0, 0, 2, 5, 12]) {
+            let ports: ClosedRange<UInt16> = oneOf([
+                53...53, 5004...5005, 1...1023, 11211...11211, 443...443, 1...6000, 0...65535,
+            ])
             let subject: FilterSubject =
                 switch oneOf([0, 0, 0, 1, 2, 3]) {
                 case 0: .source(network([32, 32, 24, 16, 0], [128, 128, 64, 47, 0]))
@@ -61,6 +63,10 @@ extension FilterRules {
             guard !entries.contains(where: { $0.subject == subject }) else { continue }
             let verdict: FilterPolicy = oneOf([.allow, .deny])
             var entry = FilterEntry(subject, verdict, lifetime: oneOf([nil, nil, duration()]))
+            // What comes behind a port's entry that is over is exact for one of several.
+            if subject.isOfPorts, entries.contains(where: { $0.subject.isOfPorts && $0.lifetime != nil }) {
+                entry.lifetime = nil
+            }
             if case .source = subject, verdict == .allow { entry.isLimited = oneOf([true, false]) }
             entries.append(entry)
         }
@@ -83,6 +89,15 @@ extension FilterRules {
                 limit.ban = .init(over: oneOf([2, 5]), for: duration())
             }
             limits.append(limit)
+        }
+    }
+}
+
+extension FilterSubject {
+    fileprivate var isOfPorts: Bool {
+        switch self {
+        case .port, .sourcePort: true
+        case .source, .ipProtocol: false
         }
     }
 }

@@ -110,7 +110,8 @@ import Testing
     @Test func `What is over in a millisecond is not written down again`() {
         let (now, millisecond) = (UInt64(5_000_000_000), UInt64(1_000_000))
         let entry = { (until: UInt64) in
-            FilterEntry(.ipProtocol(47), apus_entry(until: until, verdict: 3, reserved: 0), now: now)
+            FilterEntry(
+                .ipProtocol(47), apus_entry(until: until, verdict: 3, next: 0, next_until: 0), now: now)
         }
         #expect(entry(now + millisecond)?.lifetime == FilterDuration(nanoseconds: millisecond))
         #expect(entry(now + millisecond - 1) == nil && entry(now - 1) == nil)

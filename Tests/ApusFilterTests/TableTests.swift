@@ -111,6 +111,57 @@ import Testing
         #expect(Double(octets) / 131_072 < 146.5 && Double(octets) / 131_072 > 145)
     }
 
+    @Test func randomSourcesOfASlowLimitPushNobodyOutOfAFastOne() throws {
+        var rules = Self.rules(sources: 1024, perSecond: 1000, burst: 100)
+        rules.limits[0].service = try FilterService("udp/5004")
+        rules.limits[0].name = "fast"
+        rules.limits.append(
+            RateLimit(
+                name: "slow", scope: .source, service: try FilterService("udp/53"),
+                packets: PacketRate(perSecond: 0.1)))
+        try rules.validate()
+        let program = try ModelTests.program(rules, start: 1_000_000_000)
+        var random = Seeded(3)
+        var passed = 0
+        // Two seconds of a sender at ten times its limit, and of twice as many others who come once each.
+        for number in 0..<60_000 as Range<UInt64> {
+            let now = 1_000_000_000 + number * 33_333
+            if number % 3 == 0 {
+                passed += try program.judge(frame(from: 0xc633_6407), at: now).passed ? 1 : 0
+            } else {
+                let source = UInt32.random(in: 0...(.max), using: &random)
+                _ = try program.judge(frame(from: source, port: 53), at: now)
+            }
+        }
+        #expect((2080...2120).contains(passed))
+        #expect(try program.counters()[APUS_TABLE_FORGOTTEN] > 10_000)
+    }
+
+    /// What a source did before it was forgotten is not taken from what it does now.
+    @Test func whoComesBackIsCountedAnew() throws {
+        var rules = Self.rules(sources: 1024, perSecond: 1_000_000, burst: 100)
+        let program = try RulesProgram.running(rules)
+        rules.limits[0].name = "limit"
+        func table() throws -> SourceTable {
+            try SourceTable(
+                program.maps.sources,
+                limits: Dictionary(
+                    uniqueKeysWithValues: zip(
+                        LimitNumbers().replaced(by: rules.limits).inForce, rules.limits)))
+        }
+        func round(_ times: Int) throws {
+            for source in 0x0a00_0000..<0x0a00_1800 as Range<UInt32> {
+                for _ in 0..<times { _ = try program.program.run(on: frame(from: source)) }
+            }
+        }
+        try round(3)
+        let before = try table()
+        try round(2)
+        let heaviest = try table().heaviest(6000, by: .packets, since: before)
+        #expect(heaviest.count > 1000)
+        #expect(heaviest.allSatisfy { $0.passed == 2 && $0.octets == 128 && $0.dropped == 0 })
+    }
+
     @Test(arguments: [2, 10]) func whoseBucketIsFullGivesWayBeforeOthers(burst: Int) throws {
         // Of a bucket that fills in milliseconds nothing is lost when it goes; those of the others take more than half an
         // hour, and in the second case longer than the time that a tag can say.

@@ -112,7 +112,7 @@ import Testing
         var values: [String: [String]] = [
             "rate:": ["\"0.001/s\"", "\"1000Mpps\"", "\"8bit\"", "\"1Tbit\"", "[\"1/m\"", "\"64kbit\"]"],
             "burst:": ["1", "1514", "\"1514octets\"", "\"1GiB\""], "for:": ["\"1ms\"", "\"365d\""],
-            "over:": ["1000", "1.001"], "service:": ["\"protocol/0\"", "\"port/1-65535\"", "\"::/0\""],
+            "over:": ["1000", "1.01"], "service:": ["\"protocol/0\"", "\"port/1-65535\"", "\"::/0\""],
         ]
         for seed in 2000..<2030 as Range<UInt64> {
             let words = words(seed)

@@ -159,10 +159,10 @@ extension FilterCommand {
             return nil
         }
         let isPlain = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2e }
-        guard isPlain, let factor = Double(text), factor > 1, factor <= 1000 else {
+        guard isPlain, let factor = Double(text), factor >= 1.01, factor <= 1000 else {
             throw ExitFailure(
                 .usage,
-                "--ban-over: expected how many times the rate is too much, more than 1 and at most 1000, found \(text.quoted)"
+                "--ban-over: expected how many times the rate is too much, from 1.01 to 1000, found \(text.quoted)"
             )
         }
         guard let time else {

@@ -167,7 +167,7 @@ enum FilterReference {
         ConfigurationReference(
             section: "ban: { }", meaning: "Denies a source for a time that offers far more than the limit.",
             keys: [
-                ("over", "How many times the rate it has to offer, more than 1 and at most 1000."),
+                ("over", "How many times the rate it has to offer, from 1.01 to 1000."),
                 ("for", "How long it is denied, such as \"10m\"."),
             ]),
     ]

@@ -85,9 +85,9 @@ extension RateLimit {
                     + "each: \"source\", or leave \"ban\" out",
                 at: map["ban"])
         }
-        if !(ban.factor > 1 && ban.factor <= 1000) {
+        if !(ban.factor >= 1.01 && ban.factor <= 1000) {
             report.add(
-                "expected how many times the rate is too much, more than 1 and at most 1000, found "
+                "expected how many times the rate is too much, from 1.01 to 1000, found "
                     + Measure.text(ban.factor),
                 at: map["over"])
         }

@@ -108,7 +108,7 @@ extension RateLimitFilter {
                 }
                 for number in numbers.inForce where !current.state.numbers.inForce.contains(number) {
                     try FilterCounters.forget(limit: number, in: program.maps.counts)
-                    try program.maps.buckets.update(LimitNumbers.place(of: number), apus_bucket())
+                    try program.maps.buckets.update(LimitNumbers.place(of: number), .full(at: now))
                 }
                 try current.slot.update(0, program: program.program)
             } catch {

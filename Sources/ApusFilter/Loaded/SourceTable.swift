@@ -90,7 +90,8 @@ public struct SourceTable: Sendable {
 
 extension apus_source {
     fileprivate func isSame(as other: apus_source) -> Bool {
-        number == other.number && port == other.port && address.high == other.address.high
+        life == other.life && number == other.number && port == other.port
+            && address.high == other.address.high
             && address.low == other.address.low
     }
 

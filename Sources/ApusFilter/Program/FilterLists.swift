@@ -20,7 +20,10 @@ struct FilterLists {
                 addresses.keys.append(apus_address(prefix.address))
                 addresses.values.append(value)
             case .source(let prefix):
-                prefixes.keys.append(apus_prefix(prefix))
+                let key = apus_prefix(prefix)
+                var value = value
+                value.next = key.length
+                prefixes.keys.append(key)
                 prefixes.values.append(value)
             case .ipProtocol(let number):
                 try maps.protocols.update(UInt32(number), value)
@@ -32,14 +35,15 @@ struct FilterLists {
         try writePorts(entries, now: now)
     }
 
-    /// Ports are written one by one: for whom each is decided by the last entry that has it.
+    /// Ports are written one by one: each is decided by the narrowest range that has it, and when that is over by the next
+    /// wider one that is not.
     func writePorts(_ entries: [FilterEntry], now: UInt64) throws(BPFError) {
         var rules = FilterRules()
         rules.entries = entries
         var ports: [UInt32: apus_entry] = [:]
         for entry in rules.portsWidestFirst {
             let value = apus_entry(entry, now: now)
-            for key in Self.ports(entry.subject) { ports[key] = value }
+            for key in Self.ports(entry.subject) { ports[key] = value.before(ports[key]) }
         }
         guard !ports.isEmpty else { return }
         let sorted = ports.sorted { $0.key < $1.key }
@@ -72,7 +76,20 @@ extension apus_entry {
         let until = entry.lifetime.map { now.addingReportingOverflow($0.nanoseconds) }
         self.init(
             until: until.map { $0.overflow ? .max : $0.partialValue } ?? 0, verdict: verdict.rawValue,
-            reserved: 0)
+            next: APUS_VERDICT_NONE.rawValue, next_until: 0)
+    }
+
+    /// This entry of a port, behind which comes what was there so far.
+    func before(_ wider: apus_entry?) -> apus_entry {
+        guard let wider, until != 0 else { return self }
+        let chain = [
+            (wider.verdict, wider.until), (wider.next & 0xff, wider.next_until), (wider.next >> 8, 0),
+        ]
+        let later = chain.filter { $0.1 == 0 || $0.1 > until }
+        var both = self
+        both.next = later[0].0 | (later[0].1 == 0 ? 0 : later[1].0 << 8)
+        both.next_until = later[0].1
+        return both
     }
 
     /// Whether it is an entry at all, and not over.

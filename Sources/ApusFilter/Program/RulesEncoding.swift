@@ -98,18 +98,28 @@ struct RulesEncoding {
             let cost = second * 8 / rate.perSecond
             let shift = shift(for: cost)
             result.flags |= APUS_LIMIT_BITS.rawValue
-            result.octet_shift = UInt32(shift)
+            result.octet_shift = UInt16(shift)
             result.octet_cost = UInt64((cost * Double(1 << shift)).rounded())
             // What is left of a bucket must be more than nothing for a frame to pass.
             result.octet_room = UInt64(min(Double(burst) * cost, mostRoom).rounded()) - 1
         }
+        func useShift(_ time: UInt64) -> UInt8 {
+            UInt8(max(0, 64 - time.leadingZeroBitCount - Int(APUS_FILTER_USE_BITS)))
+        }
+        result.packet_use_shift = useShift(result.packet_room + result.packet_cost)
+        result.octet_use_shift = useShift(result.octet_room)
         if let ban = limit.ban {
             // What exceeds the rate is dropped, so of `factor` times the rate all but one part is.
+            func cost(_ cost: UInt64) -> UInt64 { UInt64((Double(cost) / (ban.factor - 1)).rounded()) }
             result.flags |= APUS_LIMIT_BAN.rawValue
             result.ban = ban.time.nanoseconds
-            result.over_packet_cost = UInt64((Double(result.packet_cost) / (ban.factor - 1)).rounded())
-            result.over_octet_cost =
-                limit.packets == nil ? UInt64((Double(result.octet_cost) / (ban.factor - 1)).rounded()) : 0
+            result.over_packet_cost = cost(result.packet_cost)
+            result.over_octet_cost = cost(result.octet_cost)
+            // A second of that much; at low rates some packets, as one is no overrun.
+            let few = BanTolerance.packets
+            result.over_room = max(
+                UInt64(second), few * result.over_packet_cost,
+                few * (result.over_octet_cost * BanTolerance.octets >> UInt64(result.octet_shift)))
         }
         return result
     }
@@ -121,6 +131,13 @@ struct RulesEncoding {
         while shift < 24, cost * Double(1 << (shift + 1)) < Double(1 << 40) { shift += 1 }
         return shift
     }
+}
+
+/// What is tolerated of a source at any rate before it is banned.
+private enum BanTolerance {
+    static let packets: UInt64 = 8
+    /// Of the longest frame of Ethernet, as which each counts.
+    static let octets: UInt64 = 1514
 }
 
 extension apus_address {

@@ -42,6 +42,9 @@ struct RulesProgram {
         program = try object.program(Self.name)
         maps = try FilterMaps(of: object)
         trial = isTrial ? try object.map("apus_trials") : nil
+        if inherited == nil {
+            for number in numbers { try maps.buckets.update(LimitNumbers.place(of: number), .full(at: now)) }
+        }
         if inherited?.keepsLists != true { try FilterLists(maps).write(rules.entries, now: now) }
     }
 
@@ -74,4 +77,15 @@ public struct FilterTrial: Hashable, Sendable {
 
     /// XDP_PASS of linux/bpf.h.
     static let pass: UInt32 = 2
+}
+
+extension apus_bucket {
+    /// A bucket that is full since a moment, in nanoseconds.
+    static func full(at now: UInt64) -> Self {
+        var bucket = Self()
+        (bucket.packet_time, bucket.octet_time) = (
+            now << UInt64(APUS_FILTER_TIME_SHIFT), now << UInt64(APUS_FILTER_TIME_SHIFT)
+        )
+        return bucket
+    }
 }

@@ -318,11 +318,11 @@ import Testing
         ),
         (
             "{ limits: [{ rate: '1000pps', each: 'source', ban: { over: 1, for: '10m' } }] }",
-            "1:60: expected how many times the rate is too much, more than 1 and at most 1000, found 1"
+            "1:60: expected how many times the rate is too much, from 1.01 to 1000, found 1"
         ),
         (
             "{ limits: [{ rate: '1000pps', each: 'source', ban: { over: 1001, for: '10m' } }] }",
-            "1:60: expected how many times the rate is too much, more than 1 and at most 1000, found 1001"
+            "1:60: expected how many times the rate is too much, from 1.01 to 1000, found 1001"
         ),
         (
             "{ limits: [{ rate: '1000pps', each: 'source', ban: { over: '10', for: '10m' } }] }",

@@ -74,7 +74,7 @@ private struct RandomRules {
             limit.octetBurst = max(1514, limit.octetBurst!)
         }
         if limit.scope == .source, chance() {
-            limit.ban = .init(over: Double.random(in: 1.001...1000, using: &random), for: duration())
+            limit.ban = .init(over: Double.random(in: 1.01...1000, using: &random), for: duration())
         }
         return limit
     }

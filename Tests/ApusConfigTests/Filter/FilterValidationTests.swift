@@ -73,7 +73,7 @@ import Testing
             "expected a burst of 1 to 1000000000 packets, such as 200, or of 1514 octets to 1024 GiB, such as "
                 + "\"64KiB\", found \"1513 octets\""
         ) { $0.limits = [limit { ($0.bits, $0.octetBurst) = (BitRate(perSecond: 1e6), 1513) }] }
-        expect("expected how many times the rate is too much, more than 1 and at most 1000, found nan") {
+        expect("expected how many times the rate is too much, from 1.01 to 1000, found nan") {
             $0.limits = [limit { $0.ban = .init(over: .nan, for: .seconds(1)) }]
         }
         expect("expected a time from 1 ms to 365 days, such as \"90s\", \"10m\" or \"1h30m\", found \"0s\"") {
