@@ -131,6 +131,25 @@ import Testing
         }
     }
 
+    @Test(.requires(.program("systemctl")))
+    func `The filter of an interface that comes back is loaded again`() throws {
+        try withFolder { folder in
+            try make("install-files", "/usr", "DESTDIR='\(folder)'")
+            let run = try shell("systemctl --root='\(folder)' enable apus-filter@eth0")
+            #expect(run.code == 0, "\(run)")
+            let links = try shell("find '\(folder)/etc/systemd/system' -type l -printf '%P\\n'").output
+            #expect(
+                Set(links.split(separator: "\n")) == [
+                    "multi-user.target.wants/apus-filter@eth0.service",
+                    "sys-subsystem-net-devices-eth0.device.wants/apus-filter@eth0.service",
+                ])
+            // Whoever makes a bond or a VLAN waits for that target, and the unit for the bond.
+            let unit = try String(
+                contentsOfFile: folder + "/usr/lib/systemd/system/apus-filter@.service", encoding: .utf8)
+            #expect(!unit.contains("=network-pre.target"))
+        }
+    }
+
     @Test(.requires(.program("systemd-analyze")))
     func `systemd takes the unit, which has the capabilities that the doctor names`() throws {
         try withFolder { folder in
