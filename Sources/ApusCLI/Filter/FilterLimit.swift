@@ -21,7 +21,7 @@ extension FilterCommand {
     private static let rate = Option(
         long: "rate", short: "r", value: .init(name: "RATE"),
         help:
-            "Packets a second or a minute, such as 1000pps or 30/m, or bits a second, such as 50Mbit; one of each at most.",
+            "Packets a second, a minute, an hour or a day, such as 1000pps, 30/m, 20/h or 100/d, or bits a second, such as 50Mbit; one of each at most.",
         repeats: true)
     private static let burst = Option(
         long: "burst", short: "b", value: .init(name: "BURST"),

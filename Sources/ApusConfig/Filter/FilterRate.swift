@@ -1,4 +1,5 @@
-/// How many packets a second: `1000pps`, `10kpps`, `1.5Mpps`, `2/s`, or `30/m` for so many a minute.
+/// How many packets a second: `1000pps`, `10kpps`, `1.5Mpps`, `2/s`, or so many a minute, `30/m`, an hour, `20/h`, or a day,
+/// `100/d`.
 public struct PacketRate: Hashable, Sendable, ConfigurationText {
     /// Packets a second, 0.001 to 1,000,000,000.
     public var perSecond: Double
@@ -16,7 +17,12 @@ public struct PacketRate: Hashable, Sendable, ConfigurationText {
 
     private static let units: [RateUnit] = [RateUnit("pps", 0), RateUnit("kpps", 3), RateUnit("Mpps", 6)]
 
-    /// Reads one of the texts above.
+    /// The times that so many packets may be said for, in seconds.
+    private static let spans: [(unit: String, seconds: Double)] = [
+        ("/s", 1), ("/m", 60), ("/h", 3600), ("/d", 86_400), ("/min", 60),
+    ]
+
+    /// Reads one of the texts above; `/min` is the same as `/m`.
     public init(_ text: String) throws(ValueRefusal) {
         guard let rate = try Self.read(text) else {
             throw ValueRefusal(expected: Self.expectation, text: text, hint: RateUnit.hint(for: text))
@@ -27,19 +33,29 @@ public struct PacketRate: Hashable, Sendable, ConfigurationText {
     /// The rate in a text; nil if it has no unit of packets.
     static func read(_ text: String) throws(ValueRefusal) -> PacketRate? {
         guard let measure = Measure(text) else { return nil }
-        var rate: Double?
-        switch measure.unit {
-        case "/s": rate = measure.scaled(byTenTo: 0)
-        case "/m": rate = measure.scaled(byTenTo: 0) / 60
-        default: rate = RateUnit.value(measure, units)
+        let span = spans.first { $0.unit == measure.unit }
+        guard
+            let rate = span.map({ measure.scaled(byTenTo: 0) / $0.seconds }) ?? RateUnit.value(measure, units)
+        else { return nil }
+        guard range.contains(rate) else {
+            let hint = rate > range.lowerBound ? nil : "the smallest is \"0.001pps\", which is \"3.6/h\""
+            throw ValueRefusal(expected: expectation, text: text, hint: hint)
         }
-        guard let rate else { return nil }
-        guard range.contains(rate) else { throw ValueRefusal(expected: expectation, text: text) }
         return PacketRate(perSecond: rate)
     }
 
-    /// As it is read, such as `1.5Mpps`.
-    public var description: String { RateUnit.text(perSecond, Self.units) }
+    /// As it is read, such as `1.5Mpps`; `20/h` where that is shorter than the fraction of a packet that it is a second.
+    public var description: String {
+        let text = RateUnit.text(perSecond, Self.units)
+        guard text.utf8.count > 12 else { return text }
+        for span in Self.spans {
+            let count = (perSecond * span.seconds).rounded()
+            if count >= 1, count <= 1e9, count / span.seconds == perSecond {
+                return Measure.text(count) + span.unit
+            }
+        }
+        return text
+    }
 }
 
 /// How many bits a second, of whole frames without their check sequence: `64kbit`, `50Mbit`, `1Gbit`.
@@ -159,9 +175,30 @@ struct RateUnit {
         let (digits, unit) = (measure.digits, String(measure.unit))
         if unit.isEmpty { return "of what? \"\(digits)pps\" or \"\(digits)bit\"" }
         if let octets = hint(octets: measure) { return octets }
+        if let time = hint(time: measure) { return time }
         let names = ["kpps", "Mpps", "pps", "/s", "/m", "kbit", "Mbit", "Gbit", "bit"]
         let same = names.first { $0.lowercased() == unit.lowercased() }
         return (same ?? nearestName(to: unit, among: names)).map { "did you mean \"\(digits)\($0)\"?" }
+    }
+
+    /// What to say of a count for a time that is named in another way, as `5/hour` and `5pph` have it. The nearest name would be
+    /// another time.
+    private static func hint(time measure: Measure) -> String? {
+        let unit = measure.unit.lowercased()
+        let times = [
+            ("s", ["/sec", "/second", "/seconds"]),
+            ("m", ["/m", "/min", "/mins", "/minute", "/minutes", "ppm"]),
+            ("h", ["/h", "/hr", "/hour", "/hours", "pph"]), ("d", ["/d", "/day", "/days", "ppd"]),
+        ]
+        if let name = times.first(where: { $1.contains(unit) })?.0 {
+            return "did you mean \"\(measure.digits)/\(name)\"?"
+        }
+        if unit.hasPrefix("/"), unit != "/s" {
+            return "packets are counted by \"/s\", \"/m\", \"/h\" or \"/d\""
+        }
+        let isBits = unit.contains("bit/") || unit.contains("pps/")
+        return isBits && !unit.hasSuffix("/s")
+            ? "rates in that unit are for a second; leave the time out" : nil
     }
 
     /// What to say of octets a second, as `1MB/s` has them: how many bits they are.

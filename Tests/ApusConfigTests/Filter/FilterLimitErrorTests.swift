@@ -138,7 +138,7 @@ import Testing
         ),
         (
             "{ limits: [{ rate: '0.0001pps' }] }",
-            #"1:20: expected a rate of packets from 0.001 to 1000000000 a second, such as "1000pps", "10kpps" or "30/m", found "0.0001pps""#
+            #"1:20: expected a rate of packets from 0.001 to 1000000000 a second, such as "1000pps", "10kpps" or "30/m", found "0.0001pps"; the smallest is "0.001pps", which is "3.6/h""#
         ),
         (
             "{ limits: [{ rate: '1001Mpps' }] }",

@@ -68,7 +68,9 @@ import Testing
         arguments: [
             ("1000pps", 1000, "1kpps"), ("1.5Mpps", 1_500_000, "1.5Mpps"), ("10kpps", 10_000, "10kpps"),
             ("2/s", 2, "2pps"),
-            ("30/m", 0.5, "0.5pps"), ("10/m", 10.0 / 60, "0.16666666666666666pps"),
+            ("30/m", 0.5, "0.5pps"), ("10/m", 10.0 / 60, "10/m"), ("1/min", 1.0 / 60, "1/m"),
+            ("4/h", 4.0 / 3600, "4/h"), ("3.6/h", 0.001, "0.001pps"), ("86.4/d", 0.001, "0.001pps"),
+            ("100/d", 100.0 / 86_400, "100/d"), ("1000/h", 1000.0 / 3600, "1000/h"),
             ("0.001pps", 0.001, "0.001pps"),
             ("1000Mpps", 1e9, "1000Mpps"), ("1234.567891kpps", 1_234_567.891, "1234567.891pps"),
             ("5 kpps", 5000, "5kpps"),
@@ -78,6 +80,38 @@ import Testing
         expect(PacketRate.self, text, is: written)
         #expect(try PacketRate(text).perSecond == perSecond)
         #expect(try FilterRate(text) == .packets(PacketRate(perSecond: perSecond)))
+    }
+
+    @Test(arguments: [("/m", 60.0), ("/h", 3600), ("/d", 86_400)])
+    func `so many in a longer time are written as what is read as the same`(unit: String, seconds: Double)
+        throws
+    {
+        for count in 1...20_000 where Double(count) / seconds >= PacketRate.range.lowerBound {
+            let rate = try PacketRate("\(count)\(unit)")
+            #expect(rate.perSecond == Double(count) / seconds)
+            #expect(
+                try PacketRate("\(rate)") == rate && "\(rate)".utf8.count <= 12, "\(count)\(unit): \(rate)")
+        }
+    }
+
+    @Test(arguments: [
+        ("1/h", "the smallest is \"0.001pps\", which is \"3.6/h\""),
+        ("86/d", "the smallest is \"0.001pps\", which is \"3.6/h\""),
+        ("0.0001pps", "the smallest is \"0.001pps\", which is \"3.6/h\""),
+        ("5/hour", "did you mean \"5/h\"?"), ("5/Min", "did you mean \"5/m\"?"),
+        ("5pph", "did you mean \"5/h\"?"),
+        ("5/sec", "did you mean \"5/s\"?"), ("5/day", "did you mean \"5/d\"?"),
+        ("5/x", "packets are counted by \"/s\", \"/m\", \"/h\" or \"/d\""),
+        ("5/ms", "packets are counted by \"/s\", \"/m\", \"/h\" or \"/d\""),
+        ("5Mbit/h", "rates in that unit are for a second; leave the time out"),
+    ])
+    func `a hint is never another time than was meant`(text: String, hint: String) {
+        do {
+            _ = try FilterRate(text)
+            Issue.record("\(text) is read")
+        } catch {
+            #expect(error.message.hasSuffix("found \"\(text)\"; \(hint)"), "\(error.message)")
+        }
     }
 
     @Test(
