@@ -75,6 +75,8 @@ private struct ExplainRun {
     private let writesJSON: Bool
     private var number = 0
     private var start: UInt64?
+    /// The latest time so far, after the first packet.
+    private var latest: UInt64 = 0
     private var summary = ExplainSummary()
 
     init(_ explanation: FilterExplanation, _ invocation: Invocation) {
@@ -89,9 +91,9 @@ private struct ExplainRun {
             while let frame = try file.next(), !invocation.output.isClosed {
                 let first = start ?? frame.time
                 start = first
-                // Captures of several interfaces are not in order; no time is before the first.
-                let time = frame.time > first ? frame.time - first : 0
-                try judge(frame.octets, length: frame.length, at: time)
+                // Captures of several interfaces or CPUs are not in order, and on an interface time never goes back.
+                latest = max(latest, frame.time > first ? frame.time - first : 0)
+                try judge(frame.octets, length: frame.length, at: latest)
             }
         } catch let failure as ExitFailure {
             throw failure
