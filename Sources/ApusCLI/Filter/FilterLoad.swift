@@ -46,6 +46,7 @@ extension FilterCommand {
             try require(changing, for: "loading a filter")
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
+            FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
             let filter = try filtering { () throws(FilterError) in
                 try RateLimitFilter.load(rules, on: name, mode: mode)
             }
@@ -82,6 +83,7 @@ extension FilterCommand {
             let filter = try filter(on: name)
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
+            FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
             try filtering { () throws(FilterError) in try filter.replace(rules) }
             invocation.output.line("\(name): the rules are in force, \(rules.summary)".printable)
         })
@@ -147,6 +149,7 @@ extension FilterCommand {
         SSHSession.warn(of: rules, on: name, undo: nil, invocation.errorOutput)
         let file = invocation.text(config).map { $0 == "-" ? "standard input: " : "\($0): " } ?? ""
         invocation.output.line("\(file)fine: \(rules.summary)".printable)
+        FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
     }
 }
 

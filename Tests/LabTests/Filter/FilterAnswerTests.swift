@@ -105,45 +105,45 @@ extension Lab {
 
             // Only checked, nothing is loaded.
             var run = try scene.run("load vb --config \(denying) --check", environment: ssh)
-            #expect(run.errors == "\(start)the policy is to deny\(way)\n" && run.code == 0)
+            #expect(run.warnings == "\(start)the policy is to deny\(way)\n" && run.code == 0)
             #expect(run.output == "\(denying): fine: 0 entries, 0 limits\n")
             try scene.expectNothing()
             run = try scene.run("load vb --config \(denying)", environment: ssh)
             #expect(
-                run.errors == "\(start)the policy is to deny\(way), or undo it from the console with "
+                run.warnings == "\(start)the policy is to deny\(way), or undo it from the console with "
                     + "`apus filter unload vb`\n")
             #expect(run.code == 0)
             run = try scene.run("reload vb --config \(fine)", environment: ssh)
-            #expect(run.code == 0 && run.errors.isEmpty, "\(run)")
+            #expect(run.code == 0 && run.warnings.isEmpty, "\(run)")
             try scene.fine("unload vb")
             try scene.fine("load vb")
             run = try scene.run("deny vb 192.0.2.0/24", environment: ssh)
             #expect(
-                run.errors == "\(start)the source is denied\(way), or undo it from the console with "
+                run.warnings == "\(start)the source is denied\(way), or undo it from the console with "
                     + "`apus filter remove vb 192.0.2.0/24`\n")
             #expect(try scene.answers() == 0)
             // What was said is not said again.
             run = try scene.run("deny vb gre", environment: ssh)
-            #expect(run.errors.isEmpty, "\(run)")
+            #expect(run.warnings.isEmpty, "\(run)")
             try scene.fine("remove vb 192.0.2.0/24")
             run = try scene.run("limit vb --source any --rate 1pps", environment: ssh)
             #expect(
-                run.errors
+                run.warnings
                     == "\(start)the limit \"source\" has no room\(way), or undo it from the console with "
                     + "`apus filter remove vb --limit source`\n", "\(run)")
             // Not of one that comes in by another interface, nor where all passes.
             run = try scene.run(
                 "deny vb 127.0.0.1", environment: ["SSH_CONNECTION": "127.0.0.1 40000 127.0.0.1 2222"])
-            #expect(run.errors.isEmpty, "\(run)")
+            #expect(run.warnings.isEmpty, "\(run)")
             run = try scene.run("reload vb --config \(denying) --dry-run", environment: ssh)
-            #expect(run.code == 0 && run.errors.isEmpty, "\(run)")
+            #expect(run.code == 0 && run.warnings.isEmpty, "\(run)")
             // By who is allowed where nobody else is.
             let allowing = try scene.files.write("allow.json5", "{ policy: 'deny', allow: ['192.0.2.1'] }")
             run = try scene.run("reload vb --config \(allowing)", environment: ssh)
-            #expect(run.code == 0 && run.errors.isEmpty, "\(run)")
+            #expect(run.code == 0 && run.warnings.isEmpty, "\(run)")
             run = try scene.run("remove vb 192.0.2.1", environment: ssh)
             #expect(
-                run.errors == "\(start)the policy is to deny\(way), or undo it from the console with "
+                run.warnings == "\(start)the policy is to deny\(way), or undo it from the console with "
                     + "`apus filter allow vb 192.0.2.1`\n", "\(run)")
             // IPv6, and port 22, which is management.
             try scene.fine("unload vb")
@@ -155,7 +155,7 @@ extension Lab {
             )
             run = try scene.run(
                 "deny vb 192.0.2.1", environment: ["SSH_CONNECTION": "192.0.2.1 40000 192.0.2.2 22"])
-            #expect(run.code == 0 && run.errors.isEmpty, "\(run)")
+            #expect(run.code == 0 && run.warnings.isEmpty, "\(run)")
             try scene.fine("unload vb")
         }
 

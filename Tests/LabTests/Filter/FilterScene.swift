@@ -15,6 +15,15 @@ struct FilterScene {
         let output: String
         let errors: String
 
+        /// What was written on standard error besides remarks, which no failure and no warning are.
+        var warnings: String { lines { !$0.hasPrefix("remark: ") } }
+        /// Those.
+        var remarks: String { lines { $0.hasPrefix("remark: ") } }
+
+        private func lines(_ condition: (Substring) -> Bool) -> String {
+            errors.split(separator: "\n").filter(condition).map { $0 + "\n" }.joined()
+        }
+
         /// The output as a JSON object.
         func object(_ location: SourceLocation = #_sourceLocation) throws -> [String: Any] {
             try #require(
@@ -48,7 +57,7 @@ struct FilterScene {
     func fine(_ words: String, _ location: SourceLocation = #_sourceLocation) throws -> String {
         let run = try run(words)
         #expect(
-            run.code == 0 && run.errors.isEmpty, "apus filter \(words): \(run.output)\(run.errors)",
+            run.code == 0 && run.warnings.isEmpty, "apus filter \(words): \(run.output)\(run.errors)",
             sourceLocation: location)
         return run.output
     }
