@@ -1,3 +1,4 @@
+import ApusHost
 import ApusXDP
 import CFilter
 import Glibc
@@ -95,9 +96,23 @@ extension FilterStore {
     }
 }
 
-/// Nanoseconds of CLOCK_MONOTONIC, as the programs count them.
+/// Nanoseconds of CLOCK_MONOTONIC as the programs count them, whatever time namespace this process is in
+/// (time_namespaces(7)).
 var monotonicTime: UInt64 {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
-    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    let time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    return time &- monotonicOffset
 }
+
+/// By how much the clock of this process's time namespace is ahead of the machine's, modulo 2^64.
+private let monotonicOffset: UInt64 = {
+    for line in (contents(of: "/proc/self/timens_offsets") ?? "").split(separator: "\n") {
+        let words = line.split(separator: " ")
+        guard words.count == 3, words[0] == "monotonic", let seconds = Int64(words[1]),
+            let nanoseconds = Int64(words[2])
+        else { continue }
+        return UInt64(bitPattern: seconds &* 1_000_000_000 &+ nanoseconds)
+    }
+    return 0
+}()
