@@ -160,7 +160,8 @@ extension RateLimitFilter {
         let seconds = time(nil)
         var state = FilterState(
             version: ApusVersion.number, interface: interface, mode: entry.grant.mode, caller: entry.caller,
-            takesFragments: entry.grant.takesFragments, remarks: remarks, loaded: seconds, changed: seconds,
+            takesFragments: entry.grant.takesFragments, remarks: remarks + Self.remarks(of: entry.grant.mode),
+            loaded: seconds, changed: seconds,
             secret: secret, numbers: numbers, rules: FilterRules(), until: [:])
         state.set(rules, numbers: numbers, now: now)
         try about(interface) { () throws(BPFError) in
@@ -192,3 +193,12 @@ extension RateLimitFilter {
         }
     }
 }
+    /// What is to be known of a mode.
+    private static func remarks(of mode: XDPMode) -> [String] {
+        guard mode == .generic else { return [] }
+        return [
+            "packets that the kernel has merged (GRO) count as one, with all their octets, so limits in bits hold better "
+                + "than limits in packets"
+        ]
+    }
+
