@@ -13,6 +13,12 @@ public struct FilterError: Error, Hashable, Sendable {
         case rules(ConfigurationErrors)
         /// No filter is loaded on the interface.
         case notLoaded
+        /// The filter was taken off by another tool, and its state is still kept; these XDP programs are there now.
+        case takenOff(now: [String])
+        /// The entry program of a filter is on the interface, and its state is not kept here.
+        case withoutState
+        /// The interface carries no Ethernet frames; its kind, where the kernel says one.
+        case notEthernet(kind: String?)
         /// A filter is loaded already.
         case alreadyLoaded
         /// No BPF file system is mounted, so nothing could be kept.
@@ -53,6 +59,19 @@ extension FilterError: CustomStringConvertible {
         case .interface(let error): error.description
         case .rules(let errors): errors.description
         case .notLoaded: "\(interface): no filter is loaded; load one with `apus filter load \(interface)`"
+        case .takenOff(let now):
+            "\(interface): its filter was taken off by another tool, so all packets pass it; "
+                + (now.isEmpty
+                    ? "" : "on the interface is now \(now.map { "\"\($0)\"" }.joined(separator: " and ")); ")
+                + "its state is kept: load a filter anew with `apus filter load \(interface)`, or remove the state with "
+                + "`apus filter unload \(interface)`"
+        case .withoutState:
+            "\(interface): the program of a filter is on it whose state is not kept here, as when an interface came from "
+                + "another network namespace; take it off with `apus filter unload \(interface)`"
+        case .notEthernet(let kind):
+            "\(interface): its packets have no Ethernet header"
+                + (kind.map { ", as those of an interface of the kind \"\($0)\"" } ?? "")
+                + ", with which the filter begins; load it on the interface below, which carries Ethernet, or use nftables"
         case .alreadyLoaded:
             "\(interface): a filter is loaded already; change its rules with `apus filter reload \(interface) --config FILE`"
         case .noBPFFileSystem(let root):

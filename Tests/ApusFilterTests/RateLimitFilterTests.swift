@@ -102,7 +102,8 @@ import Testing
             #expect(!filter.store.exists)
             #expect(throws: FilterError.self) { try RateLimitFilter.unload(from: "vb") }
             _ = try RateLimitFilter.load(FilterRules(), on: "vb", mode: .generic)
-            #expect(try RateLimitFilter.unloadAll() == ["vb"])
+            let all = try RateLimitFilter.unloadAll()
+            #expect(all.map(\.interface) == ["vb"] && all.map(\.removal) == [.filter])
             #expect(try RateLimitFilter.unloadAll().isEmpty && !filter.store.exists)
         }
     }

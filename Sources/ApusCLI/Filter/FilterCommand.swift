@@ -69,11 +69,15 @@ enum FilterCommand {
     }
 
     /// The filters that an invocation names: one, or all; no failure where there are none.
-    static func filters(_ invocation: Invocation) throws(ExitFailure) -> [RateLimitFilter] {
+    ///
+    /// - Parameter others: interfaces that are left out.
+    static func filters(
+        _ invocation: Invocation, but others: [String] = []
+    ) throws(ExitFailure) -> [RateLimitFilter] {
         try require(looking, for: "looking at filters")
         guard !invocation.arguments.isEmpty else { return RateLimitFilter.all() }
         var filters: [RateLimitFilter] = []
-        for name in invocation.arguments {
+        for name in invocation.arguments where !others.contains(name) {
             let filter = try filter(on: name)
             if !filters.contains(filter) { filters.append(filter) }
         }
@@ -99,7 +103,8 @@ extension ExitFailure {
             // With words beside it EACCES is the verifier's, which a program is not good enough for.
             let isNotPermitted = code == EPERM || code == EACCES && detail.isEmpty
             self.init(isNotPermitted ? .notPermitted : .unavailable, "\(error)")
-        case .notLoaded, .alreadyLoaded, .noBPFFileSystem, .otherVersion, .busy, .unavailable:
+        case .notLoaded, .takenOff, .withoutState, .notEthernet, .alreadyLoaded, .noBPFFileSystem,
+            .otherVersion, .busy, .unavailable:
             self.init(.unavailable, "\(error)")
         }
     }

@@ -25,7 +25,8 @@ extension FilterCommand {
         summary: "print the figures as Prometheus metrics",
         discussion: [
             "For the node exporter's textfile collector, which serves files that end in .prom: write to another name "
-                + "first and move it, so that no half of a file is served."
+                + "first and move it, so that no half of a file is served. Of a filter that another tool has taken off its "
+                + "interface there is apus_filter_attached alone, which is 0."
         ],
         arguments: [
             Argument(
@@ -40,11 +41,14 @@ extension FilterCommand {
                     + "/var/lib/node_exporter/apus.prom")
         ],
         run: { invocation throws(ExitFailure) in
+            try require(looking, for: "looking at filters")
+            let names = invocation.arguments.isEmpty ? nil : Set(invocation.arguments)
+            let takenOff = RateLimitFilter.takenOff().map(\.interface).filter { names?.contains($0) ?? true }
             var all: [FilterStatus] = []
-            for filter in try filters(invocation) {
+            for filter in try filters(invocation, but: takenOff) {
                 all.append(try filtering { () throws(FilterError) in try filter.status() })
             }
-            invocation.output.write(FilterMetrics.text(all))
+            invocation.output.write(FilterMetrics.text(all, takenOff: takenOff))
         })
 
     /// For the shells alone: what may follow `remove`, a line each.

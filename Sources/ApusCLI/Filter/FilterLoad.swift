@@ -26,7 +26,7 @@ extension FilterCommand {
             "Without a file there are no rules but that SSH is management: all that can be parsed passes, and rules can "
                 + "be added with limit, allow and deny. It says what was granted: native or generic mode, and whether "
                 + "libxdp's dispatcher calls it, so that other XDP programs can be beside it.",
-            "What a command that was killed has left on the interface is removed first.",
+            "What commands that were killed have left is removed first, and what was kept of interfaces that are gone.",
         ],
         usage: ["IF [--config FILE] [--mode NAME] [--dry-run] [--check]"],
         options: [config, mode, dryRun, check],
@@ -43,7 +43,7 @@ extension FilterCommand {
             let mode = try modeOption(invocation)
             let rules = try rules(invocation)
             if invocation.has(check) { return try check(rules, name, invocation) }
-            try require(changing, for: "loading a filter")
+            try prepareChange("loading a filter")
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
             FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
@@ -92,7 +92,9 @@ extension FilterCommand {
         name: "unload",
         summary: "take a filter off its interface",
         discussion: [
-            "Other XDP programs on the interface stay. What a command that was killed has left goes as well."
+            "Other XDP programs on the interface stay. What a command that was killed has left goes as well, and what is "
+                + "kept of a filter that another tool has taken off. Of an interface that came from another network "
+                + "namespace with the program of a filter on it, that is taken off."
         ],
         usage: ["IF", "--all"],
         options: [all],
@@ -108,13 +110,13 @@ extension FilterCommand {
             let name = invocation.arguments.isEmpty ? nil : try invocation.kernelInterface()
             try require(changing, for: "unloading a filter")
             guard let name else {
-                let names = try filtering { () throws(FilterError) in try RateLimitFilter.unloadAll() }
-                for name in names { invocation.output.line("\(name): the filter is unloaded".printable) }
-                if names.isEmpty { invocation.output.line("no filter is loaded in this network namespace") }
+                let all = try filtering { () throws(FilterError) in try RateLimitFilter.unloadAll() }
+                for one in all { invocation.output.line("\(one.interface): \(one.removal.text)".printable) }
+                if all.isEmpty { invocation.output.line("no filter is loaded in this network namespace") }
                 return
             }
-            try filtering { () throws(FilterError) in try RateLimitFilter.unload(from: name) }
-            invocation.output.line("\(name): the filter is unloaded".printable)
+            let removal = try filtering { () throws(FilterError) in try RateLimitFilter.unload(from: name) }
+            invocation.output.line("\(name): \(removal.text)".printable)
         })
 
     private static func modeOption(_ invocation: Invocation) throws(ExitFailure) -> RateLimitFilter.Mode {
@@ -147,9 +149,25 @@ extension FilterCommand {
         _ rules: FilterRules, _ name: String, _ invocation: Invocation
     ) throws(ExitFailure) {
         SSHSession.warn(of: rules, on: name, undo: nil, invocation.errorOutput)
+        FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
         let file = invocation.text(config).map { $0 == "-" ? "standard input: " : "\($0): " } ?? ""
         invocation.output.line("\(file)fine: \(rules.summary)".printable)
-        FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
+    }
+}
+
+extension RateLimitFilter.Removal {
+    /// What it says to people, behind the interface's name.
+    fileprivate var text: String {
+        switch self {
+        case .filter: "the filter is unloaded"
+        case .state: "no filter was on the interface; what was kept of one is removed"
+        case .stateOfMissingInterface:
+            "the interface is gone, or in another network namespace; what was kept of its filter is removed, whose program "
+                + "lets all pass from now on if it is still on it"
+        case .program:
+            "the program of a filter is taken off whose state was not kept here, as when an interface comes from another "
+                + "network namespace"
+        }
     }
 }
 

@@ -26,8 +26,16 @@ enum FilterMetrics {
     }
 
     /// The metrics of filters, each with its help and type, also where there are no filters.
-    static func text(_ filters: [FilterStatus]) -> String {
-        var text = ""
+    ///
+    /// - Parameter takenOff: interfaces whose filter another tool has taken off.
+    static func text(_ filters: [FilterStatus], takenOff: [String] = []) -> String {
+        let attached = "apus_filter_attached"
+        var text =
+            "# HELP \(attached) Whether the filter is on its interface: 0 when another tool has taken it off.\n"
+            + "# TYPE \(attached) gauge\n"
+        for (interface, value) in filters.map({ ($0.interface, 1) }) + takenOff.map({ ($0, 0) }) {
+            text += "\(attached){interface=\"\(escaped(interface))\"} \(value)\n"
+        }
         for family in families {
             text += "# HELP \(family.name) \(family.help)\n# TYPE \(family.name) \(family.kind)\n"
             for filter in filters {

@@ -25,18 +25,22 @@ extension FilterCommand {
             for filter in try filters(invocation) {
                 all.append(try filtering { () throws(FilterError) in try filter.status() })
             }
+            let takenOff = invocation.arguments.isEmpty ? RateLimitFilter.takenOff() : []
             let output = invocation.output
             if invocation.has(json) {
                 return output.json(
-                    FilterStatusReport(filters: all.map(FilterStatusReport.Filter.init)),
+                    FilterStatusReport(
+                        filters: all.map(FilterStatusReport.Filter.init),
+                        takenOff: takenOff.map(FilterStatusReport.TakenOff.init)),
                     spread: output.isTerminal)
             }
-            if all.isEmpty {
+            for error in takenOff { output.line("\(error)".printable) }
+            if all.isEmpty, takenOff.isEmpty {
                 output.line(
                     "no filter is loaded in this network namespace; load one with `apus filter load IF`")
             }
             for (index, status) in all.enumerated() {
-                if index > 0 { output.line("") }
+                if index > 0 || !takenOff.isEmpty { output.line("") }
                 let page = FilterStatusPage(status, now: secondsNow, width: output.width, style: output.style)
                 output.write(page.lines.map { $0 + "\n" }.joined())
             }
@@ -46,6 +50,19 @@ extension FilterCommand {
 /// What `apus filter status --json` prints.
 struct FilterStatusReport: Encodable {
     var filters: [Filter]
+    /// Those that another tool has taken off their interface.
+    var takenOff: [TakenOff]
+
+    struct TakenOff: Encodable {
+        var interface: String
+        /// The XDP programs that are there now.
+        var programs: [String]
+
+        init(_ error: FilterError) {
+            interface = error.interface
+            if case .takenOff(let now) = error.cause { programs = now } else { programs = [] }
+        }
+    }
 
     struct Count: Encodable {
         var packets: UInt64

@@ -37,6 +37,14 @@ struct FilterStore: Hashable, Sendable {
         }
     }
 
+    /// The name that the interface has; of one that is gone the name it had, as far as that is written down, and its index.
+    var interfaceName: String {
+        if let name = ApusXDP.interfaceName(index) { return name }
+        let number = "interface \(index)"
+        guard let found = try? InForce(self, interface: number) else { return number }
+        return "\(found.state.interface) (\(number))"
+    }
+
     /// The path of something in the folder.
     func path(_ part: String) -> String { "\(BPFFileSystem.root)/\(name)/\(part)" }
 

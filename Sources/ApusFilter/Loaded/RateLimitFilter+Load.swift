@@ -28,53 +28,83 @@ extension RateLimitFilter {
             throw FilterError(interface, .unavailable("the filter needs Linux 5.18 or later; this is older"))
         }
         let index = try index(of: interface)
+        try requireEthernet(interface, index)
         let filter = RateLimitFilter(interface, FilterStore(index: index))
         return try locked(interface) { () throws(FilterError) in
             guard try filter.inForce() == nil else { throw FilterError(interface, .alreadyLoaded) }
             try filter.clean()
+            guard filter.programsWithoutState().isEmpty else { throw FilterError(interface, .withoutState) }
             do throws(FilterError) {
                 try filter.put(rules, mode)
             } catch {
-                try? filter.clean()
+                _ = try? filter.clean()
                 throw error
             }
             return filter
         }
     }
 
+    /// The program takes the first octets of a packet for an Ethernet header.
+    private static func requireEthernet(_ interface: String, _ index: Int32) throws(FilterError) {
+        // Whether the kernel lets it be asked or not, an interface that is gone by now is said below to be.
+        guard let link = try? Link.ask(index), !link.isEthernet else { return }
+        throw FilterError(interface, .notEthernet(kind: link.kind))
+    }
+
+    /// What there was to take off and to remove.
+    public enum Removal: Hashable, Sendable {
+        /// The filter, which was on its interface.
+        case filter
+        /// What was kept of a filter that was not on its interface any more, or not yet.
+        case state
+        /// What was kept of the filter of an interface that is gone, or in another network namespace; there the program
+        /// stays, and lets all pass.
+        case stateOfMissingInterface
+        /// The program of a filter whose state is not kept here, as of an interface that came from another network
+        /// namespace.
+        case program
+    }
+
     /// Takes the filter off its interface and removes all that belongs to it; other programs stay.
-    public func unload() throws(FilterError) {
+    public func unload() throws(FilterError) { _ = try removeAll() }
+
+    private func removeAll() throws(FilterError) -> Removal {
         try Self.locked(interface) { () throws(FilterError) in
-            guard store.exists else { throw FilterError(interface, .notLoaded) }
-            try clean()
+            if store.exists { return try clean() }
+            let programs = programsWithoutState()
+            guard !programs.isEmpty else { throw FilterError(interface, .notLoaded) }
+            for one in programs {
+                try takeOff(about(interface) { () throws(BPFError) in try BPFProgram(id: one.id) })
+            }
+            return .program
         }
     }
 
     /// Takes the filter off an interface, complete or not, and whichever version of Apus has loaded it; other programs
     /// stay.
-    public static func unload(from interface: String) throws(FilterError) {
-        try RateLimitFilter(interface, FilterStore(index: index(of: interface))).unload()
+    @discardableResult
+    public static func unload(from interface: String) throws(FilterError) -> Removal {
+        try RateLimitFilter(interface, FilterStore(index: index(of: interface))).removeAll()
     }
 
     /// Takes the filters off all interfaces of this network namespace, as ``unload(from:)`` does, with what belongs to
     /// interfaces that are gone.
     ///
-    /// - Returns: the interfaces.
-    public static func unloadAll() throws(FilterError) -> [String] {
+    /// - Returns: the interfaces by name, those that are gone by the name they had; and what there was.
+    public static func unloadAll() throws(FilterError) -> [(interface: String, removal: Removal)] {
         guard BPFFileSystem.isMounted, !FilterStore.all.isEmpty else { return [] }
         return try locked("filters") { () throws(FilterError) in
-            var names: [String] = []
+            var removed: [(interface: String, removal: Removal)] = []
             for store in FilterStore.all {
-                let filter = RateLimitFilter(interfaceName(store.index) ?? "interface \(store.index)", store)
-                try filter.clean()
-                names.append(filter.interface)
+                let filter = RateLimitFilter(store.interfaceName, store)
+                removed.append((filter.interface, try filter.clean()))
             }
-            return names.sorted()
+            return removed.sorted { $0.interface < $1.interface }
         }
     }
 
     /// Removes what commands that were killed have left, and what belongs to interfaces that are gone; filters that are in
-    /// force stay.
+    /// force stay, and what is kept of those that another tool has taken off.
     ///
     /// - Returns: the interfaces whose leftovers are removed.
     @discardableResult
@@ -83,10 +113,10 @@ extension RateLimitFilter {
         return try locked("filters") { () throws(FilterError) in
             var cleaned: [String] = []
             for store in FilterStore.all {
-                let filter = RateLimitFilter(interfaceName(store.index) ?? "interface \(store.index)", store)
+                let filter = RateLimitFilter(store.interfaceName, store)
                 // What another version has put in force is in force.
                 do throws(FilterError) {
-                    guard try filter.inForce() == nil else { continue }
+                    guard try filter.inForce() == nil, !filter.isTakenOff else { continue }
                 } catch {
                     continue
                 }
@@ -106,25 +136,34 @@ extension RateLimitFilter {
     }
 
     /// Takes off what is on the interface and removes all pins.
-    private func clean() throws(FilterError) {
-        guard store.exists else { return }
+    @discardableResult
+    private func clean() throws(FilterError) -> Removal {
+        guard store.exists else { return .state }
+        var removal = Removal.stateOfMissingInterface
         if interfaceName(store.index) != nil {
+            removal = .state
             for program in programsOfOurs() {
-                for mode in [XDPMode.native, .generic] {
-                    do throws(XDPError) {
-                        if try InterfaceProgram.takeOff(
-                            program, from: interface, index: store.index, mode: mode)
-                        {
-                            break
-                        }
-                    } catch {
-                        guard mode == .generic else { continue }
-                        throw FilterError(interface, .interface(error))
-                    }
-                }
+                if try takeOff(program) { removal = .filter }
             }
         }
         try about(interface) { () throws(BPFError) in try store.remove() }
+        return removal
+    }
+
+    /// Takes a program off in whichever mode it is there; whether it was.
+    @discardableResult
+    private func takeOff(_ program: BPFProgram) throws(FilterError) -> Bool {
+        for mode in [XDPMode.native, .generic] {
+            do throws(XDPError) {
+                if try InterfaceProgram.takeOff(program, from: interface, index: store.index, mode: mode) {
+                    return true
+                }
+            } catch {
+                guard mode == .generic else { continue }
+                throw FilterError(interface, .interface(error))
+            }
+        }
+        return false
     }
 
     /// The entry program: by its pin, or where a command was killed before that, by the slot it jumps by.
@@ -172,27 +211,6 @@ extension RateLimitFilter {
         }
     }
 
-    /// Attaches the entry program, which jumps by the slot; while that is empty, all packets pass.
-    private func attach(
-        _ slot: BPFMap<UInt32, UInt32>, _ mode: Mode
-    ) throws(FilterError) -> (InterfaceProgram, own: BPFProgram, remarks: [String]) {
-        func prepare(_ object: BPFObject) throws(BPFError) { try object.use(slot, as: "apus_rules") }
-        do throws(XDPError) {
-            if mode == .auto {
-                let (entry, remarks) = try InterfaceProgram.attachInBestMode(
-                    FilterEntryProgram.object, program: "apus_filter", to: interface,
-                    needing: Capability.toFilter, prepare: prepare)
-                return (entry, try entry.program(), remarks)
-            }
-            let entry = try InterfaceProgram(
-                attaching: FilterEntryProgram.object, program: "apus_filter", to: interface,
-                mode: mode == .native ? .native : .generic, needing: Capability.toFilter, prepare: prepare)
-            return (entry, try entry.program(), entry.grant.remarks)
-        } catch {
-            throw FilterError(interface, .interface(error))
-        }
-    }
-}
     /// What is to be known of a mode.
     private static func remarks(of mode: XDPMode) -> [String] {
         guard mode == .generic else { return [] }
@@ -202,3 +220,24 @@ extension RateLimitFilter {
         ]
     }
 
+    /// Attaches the entry program, which jumps by the slot; while that is empty, all packets pass.
+    private func attach(
+        _ slot: BPFMap<UInt32, UInt32>, _ mode: Mode
+    ) throws(FilterError) -> (InterfaceProgram, own: BPFProgram, remarks: [String]) {
+        func prepare(_ object: BPFObject) throws(BPFError) { try object.use(slot, as: "apus_rules") }
+        do throws(XDPError) {
+            if mode == .auto {
+                let (entry, remarks) = try InterfaceProgram.attachInBestMode(
+                    FilterEntryProgram.object, program: Self.entryName, to: interface,
+                    needing: Capability.toFilter, prepare: prepare)
+                return (entry, try entry.program(), remarks)
+            }
+            let entry = try InterfaceProgram(
+                attaching: FilterEntryProgram.object, program: Self.entryName, to: interface,
+                mode: mode == .native ? .native : .generic, needing: Capability.toFilter, prepare: prepare)
+            return (entry, try entry.program(), entry.grant.remarks)
+        } catch {
+            throw FilterError(interface, .interface(error))
+        }
+    }
+}

@@ -43,7 +43,7 @@ public struct RateLimitFilter: Hashable, Sendable {
     public init(on interface: String) throws(FilterError) {
         let index = try Self.index(of: interface)
         self.init(interface, FilterStore(index: index))
-        guard try inForce() != nil else { throw FilterError(interface, .notLoaded) }
+        _ = try current()
     }
 
     init(_ interface: String, _ store: FilterStore) { (self.interface, self.store) = (interface, store) }
@@ -55,6 +55,15 @@ public struct RateLimitFilter: Hashable, Sendable {
         }
         .filter { (try? $0.inForce()) ?? nil != nil }
         .sorted { $0.interface < $1.interface }
+    }
+
+    /// What is to be said of those interfaces of this network namespace whose filter another tool has taken off, while its
+    /// state is kept; by name.
+    public static func takenOff() -> [FilterError] {
+        FilterStore.all.compactMap { store in
+            interfaceName(store.index).map { RateLimitFilter($0, store) }
+        }
+        .filter(\.isTakenOff).map { $0.absence() }.sorted { $0.interface < $1.interface }
     }
 
     /// The rules in force, with what is left of lifetimes.
@@ -73,9 +82,36 @@ public struct RateLimitFilter: Hashable, Sendable {
 
     /// What is in force.
     func current() throws(FilterError) -> InForce {
-        guard let found = try inForce() else { throw FilterError(interface, .notLoaded) }
+        guard let found = try inForce() else { throw absence() }
         return found
     }
+
+    /// Whether all of its state is there, and the program is not on the interface: another tool has taken it off.
+    var isTakenOff: Bool {
+        guard interfaceName(store.index) != nil, let found = try? InForce(store, interface: interface) else {
+            return false
+        }
+        return InterfaceProgram.isAttached(found.entry.id, to: store.index) == false
+    }
+
+    /// What to say where nothing is in force.
+    func absence() -> FilterError {
+        if isTakenOff {
+            return FilterError(interface, .takenOff(now: programs().map(\.name).sorted()))
+        }
+        return FilterError(interface, programsWithoutState().isEmpty ? .notLoaded : .withoutState)
+    }
+
+    /// The entry programs on the interface when nothing is kept of any.
+    func programsWithoutState() -> [XDPAttachment] {
+        store.exists ? [] : programs().filter { $0.name == Self.entryName }
+    }
+
+    /// What the kernel shows of programs on the interface.
+    private func programs() -> [XDPAttachment] { (try? XDPAttachment.all(on: interface)) ?? [] }
+
+    /// The entry program's name.
+    static let entryName = "apus_filter"
 
     static func index(of interface: String) throws(FilterError) -> Int32 {
         do throws(XDPError) {
