@@ -118,9 +118,9 @@ extension FilterCommand {
             rules.entries += entries
         }
         for entry in entries { try filtering { () throws(FilterError) in try filter.add(entry) } }
-        guard verdict == .deny else { return }
-        let rules = try filtering { () throws(FilterError) in try filter.rules() }
-        FilterRemarks.warn(ofDenied: entries, by: rules, invocation.errorOutput)
+        // Whoever changes the rules at this moment is no failure of this command.
+        guard verdict == .deny, let management = try? filter.management() else { return }
+        FilterRemarks.warn(ofDenied: entries, passing: management, invocation.errorOutput)
     }
 
     /// What the arguments behind the interface name.

@@ -3,8 +3,10 @@ import Apus
 /// What is said on standard error of rules that do what they say, and perhaps not what was meant.
 enum FilterRemarks {
     /// Of sources that are denied, if management lets them pass all the same.
-    static func warn(ofDenied entries: [FilterEntry], by rules: FilterRules, _ log: Output) {
-        guard let text = remark(ofDenied: entries, by: rules) else { return }
+    static func warn(
+        ofDenied entries: [FilterEntry], passing management: [ManagementService], _ log: Output
+    ) {
+        guard let text = remark(ofDenied: entries, passing: management) else { return }
         log.line("\(log.style.bold("remark:")) \(text.printable)")
     }
 
@@ -14,11 +16,13 @@ enum FilterRemarks {
         log.line("\(log.style.bold("remark:")) \(text.printable)")
     }
 
-    static func remark(ofDenied entries: [FilterEntry], by rules: FilterRules) -> String? {
+    private static func remark(
+        ofDenied entries: [FilterEntry], passing management: [ManagementService]
+    ) -> String? {
         let denied = entries.compactMap { entry -> AddressPrefix? in
             if entry.verdict == .deny, case .source(let prefix) = entry.subject { prefix } else { nil }
         }
-        let services = rules.management.filter { service in denied.contains { service.isReached(from: $0) } }
+        let services = management.filter { service in denied.contains { service.isReached(from: $0) } }
         let sources = denied.filter { source in services.contains { $0.isReached(from: source) } }
         guard let first = services.first else { return nil }
         return
@@ -27,7 +31,7 @@ enum FilterRemarks {
             + "[{ service: '\(first.service)', from: [NETWORKS] }] in a file of rules"
     }
 
-    static func remark(ofNeedsDroppedBy rules: FilterRules, on interface: String) -> String? {
+    private static func remark(ofNeedsDroppedBy rules: FilterRules, on interface: String) -> String? {
         var trial = rules
         (trial.limits, trial.sources, trial.bans) = ([], 1024, 1024)
         // It is about whom no list names: but for the prefix that everybody is in.

@@ -72,6 +72,11 @@ public struct RateLimitFilter: Hashable, Sendable {
         return try about(interface) { () throws(BPFError) in try current.rules(at: monotonicTime) }
     }
 
+    /// The services of management in force, which costs less than all rules.
+    public func management() throws(FilterError) -> [ManagementService] {
+        try current().state.rules.management
+    }
+
     /// What is in force and attached; nil if there is none.
     func inForce() throws(FilterError) -> InForce? {
         guard let found = try InForce(store, interface: interface),
