@@ -44,6 +44,23 @@ extension Lab {
             #expect(try machine.attempt(ping).status == 0)
             #expect(try machine.run("xdp-loader status vb").contains("xdpfilt_alw_ip"))
             try machine.run("xdp-filter unload vb")
+            // Taken off by another tool, with the dispatcher.
+            try machine.run("apus filter load vb && xdp-loader unload vb --all")
+            #expect(
+                try machine.run("apus filter status").hasPrefix(
+                    "vb: its filter was taken off by another tool"))
+            try machine.run("apus filter load vb")
+            // Moved to where nothing is kept of it, and beside another program there.
+            try machine.run("ip netns add other && ip link set vb netns other")
+            let there = "ip netns exec other sh -c 'mount -t bpf bpf /sys/fs/bpf && apus filter"
+            let refused = try machine.attempt("\(there) load vb 2>&1'")
+            #expect(
+                refused.status == 69 && refused.output.contains("take it off with `apus filter unload vb`"))
+            let removed = try machine.run("\(there) unload vb'")
+            #expect(removed.hasPrefix("vb: the program of a filter is taken off whose state"), "\(removed)")
+            #expect(try !machine.run("ip netns exec other ip link show vb").contains("xdp"))
+            let kept = try machine.run("apus filter unload --all")
+            #expect(kept.contains("): the interface is gone, or in another network namespace; "), "\(kept)")
             #expect(try machine.run("ls -d /sys/fs/bpf/apus 2>/dev/null || true").isEmpty)
             #expect(try machine.shutDown() == .exited(0))
         }
