@@ -6,9 +6,10 @@ public struct FilterDuration: Hashable, Sendable, Comparable, ConfigurationText 
     /// A span of that many nanoseconds.
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-    /// A span of whole seconds.
+    /// A span of whole seconds, or the longest one where nanoseconds of so many can't be counted: 584 years.
     public static func seconds(_ seconds: UInt64) -> FilterDuration {
-        FilterDuration(nanoseconds: seconds * 1_000_000_000)
+        let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return FilterDuration(nanoseconds: overflow ? .max : nanoseconds)
     }
 
     /// What a span may be: 1 ms to 365 days.

@@ -26,6 +26,11 @@ enum FilterPrefix {
 
     /// What is wrong with a network that can be had, or nil.
     static func refusal(of prefix: AddressPrefix) -> String? {
+        // Both parts may be set by whoever has it.
+        guard (0...prefix.address.bitCount).contains(prefix.length) else {
+            return
+                "a prefix of \(prefix.address) has 0 to \(prefix.address.bitCount) bits, found \(prefix.length)"
+        }
         if case .v6(let address) = prefix.address, address.isIPv4Mapped, prefix.length >= 96 {
             let inner = AddressPrefix(
                 .v4(IPv4Address(bits: UInt32(truncatingIfNeeded: address.low))), length: prefix.length - 96)
@@ -39,7 +44,7 @@ enum FilterPrefix {
 
     /// As it is read.
     static func text(_ prefix: AddressPrefix) -> String {
-        prefix.length == prefix.address.bitCount ? "\(prefix.address)" : "\(prefix)"
+        prefix.isAddress ? "\(prefix.address)" : "\(prefix)"
     }
 
     /// What to say of a text that should be a network and is none.

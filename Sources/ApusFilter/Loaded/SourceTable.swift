@@ -50,8 +50,10 @@ public struct SourceTable: Sendable {
         (self.sources, self.limits) = (sources, limits)
     }
 
-    /// The heaviest sources since an earlier moment, the heaviest first. Those of limits that are gone are left out.
+    /// The heaviest sources since an earlier moment, `count` at most and the heaviest first. Those of limits that are gone
+    /// are left out.
     public func heaviest(_ count: Int, by order: Order, since earlier: SourceTable) -> [Source] {
+        guard count > 0 else { return [] }
         let isSame = earlier.sources.count == sources.count
         var heaviest: [(weight: UInt64, source: Source)] = []
         for (index, source) in sources.enumerated() {

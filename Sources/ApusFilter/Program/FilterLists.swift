@@ -16,7 +16,7 @@ struct FilterLists {
         for entry in entries {
             let value = apus_entry(entry, now: now)
             switch entry.subject {
-            case .source(let prefix) where prefix.length == prefix.address.bitCount:
+            case .source(let prefix) where prefix.isAddress:
                 addresses.keys.append(apus_address(prefix.address))
                 addresses.values.append(value)
             case .source(let prefix):
@@ -33,6 +33,18 @@ struct FilterLists {
         if !addresses.keys.isEmpty { try maps.addresses.update(addresses.keys, values: addresses.values) }
         if !prefixes.keys.isEmpty { try maps.prefixes.update(prefixes.keys, values: prefixes.values) }
         try writePorts(entries, now: now)
+    }
+
+    /// Whether rules may have an entry about a source beside those that are there, or it takes the place of one.
+    func mayTake(_ entry: FilterEntry, most: Int = FilterRules.mostPrefixes) throws(BPFError) -> Bool {
+        guard maps.addresses.info.maxEntries + maps.prefixes.info.maxEntries > most else { return true }
+        var count = 0
+        try maps.addresses.forEachChunk { keys, _ in count += keys.count }
+        try maps.prefixes.forEachChunk { keys, _ in count += keys.count }
+        guard count >= most, case .source(let prefix) = entry.subject else { return true }
+        return prefix.isAddress
+            ? try maps.addresses.value(of: apus_address(prefix.address)) != nil
+            : try maps.prefixes.entries().contains { $0.key.prefix == prefix }
     }
 
     /// Ports are written one by one: each is decided by the narrowest range that has it, and when that is over by the next

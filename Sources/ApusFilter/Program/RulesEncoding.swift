@@ -63,7 +63,7 @@ struct RulesEncoding {
     static func feature(for subject: FilterSubject) -> apus_feature {
         switch subject {
         case .source(let prefix):
-            prefix.length == prefix.address.bitCount ? APUS_FILTER_ADDRESSES : APUS_FILTER_PREFIXES
+            prefix.isAddress ? APUS_FILTER_ADDRESSES : APUS_FILTER_PREFIXES
         case .port: APUS_FILTER_PORTS
         case .sourcePort: APUS_FILTER_SOURCE_PORTS
         case .ipProtocol: APUS_FILTER_PROTOCOLS

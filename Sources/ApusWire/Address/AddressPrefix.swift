@@ -33,6 +33,9 @@ public struct AddressPrefix: Hashable, Sendable, BitwiseCopyable, LosslessString
     /// Whether the address is the network's and no host's.
     public var isNetwork: Bool { network.address == address }
 
+    /// Whether it is one address alone, as all its bits are the network's.
+    public var isAddress: Bool { length == address.bitCount }
+
     /// Whether an address is in the network.
     public func contains(_ other: IPAddress) -> Bool {
         other.bitCount == address.bitCount && other.masked(to: length) == address.masked(to: length)
