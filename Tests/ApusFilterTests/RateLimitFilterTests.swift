@@ -68,7 +68,7 @@ import Testing
             rules.policy = .deny
             rules.entries = [FilterEntry(.source(AddressPrefix("192.0.2.1/32")!), .allow, isLimited: true)]
             rules.limits = [RateLimit(scope: .source, packets: PacketRate(perSecond: 1), packetBurst: 2)]
-            let explanation = try FilterExplanation(of: rules, for: "vb")
+            var explanation = try FilterExplanation(of: rules, for: "vb")
             let header: [UInt8] =
                 [UInt8](repeating: 2, count: 12) + [8, 0, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 1, 0, 0]
             func frame(_ last: UInt8) -> [UInt8] { header + [192, 0, 2, last, 192, 0, 2, 9] }
@@ -80,7 +80,7 @@ import Testing
             #expect(throws: FilterError.self) { try explanation.judge([1, 2, 3]) }
             #expect(RateLimitFilter.all().isEmpty)
             rules.limits[0].packets = nil
-            #expect(throws: FilterError.self) { try FilterExplanation(of: rules, for: "vb") }
+            #expect(throws: FilterError.self) { try FilterExplanation(of: rules, for: "vb").rules }
         }
     }
 

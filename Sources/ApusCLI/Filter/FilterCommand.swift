@@ -86,7 +86,9 @@ enum FilterCommand {
 }
 
 /// Runs what may fail with an error of a filter.
-func filtering<Result>(_ body: () throws(FilterError) -> Result) throws(ExitFailure) -> Result {
+func filtering<Result: ~Copyable>(
+    _ body: () throws(FilterError) -> Result
+) throws(ExitFailure) -> Result {
     do throws(FilterError) { return try body() } catch { throw ExitFailure(error) }
 }
 

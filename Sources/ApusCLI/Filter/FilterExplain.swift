@@ -38,8 +38,8 @@ extension FilterCommand {
             let frame = try invocation.text(hex).map { (text) throws(ExitFailure) in try octets(text) }
             try require(changing, for: "judging packets")
             let filter = try filter(on: interface)
-            let explanation = try filtering { () throws(FilterError) in try filter.explanation() }
-            var run = ExplainRun(explanation, invocation)
+            var run = ExplainRun(
+                try filtering { () throws(FilterError) in try filter.explanation() }, invocation)
             if let frame {
                 try run.judge(frame, length: frame.count, at: 0)
             } else if let path = invocation.text(pcap) {
@@ -68,8 +68,8 @@ extension FilterCommand {
 }
 
 /// One run of `apus filter explain`: judges packets one after the other, and tells.
-private struct ExplainRun {
-    private let explanation: FilterExplanation
+private struct ExplainRun: ~Copyable {
+    private var explanation: FilterExplanation
     private let finder: RuleFinder
     private let invocation: Invocation
     private let writesJSON: Bool
@@ -79,9 +79,10 @@ private struct ExplainRun {
     private var latest: UInt64 = 0
     private var summary = ExplainSummary()
 
-    init(_ explanation: FilterExplanation, _ invocation: Invocation) {
-        (self.explanation, self.invocation) = (explanation, invocation)
+    init(_ explanation: consuming FilterExplanation, _ invocation: Invocation) {
         finder = RuleFinder(explanation.rules)
+        self.explanation = explanation
+        self.invocation = invocation
         writesJSON = invocation.has(FilterCommand.json)
     }
 

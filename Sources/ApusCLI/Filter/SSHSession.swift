@@ -55,7 +55,7 @@ struct SSHSession: Equatable {
         var rules = rules
         // One source needs no larger table.
         (rules.sources, rules.bans) = (1024, 1024)
-        let explanation = try FilterExplanation(of: rules, for: interface)
+        var explanation = try FilterExplanation(of: rules, for: interface)
         for number in 0..<Self.packets {
             let trial = try explanation.judge(packet, at: UInt64(number) * Self.interval)
             if !trial.passed { return trial.verdict }
