@@ -60,8 +60,9 @@ extension FilterCommand {
         summary: "put other rules into force in one step",
         discussion: [
             "A packet meets the old rules or the new ones, never something between. Limits whose name, scope and service "
-                + "stay the same keep their buckets and counters, also where their rates change, and bans stay. Rules "
-                + "that are refused change nothing. Entries with a lifetime begin it anew."
+                + "stay the same keep their counters, and where their rates and bursts stay too their buckets. Bans stay, of "
+                + "limits that still ban; when a dry run ends they go. Rules that are refused change nothing. Entries with a "
+                + "lifetime begin it anew."
         ],
         usage: ["IF --config FILE [--dry-run] [--check]"],
         options: [config, dryRun, check],

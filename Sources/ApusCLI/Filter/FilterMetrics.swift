@@ -101,6 +101,9 @@ enum FilterMetrics {
         Family(one: "entries", "gauge", "Entries of the lists.") { $0.entries },
         Family(one: "sources", "gauge", "Sources that limits keep.") { $0.sources.known },
         Family(one: "sources_capacity", "gauge", "Sources that there is room for.") { $0.sources.capacity },
+        Family(one: "sources_places", "gauge", "Places of the table of sources, about twice as many.") {
+            $0.sources.places
+        },
         Family(one: "sources_bytes", "gauge", "Memory of the table of sources.") { $0.sources.bytes },
         Family(
             one: "evicted_sources_total", "counter",
@@ -113,6 +116,7 @@ enum FilterMetrics {
             "Sources that gave their place to others before their buckets were full."
         ) { $0.sources.forgotten },
         Family(one: "bans", "gauge", "Sources that are banned.") { $0.bans.count },
+        Family(one: "bans_capacity", "gauge", "Sources that can be banned at a time.") { $0.banCapacity },
         Family(one: "bans_total", "counter", "Bans there were.") { $0.banned },
     ]
 }

@@ -82,6 +82,7 @@ struct FilterStatusReport: Encodable {
     struct Sources: Encodable {
         var known: UInt64
         var capacity: Int
+        var places: Int
         var evicted: UInt64
         var forgotten: UInt64
         var bytes: Int
@@ -114,6 +115,8 @@ struct FilterStatusReport: Encodable {
         var bans: [Ban]
         /// How many bans there were.
         var banned: UInt64
+        /// How many there can be at a time.
+        var banCapacity: Int
 
         init(_ status: FilterStatus) {
             (interface, mode, dispatcher) = (status.interface, status.mode.rawValue, status.usesDispatcher)
@@ -131,12 +134,13 @@ struct FilterStatusReport: Encodable {
             }
             sources = Sources(
                 known: status.sources.known, capacity: status.sources.capacity,
-                evicted: status.sources.evicted, forgotten: status.sources.forgotten,
+                places: status.sources.places, evicted: status.sources.evicted,
+                forgotten: status.sources.forgotten,
                 bytes: status.sources.bytes)
             bans = status.bans.map {
                 Ban(source: "\($0.source)", seconds: Double($0.left.nanoseconds) / 1e9, limit: $0.limit)
             }
-            banned = status.banned
+            (banned, banCapacity) = (status.banned, status.banCapacity)
         }
     }
 }

@@ -32,12 +32,14 @@ struct FilterStatusPage {
         lines += [""] + drawn(totals)
         if !status.limits.isEmpty { lines += [""] + drawn(limits) }
         let sources = status.sources
-        let fill = Units.percent(Double(sources.known) / Double(max(1, sources.capacity)))
+        let fill = Units.percent(Double(sources.known) / Double(max(1, sources.places)))
         lines += [
             "",
-            "sources: \(count(sources.known)) of \(Units.count(sources.capacity)) (\(fill)) in \(Units.bytes(sources.bytes)), "
+            "sources: \(count(sources.known)) in \(Units.count(sources.places)) places (\(fill), \(Units.bytes(sources.bytes))) for "
+                + "\(Units.count(sources.capacity)), "
                 + "\(count(sources.evicted)) evicted, \(count(sources.forgotten)) forgotten",
-            "bans: \(Units.count(status.bans.count)) in force, \(count(status.banned)) since it was loaded",
+            "bans: \(Units.count(status.bans.count)) in force of \(count(status.banned)) since it was loaded; of more than "
+                + "\(Units.count(status.banCapacity)) the oldest give way",
         ]
         if !status.bans.isEmpty { lines += drawn(bans) }
         let more = status.bans.count - Self.mostBans

@@ -71,7 +71,10 @@ enum FilterReference {
                     "sources",
                     "How many sources are kept at a time, 1024 to 16777216. Default: 131072."
                 ),
-                ("bans", "How many sources are banned at a time, 1 to 1000000. Default: 16384."),
+                (
+                    "bans",
+                    "How many sources are banned at a time, 1 to 1000000; of more the oldest give way. Default: 16384."
+                ),
                 (
                     "allow",
                     "An array of what passes; a source in it, without limits. Each is a text or an object, see below. Of an "

@@ -33,6 +33,8 @@ public struct FilterStatus: Hashable, Sendable {
     public let bans: [Ban]
     /// How many bans there were.
     public let banned: UInt64
+    /// How many bans there can be at a time: of more the oldest give way.
+    public let banCapacity: Int
 
     /// A limit and what it dropped.
     public struct LimitStatus: Hashable, Sendable {
@@ -48,6 +50,8 @@ public struct FilterStatus: Hashable, Sendable {
         public let known: UInt64
         /// How many it is made for.
         public let capacity: Int
+        /// How many places it has: about twice as many, so that few sources have to give way before it is full.
+        public let places: Int
         /// How many gave their place to others, with their buckets full: they lost nothing.
         public let evicted: UInt64
         /// How many gave their place to others while their buckets were not full: those began anew.
@@ -104,20 +108,22 @@ extension RateLimitFilter {
                 // The CPUs are not read at one moment.
                 sources: .init(
                     known: added - min(added, evicted + forgotten), capacity: state.rules.sources,
-                    evicted: evicted,
-                    forgotten: forgotten, bytes: sets * MemoryLayout<apus_set>.size),
-                bans: try bans(current.maps, names, now), banned: counters[APUS_TABLE_BANNED])
+                    places: sets * Int(APUS_FILTER_WAYS), evicted: evicted, forgotten: forgotten,
+                    bytes: sets * MemoryLayout<apus_set>.size),
+                bans: try bans(current, names, now), banned: counters[APUS_TABLE_BANNED],
+                banCapacity: state.rules.bans)
         }
     }
 
     private func bans(
-        _ maps: FilterMaps, _ names: [UInt32: String], _ now: UInt64
+        _ current: InForce, _ names: [UInt32: String], _ now: UInt64
     ) throws(BPFError) -> [FilterStatus.Ban] {
+        // Without a limit that bans nobody looks whether a source is banned.
+        guard current.state.rules.limits.contains(where: { $0.ban != nil }) else { return [] }
         // A hash map gives what changes meanwhile twice.
-        var bans: [IPAddress: apus_ban] = [:]
-        for (address, values) in try maps.bans.entries() where values[0].until > now {
-            bans[address.address] = values[0]
-        }
+        let found = try FilterBans(current.maps.bans).inForce(at: now)
+        let bans = Dictionary(
+            zip(found.addresses.map(\.address), found.bans), uniquingKeysWith: { _, last in last })
         return bans.map { address, ban in
             FilterStatus.Ban(
                 source: address, left: FilterDuration(nanoseconds: ban.until - now), limit: names[ban.number])

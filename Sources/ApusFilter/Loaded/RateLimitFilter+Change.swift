@@ -6,8 +6,12 @@ import CFilter
 import Glibc
 
 extension RateLimitFilter {
-    /// Puts other rules into force, in one step: a packet meets the old ones or the new. Buckets of limits whose name,
-    /// scope and service stay keep their state, and so do bans. Rules that can't be loaded change nothing.
+    /// Puts other rules into force, in one step: a packet meets the old ones or the new. Rules that can't be loaded change
+    /// nothing.
+    ///
+    /// Limits whose name, scope and service stay go on counting, and their bans stay as long as they ban. Their buckets
+    /// keep their state where rates and bursts stay too, and are full otherwise. When a dry run ends nobody is banned:
+    /// bans of packets that were only counted are no bans.
     public func replace(_ rules: FilterRules) throws(FilterError) {
         try Self.validate(rules, interface)
         try Self.locked(interface) { () throws(FilterError) in
@@ -28,6 +32,7 @@ extension RateLimitFilter {
 
     /// Takes an entry off the lists; of a source that is banned, the ban.
     public func remove(_ subject: FilterSubject) throws(FilterError) {
+        try validate(FilterEntry(subject, .deny))
         try change { current, now throws(FilterError) in
             var rules = FilterRules()
             switch subject {
@@ -90,7 +95,15 @@ extension RateLimitFilter {
     }
 
     private func install(_ rules: FilterRules, after current: InForce, now: UInt64) throws(FilterError) {
-        let numbers = current.state.numbers.replaced(by: rules.limits)
+        let before = current.state.numbers
+        let numbers = before.replaced(by: rules.limits)
+        let limits = zip(rules.limits, numbers.inForce)
+        // By the numbers that limits had and by those that they have: the program in force bans until the slot is written.
+        var banning: [UInt32: UInt32] = [:]
+        for (limit, number) in limits where limit.ban != nil {
+            banning[number] = number
+            if let old = before.number(of: limit) { banning[old] = number }
+        }
         var state = current.state
         state.version = ApusVersion.number
         state.changed = time(nil)
@@ -99,37 +112,48 @@ extension RateLimitFilter {
             try current.removeOthers()
             let program = try RulesProgram(
                 rules, numbers: numbers.inForce, secret: state.secret, caller: state.caller, now: now,
-                FilterInheritance(maps: current.maps, keepsLists: false))
+                FilterInheritance(
+                    maps: current.maps, keepsLists: false,
+                    keepsBans: rules.isDryRun || !current.state.rules.isDryRun))
+            let (bans, buckets) = (FilterBans(program.maps.bans), FilterBuckets(program.maps.buckets))
             let generation = current.generation + 1
             do throws(BPFError) {
                 try InForce.pin(program, state, generation: generation, in: store)
                 if program.maps.sources.info.id != current.maps.sources.info.id {
                     try FilterCounters.forgetTable(in: program.maps.counts)
                 }
-                for number in numbers.inForce where !current.state.numbers.inForce.contains(number) {
-                    try FilterCounters.forget(limit: number, in: program.maps.counts)
-                    try program.maps.buckets.update(LimitNumbers.place(of: number), .full(at: now))
+                for (limit, number) in limits where !before.inForce.contains(number) {
+                    if before.number(of: limit) == nil {
+                        try FilterCounters.forget(limit: number, in: program.maps.counts)
+                    }
+                    try buckets.reset(number, now: now)
                 }
+                try bans.keep(of: banning, now: now)
                 try current.slot.update(0, program: program.program)
             } catch {
                 try? BPFFileSystem.removeFolder(store.path("\(generation)"))
                 throw error
             }
+            // What the program that was in force has done meanwhile.
+            try bans.keep(of: banning, now: now)
+            for (limit, number) in limits where limit.scope == .all && !before.inForce.contains(number) {
+                try buckets.reset(number, ifBeyond: limit, now: monotonicTime)
+            }
             try BPFFileSystem.removeFolder(store.path("\(current.generation)"))
         }
     }
 
-    /// Whether there was room in the maps that are looked into.
+    /// Whether there was room in the maps that are looked into, and as far as rules go: who is told that there was none
+    /// validates them with the entry, which says why.
     private func addInPlace(
         _ entry: FilterEntry, to current: InForce, now: UInt64
     ) throws(FilterError) -> Bool {
-        var alone = FilterRules()
-        alone.entries = [entry]
-        try Self.validate(alone, interface)
+        try validate(entry)
         let value = apus_entry(entry, now: now)
         do throws(BPFError) {
+            if case .source = entry.subject, try !FilterLists(current.maps).mayTake(entry) { return false }
             switch entry.subject {
-            case .source(let prefix) where prefix.length == prefix.address.bitCount:
+            case .source(let prefix) where prefix.isAddress:
                 guard current.maps.addresses.info.maxEntries > 1 else { return false }
                 try current.maps.addresses.update(apus_address(prefix.address), value)
             case .source(let prefix):
@@ -145,11 +169,17 @@ extension RateLimitFilter {
         return true
     }
 
+    private func validate(_ entry: FilterEntry) throws(FilterError) {
+        var alone = FilterRules()
+        alone.entries = [entry]
+        try Self.validate(alone, interface)
+    }
+
     private func removeInPlace(_ subject: FilterSubject, from current: InForce, now: UInt64) throws(BPFError)
         -> Bool
     {
         switch subject {
-        case .source(let prefix) where prefix.length == prefix.address.bitCount:
+        case .source(let prefix) where prefix.isAddress:
             let address = apus_address(prefix.address)
             let ban = try current.maps.bans.value(of: address)
             let wasBanned = try current.maps.bans.remove(address) && ban.map { now < $0.until } == true

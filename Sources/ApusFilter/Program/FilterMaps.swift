@@ -71,8 +71,10 @@ struct FilterInheritance {
     /// Whether its lists stay as they are, or are written anew.
     let keepsLists: Bool
     /// Whether its buckets, sources, counters and bans stay, as far as they have the size that is asked for. A trial has
-    /// its own.
+    /// its own, and of bans a copy.
     var keepsTables = true
+    /// Whether its bans stay, if its tables do.
+    var keepsBans = true
 }
 
 extension BPFObject {
@@ -80,13 +82,18 @@ extension BPFObject {
     func prepareMaps(for rules: FilterRules, sets: Int, _ inherited: FilterInheritance?) throws(BPFError) {
         try set("apus_sources", maxEntries: sets)
         try set("apus_bans", maxEntries: rules.bans)
-        if let tables = inherited.flatMap({ $0.keepsTables ? $0.maps : nil }) {
+        if let inherited, inherited.keepsTables {
+            let tables = inherited.maps
             try use(tables.buckets, as: "apus_buckets")
             try use(tables.counts, as: "apus_counts")
             if tables.sources.info.maxEntries == sets {
                 try use(tables.sources, as: "apus_sources")
             }
-            if tables.bans.info.maxEntries == rules.bans { try use(tables.bans, as: "apus_bans") }
+            if inherited.keepsBans, tables.bans.info.maxEntries == rules.bans {
+                try use(tables.bans, as: "apus_bans")
+            }
+        } else if inherited != nil {
+            try set("apus_bans", maxEntries: FilterBans.capacity(for: rules.bans))
         }
         if let lists = inherited.flatMap({ $0.keepsLists ? $0.maps : nil }) {
             try use(lists.addresses, as: "apus_addresses")

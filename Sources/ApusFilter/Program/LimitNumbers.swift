@@ -4,7 +4,7 @@ import CFilter
 /// The numbers of limits, which name their buckets: a place among `APUS_FILTER_LIMITS`, and above it how many limits
 /// have had that place before, so that nobody takes the buckets of a limit that is gone for those of another.
 struct LimitNumbers: Hashable, Sendable {
-    /// What a number was given to. The rate is no part of it: buckets keep their state when it changes.
+    /// What a place was given to.
     struct Key: Hashable, Sendable {
         let name: String
         let scope: RateLimit.Scope
@@ -16,6 +16,20 @@ struct LimitNumbers: Hashable, Sendable {
         }
     }
 
+    /// What the time of a bucket is measured by. By other numbers it means something else: a bucket that was a day ahead
+    /// at one packet a second would stay shut for a day at a million.
+    struct Amounts: Hashable, Sendable {
+        let packets: PacketRate?
+        let packetBurst: UInt64?
+        let bits: BitRate?
+        let octetBurst: UInt64?
+
+        init(_ limit: RateLimit) {
+            (packets, packetBurst) = (limit.packets, limit.effectivePacketBurst)
+            (bits, octetBurst) = (limit.bits, limit.effectiveOctetBurst)
+        }
+    }
+
     private static let places = UInt32(APUS_FILTER_LIMITS)
 
     /// Where the bucket and the counters of a limit with this number are.
@@ -24,6 +38,7 @@ struct LimitNumbers: Hashable, Sendable {
     /// Those of the limits in force, in their order.
     private(set) var inForce: [UInt32] = []
     private var keys: [Key] = []
+    private var amounts: [Amounts] = []
     /// The number that each place has had last; nil if none.
     private var last = [UInt32?](repeating: nil, count: Int(places))
 
@@ -32,20 +47,29 @@ struct LimitNumbers: Hashable, Sendable {
 
     /// Numbers of limits in force and of places as they were written down.
     init(limits: [RateLimit], inForce: [UInt32], last: [UInt32?]) {
-        (keys, self.inForce, self.last) = (limits.map(Key.init), inForce, last)
+        (keys, amounts) = (limits.map(Key.init), limits.map(Amounts.init))
+        (self.inForce, self.last) = (inForce, last)
     }
 
     /// The last number of each place, to be written down.
     var lastOfEachPlace: [UInt32?] { last }
 
-    /// The numbers of other limits that take the place of these: who stays keeps its number.
+    /// The number of a limit in force, also of one that has other rates or bursts.
+    func number(of limit: RateLimit) -> UInt32? { keys.firstIndex(of: Key(limit)).map { inForce[$0] } }
+
+    /// The numbers of other limits that take the place of these. Who stays as it is keeps its number, and who has other
+    /// rates or bursts its place, where its counters are.
     func replaced(by limits: [RateLimit]) -> LimitNumbers {
         var next = self
-        next.keys = limits.map(Key.init)
-        let known = Dictionary(zip(keys, inForce), uniquingKeysWith: { first, _ in first })
-        var taken = Set(next.keys.compactMap { known[$0] }.map(Self.place))
-        next.inForce = next.keys.map { key in
-            if let number = known[key] { return number }
+        (next.keys, next.amounts) = (limits.map(Key.init), limits.map(Amounts.init))
+        let known = Dictionary(zip(keys, zip(inForce, amounts)), uniquingKeysWith: { first, _ in first })
+        var taken = Set(next.keys.compactMap { known[$0].map { Self.place(of: $0.0) } })
+        next.inForce = zip(next.keys, next.amounts).map { key, amounts in
+            if let (number, before) = known[key] {
+                if before == amounts { return number }
+                next.last[Int(Self.place(of: number))] = number &+ Self.places
+                return number &+ Self.places
+            }
             // Of those that are free the one whose number is lowest, so that numbers come round as late as can be.
             let place = (0..<Self.places).filter { !taken.contains($0) }
                 .min { (last[Int($0)] ?? 0, $0) < (last[Int($1)] ?? 0, $1) }!

@@ -46,6 +46,9 @@ struct RulesProgram {
             for number in numbers { try maps.buckets.update(LimitNumbers.place(of: number), .full(at: now)) }
         }
         if inherited?.keepsLists != true { try FilterLists(maps).write(rules.entries, now: now) }
+        if let inherited, !inherited.keepsTables {
+            try FilterBans(maps.bans).copy(FilterBans(inherited.maps.bans), now: now)
+        }
     }
 
     /// Judges a frame as of a time, in nanoseconds.

@@ -19,7 +19,7 @@ extension Lab {
             let text = try scene.fine("status vb")
             #expect(text.contains(/\ndropped +6  588 B\n  by limits +6  588 B\n/), "\(text)")
             #expect(text.contains(/\nsource icmp  1\/m +6 +588 B\n/), "\(text)")
-            #expect(text.contains("\nsources: 1 of 131,072 (0.00 %) in "), "\(text)")
+            #expect(text.contains("\nsources: 1 in 262,150 places (0.00 %, "), "\(text)")
 
             let status = try scene.status()
             #expect(status["interface"] as? String == "vb" && status["mode"] as? String == "native")
