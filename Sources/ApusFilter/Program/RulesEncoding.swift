@@ -32,6 +32,11 @@ struct RulesEncoding {
         for (limit, number) in zip(source.limits, numbers) {
             unsafe apus_filter_add_limit(&rules, Self.limit(limit, number))
         }
+        let services = source.management.reduce(0) { $0 + max(1, $1.sources.count) }
+        precondition(
+            rules.limit_count == source.limits.count && rules.management_count == services
+                && secret.count * MemoryLayout<UInt64>.size == MemoryLayout.size(ofValue: rules.secret),
+            "the program has no room for these rules, or they have not been numbered")
     }
 
     /// The same for a trial, which takes its time from a map and says there what was judged.

@@ -64,6 +64,13 @@ import Testing
         #expect(try FilterDuration(text).nanoseconds == milliseconds * 1_000_000)
     }
 
+    @Test func `more seconds than nanoseconds can be counted of are the longest time`() {
+        let most = UInt64.max / 1_000_000_000
+        #expect(FilterDuration.seconds(most).nanoseconds == most * 1_000_000_000)
+        #expect(FilterDuration.seconds(most + 1).nanoseconds == .max)
+        #expect(FilterDuration.seconds(.max).nanoseconds == .max)
+    }
+
     @Test(
         arguments: [
             ("1000pps", 1000, "1kpps"), ("1.5Mpps", 1_500_000, "1.5Mpps"), ("10kpps", 10_000, "10kpps"),

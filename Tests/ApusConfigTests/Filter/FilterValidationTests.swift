@@ -99,6 +99,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("192.0.2.0/24", 200, "a prefix of 192.0.2.0 has 0 to 32 bits, found 200"),
+        ("192.0.2.0/24", -1, "a prefix of 192.0.2.0 has 0 to 32 bits, found -1"),
+        ("2001:db8::/32", 129, "a prefix of 2001:db8:: has 0 to 128 bits, found 129"),
+        ("::ffff:192.0.2.0/120", 400, "a prefix of ::ffff:192.0.2.0 has 0 to 128 bits, found 400"),
+    ])
+    func `lengths that no prefix has are refused wherever prefixes are`(
+        text: String, length: Int, message: String
+    ) throws {
+        var prefix = try #require(AddressPrefix(text))
+        prefix.length = length
+        expect(message) { $0.entries = [FilterEntry(.source(prefix), .deny)] }
+        expect(message) { $0.management = [ManagementService(FilterRules.ssh.service, from: [prefix])] }
+        expect(message) {
+            $0.limits = [limit { $0.service = FilterService(destination: prefix, ipProtocol: 17) }]
+        }
+    }
+
     @Test func `ranges at their ends are taken`() throws {
         var rules = FilterRules()
         rules.sources = 16_777_216
