@@ -18,7 +18,7 @@ struct PageTests {
                 ("rte_ring", 1.2 / Double(bulk) + 0.3))
         }
         findings += [1, 8, 32, 256].map {
-            finding("tax/echo/batch-\($0)", 11.3 + 9 / Double($0), ("C <twin>", 11.4 + 3 / Double($0)))
+            finding("tax/echo/batch-\($0)", 11.3 + 9 / Double($0), ("C <\u{301}twin>", 11.4 + 3 / Double($0)))
         }
         findings += [
             ("ports/receive/batch-1", "C"), ("ports/receive/batch-1", "testpmd"),
@@ -88,7 +88,7 @@ struct PageTests {
             #expect(page.contains(words), "\(words)")
         }
         for finding in Self.report.results { #expect(page.contains("<td>\(finding.name)</td>")) }
-        #expect(page.contains("prefers-color-scheme: dark") && page.contains("C &lt;twin&gt;"))
+        #expect(page.contains("prefers-color-scheme: dark") && page.contains("C &lt;\u{301}twin&gt;"))
     }
 
     @Test func `Ratios have a mark each, on a scale that is named`() throws {

@@ -1,3 +1,5 @@
+import ApusConfig
+
 /// A plot with two axes, as an element of HTML: a heading, a sentence what it shows, the drawing, a legend.
 struct Chart {
     /// One line of the plot.
@@ -80,6 +82,5 @@ func legend(_ names: [(name: String, color: Int)]) -> String {
 
 /// Text as it stands in HTML and in attributes.
 func escaped(_ text: String) -> String {
-    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-        .replacing("\"", with: "&quot;")
+    text.escaping(["&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;"])
 }

@@ -48,8 +48,9 @@ enum FilterMetrics {
         return text
     }
 
-    private static func escaped(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    /// A text within the double quotes of a label.
+    static func escaped(_ text: String) -> String {
+        text.escaping(["\\": "\\\\", "\"": "\\\"", "\n": "\\n"])
     }
 
     private static func reasons(

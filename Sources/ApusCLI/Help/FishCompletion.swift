@@ -1,3 +1,5 @@
+import Apus
+
 /// The script for fish: a line for each command and option, under the condition that its command was typed.
 func fishCompletion(_ root: Command) -> String {
     var script = """
@@ -89,6 +91,6 @@ private func fishFilterWords(_ words: Completion.FilterWords) -> String {
 }
 
 /// A text within single quotes of fish, where a backslash protects.
-private func fishText(_ text: String) -> String {
-    text.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
+func fishText(_ text: String) -> String {
+    text.escaping(["\\": "\\\\", "'": "\\'"])
 }

@@ -1,7 +1,7 @@
 import Apus
 
 /// A text within single quotes of a shell.
-func shellText(_ text: String) -> String { text.replacing("'", with: "'\\''") }
+func shellText(_ text: String) -> String { text.escaping(["'": "'\\''"]) }
 
 /// A name as one word of a command that somebody may copy into a shell, without control characters.
 func shellWord(_ name: String) -> String {

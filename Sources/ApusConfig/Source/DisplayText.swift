@@ -39,6 +39,20 @@ extension String {
         return result
     }
 
+    /// The text with other words for some of its scalars. A letter and the marks behind it are one character, which
+    /// hides from a search for the letter.
+    package func escaping(_ words: [Unicode.Scalar: String]) -> String {
+        var result = ""
+        for scalar in unicodeScalars {
+            if let word = words[scalar] {
+                result.unicodeScalars.append(contentsOf: word.unicodeScalars)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     /// The text in double quotes, at most 60 characters of it, fit for a terminal. Scalars are counted: one
     /// letter may carry accents without end.
     package var quoted: String {
