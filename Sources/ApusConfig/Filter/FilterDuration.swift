@@ -81,6 +81,11 @@ public struct FilterDuration: Hashable, Sendable, Comparable, ConfigurationText 
         return text
     }
 
+    /// The next whole millisecond, as rules have no smaller unit.
+    public var roundedUp: FilterDuration {
+        FilterDuration(nanoseconds: (nanoseconds + 999_999) / 1_000_000 * 1_000_000)
+    }
+
     /// Whether `left` is shorter.
     public static func < (left: FilterDuration, right: FilterDuration) -> Bool {
         left.nanoseconds < right.nanoseconds

@@ -52,6 +52,14 @@ enum FilterPrefix {
         if let slash = text.lastIndex(of: "/"), let address = IPAddress(String(text[..<slash])) {
             return "a prefix of it has 0 to \(address.bitCount) bits"
         }
+        if let end = text.firstIndex(of: ","), IPAddress(String(text[..<end])) != nil {
+            return "one at a time, without a comma: \"\(text[..<end])\""
+        }
+        if let prefixes = prefixes(ofRange: text) {
+            return "a range is written as prefixes"
+                + (prefixes.count <= 8
+                    ? ": " + prefixes.map { "\"\(Self.text($0))\"" }.joined(separator: ", ") : "")
+        }
         let inner = text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
         if inner != text, IPAddress(inner) != nil { return "without brackets: \"\(inner)\"" }
         if let percent = text.firstIndex(of: "%"), IPAddress(String(text[..<percent])) != nil {
@@ -62,6 +70,27 @@ enum FilterPrefix {
             return "names are not looked up, so write the address"
         }
         return nil
+    }
+}
+
+extension FilterPrefix {
+    /// The prefixes that have the addresses of IPv4 from one to another; nil if the text is no such range.
+    private static func prefixes(ofRange text: String) -> [AddressPrefix]? {
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { IPAddress(String($0)) }
+        guard ends.count == 2, case .v4(let first)? = ends[0], case .v4(let last)? = ends[1],
+            first.bits <= last.bits
+        else { return nil }
+        var prefixes: [AddressPrefix] = []
+        var (next, left) = (UInt64(first.bits), UInt64(last.bits) - UInt64(first.bits) + 1)
+        while left > 0 {
+            // As many as are left, and as begin at a multiple of their number.
+            let bits = min(
+                next == 0 ? 32 : next.trailingZeroBitCount, UInt64.bitWidth - 1 - left.leadingZeroBitCount)
+            let address = IPAddress.v4(IPv4Address(bits: UInt32(next)))
+            prefixes.append(AddressPrefix(address, length: 32 - bits))
+            (next, left) = (next + 1 << bits, left - 1 << bits)
+        }
+        return prefixes
     }
 }
 

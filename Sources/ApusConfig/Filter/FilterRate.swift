@@ -176,6 +176,10 @@ struct RateUnit {
         if unit.isEmpty { return "of what? \"\(digits)pps\" or \"\(digits)bit\"" }
         if let octets = hint(octets: measure) { return octets }
         if let time = hint(time: measure) { return time }
+        if ["k", "K", "M"].contains(unit) {
+            let prefix = unit.lowercased() == "k" ? "k" : unit
+            return "of what? \"\(digits)\(prefix)pps\" or \"\(digits)\(prefix)bit\""
+        }
         let names = ["kpps", "Mpps", "pps", "/s", "/m", "kbit", "Mbit", "Gbit", "bit"]
         let same = names.first { $0.lowercased() == unit.lowercased() }
         return (same ?? nearestName(to: unit, among: names)).map { "did you mean \"\(digits)\($0)\"?" }

@@ -8,6 +8,14 @@ extension FilterRules {
         } catch {
             throw ConfigurationErrors([error])
         }
+        if case .object(let members) = root.kind, let streams = members.first(where: { $0.key == "streams" })
+        {
+            report.add(
+                "this is a configuration of `apus forward`, as it has \"streams\"; a filter's rules are another file, such "
+                    + "as { limits: [{ each: \"source\", rate: \"1000pps\" }] }",
+                at: .text(streams.position))
+            try report.check()
+        }
         let read = ObjectReader.read(root, report: report, expected: "an object: { limits: […] }") {
             Self.read(&$0, source: source)
         }
@@ -200,8 +208,15 @@ extension RateLimit {
     private static func readScope(_ reader: inout ObjectReader) -> Scope? {
         let written = reader.value("each")
         let word = reader.optional("each", as: ScopeWord.self)
+        let lengthsValue = reader.value("prefixes")
+        let hasLengths = lengthsValue != nil
+        if let lengthsValue, case .string = lengthsValue.kind {
+            reader.report.add(
+                "expected two lengths, for IPv4 and for IPv6, such as [\"/24\", \"/64\"], found one text",
+                at: reader.map["prefixes"])
+            return nil
+        }
         let lengths = reader.array("prefixes", of: PrefixLength.self)
-        let hasLengths = reader.value("prefixes") != nil
         guard written == nil || word != nil else { return nil }
         if hasLengths, word != .prefix {
             reader.report.add(

@@ -38,17 +38,21 @@ extension FilterRules {
         }
         for (index, limit) in limits.enumerated() {
             limit.validate(report)
-            let earlier = limits[..<index]
-            if let same = earlier.first(where: { $0.scope == limit.scope && $0.service == limit.service }) {
-                report.add(
-                    "there are two limits \"\(limit.defaultName)\"; put their rates into one, such as "
-                        + "rate: [\"1000pps\", \"10Mbit\"]",
-                    at: limit.map.whole, notes: [.init("the first is here", at: same.map.whole)])
-            } else if let same = earlier.first(where: { $0.name == limit.name }) {
+            // Two for the same packets may be, a fast and a slow one, as long as they are told apart.
+            guard let same = limits[..<index].first(where: { $0.name == limit.name }) else { continue }
+            guard same.scope == limit.scope, same.service == limit.service else {
                 report.add(
                     "two limits have the name \(limit.name.quoted); give each a name of its own",
                     at: limit.map["name"], notes: [.init("the first is here", at: same.map["name"])])
+                continue
             }
+            let isOfOneKind =
+                same.packets != nil && limit.packets != nil || same.bits != nil && limit.bits != nil
+            report.add(
+                "there are two limits \(limit.name.quoted); give each a name of its own"
+                    + (isOfOneKind
+                        ? "" : ", or put their rates into one, such as rate: [\"1000pps\", \"10Mbit\"]"),
+                at: limit.map.whole, notes: [.init("the first is here", at: same.map.whole)])
         }
     }
 }

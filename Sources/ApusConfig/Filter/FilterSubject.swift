@@ -29,6 +29,10 @@ public enum FilterSubject: Hashable, Sendable, ConfigurationText {
             self = .source(prefix)
         } else if text.hasPrefix("from:") {
             self = .sourcePort(try Self.sourcePorts(String(text.dropFirst(5)), in: text))
+        } else if let service = Self.destination(in: text) {
+            throw ValueRefusal(
+                expected: Self.expectation, text: text,
+                hint: "lists have no destinations; a limit has them, as its service \"\(service)\"")
         } else {
             self = try Self.traffic(text, expected: Self.expectation)
         }
@@ -51,6 +55,14 @@ public enum FilterSubject: Hashable, Sendable, ConfigurationText {
                 hint: "addresses are those that packets come from in any case: \"\(rest)\"")
         }
         return try PortRange(rest)
+    }
+
+    /// The service of a limit that a text is, if it has a destination.
+    private static func destination(in text: String) -> FilterService? {
+        guard text.contains(" "), let service = try? FilterService(text), service.destination != nil else {
+            return nil
+        }
+        return service
     }
 
     /// Reads destination ports or a protocol.

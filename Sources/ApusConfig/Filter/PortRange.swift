@@ -83,7 +83,9 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
         var numbers: [UInt16] = []
         for end in ends {
             guard !end.isEmpty, end.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-                return .wrong(text.contains(",") ? "one port or range, and no list of them" : nil)
+                if text.contains(",") { return .wrong("one port or range, and no list of them") }
+                let isName = text.first?.isLetter == true
+                return .wrong(isName ? "names of services are not looked up, so write the number" : nil)
             }
             guard let number = UInt16(end) else { return .wrong("ports end at 65535") }
             numbers.append(number)

@@ -53,6 +53,10 @@ func expectFilter(
             #"1:3: unknown key "colour"; known here: policy, dryRun, malformed, fragments, notIP, limitNeighbors, management, sources, bans, allow, deny, limits"#
         ),
         (
+            "{ streams: [{ listen: ':5004' }], interfaces: {} }",
+            #"1:3: this is a configuration of `apus forward`, as it has "streams"; a filter's rules are another file, such as { limits: [{ each: "source", rate: "1000pps" }] }"#
+        ),
+        (
             "{ dryRun: 1 }",
             "1:11: expected true or false, found 1"
         ),

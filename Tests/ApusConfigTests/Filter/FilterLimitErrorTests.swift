@@ -157,6 +157,10 @@ import Testing
             #"1:20: expected a rate, such as "1000pps", "30/m" or "10Mbit", found "fast""#
         ),
         (
+            "{ limits: [{ rate: '1000pps', each: 'prefix', prefixes: '/24' }] }",
+            #"1:57: expected two lengths, for IPv4 and for IPv6, such as ["/24", "/64"], found one text"#
+        ),
+        (
             "{ limits: [{ rate: ['1000pps', '2kpps'] }] }",
             "1:32: a limit has one rate of packets; leave this out"
         ),
@@ -357,8 +361,12 @@ import Testing
             #"2:40: two limits have the name "a"; give each a name of its own|1:37: the first is here"#
         ),
         (
-            #"{ limits: [{ rate: '1000pps', service: 'udp' },\#n{ rate: '1Mbit', name: 'b', service: { protocol: 17 } }] }"#,
-            #"2:1: there are two limits "all udp"; put their rates into one, such as rate: ["1000pps", "10Mbit"]|1:12: the first is here"#
+            #"{ limits: [{ rate: '1000pps', service: 'udp' },\#n{ rate: '1Mbit', service: { protocol: 17 } }] }"#,
+            #"2:1: there are two limits "all udp"; give each a name of its own, or put their rates into one, such as rate: ["1000pps", "10Mbit"]|1:12: the first is here"#
+        ),
+        (
+            #"{ limits: [{ rate: '1000pps', each: 'source' },\#n{ rate: '5pps', each: 'source' }] }"#,
+            #"2:1: there are two limits "source"; give each a name of its own|1:12: the first is here"#
         ),
         (
             #"{ limits: [{ rate: '1000pps', service: 'udp' },\#n{ rate: '1kpps', name: 'all udp' }] }"#,

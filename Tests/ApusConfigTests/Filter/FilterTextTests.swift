@@ -165,9 +165,42 @@ import Testing
             refusal(PacketRate.self, "10")
                 == "expected a rate of packets from 0.001 to 1000000000 a second, such as \"1000pps\", \"10kpps\" or \"30/m\", found \"10\"; of what? \"10pps\" or \"10bit\""
         )
+        for (text, hint) in [
+            ("1M", "of what? \"1Mpps\" or \"1Mbit\""), ("64K", "of what? \"64kpps\" or \"64kbit\""),
+        ] {
+            #expect(refusal(FilterRate.self, text)?.hasSuffix("found \"\(text)\"; \(hint)") == true)
+        }
         #expect(
             refusal(FilterService.self, "192.0.2.1 udp/5004 x")
                 == "expected a service, such as \"udp/5004\", \"192.0.2.0/24\" or \"192.0.2.1 tcp/80-90\", found \"192.0.2.1 udp/5004 x\""
         )
+    }
+
+    @Test(arguments: [
+        ("192.0.2.4-192.0.2.9", "a range is written as prefixes: \"192.0.2.4/30\", \"192.0.2.8/31\""),
+        ("0.0.0.0-255.255.255.255", "a range is written as prefixes: \"0.0.0.0/0\""),
+        ("192.0.2.9-192.0.2.9", "a range is written as prefixes: \"192.0.2.9\""),
+        ("10.0.0.1-10.255.255.254", "a range is written as prefixes"),
+        ("192.0.2.1,", "one at a time, without a comma: \"192.0.2.1\""),
+        ("192.0.2.1,192.0.2.2", "one at a time, without a comma: \"192.0.2.1\""),
+        (
+            "192.0.2.1 udp/53",
+            "lists have no destinations; a limit has them, as its service \"192.0.2.1 udp/53\""
+        ),
+        ("tcp/http", "names of services are not looked up, so write the number"),
+        ("from:udp/domain", "names of services are not looked up, so write the number"),
+    ])
+    func `what an entry can't be is refused with the way out`(text: String, hint: String) {
+        do throws(ValueRefusal) {
+            let subject = try FilterSubject(text)
+            Issue.record("read as \(subject)")
+        } catch {
+            #expect(error.message.hasSuffix("; \(hint)"), "\(error.message)")
+        }
+    }
+
+    @Test func `what is left of a time is rounded up to what rules are written in`() throws {
+        let left = FilterDuration(nanoseconds: 3_598_724_110_057)
+        #expect("\(left.roundedUp)" == "59m58s725ms" && left.roundedUp.roundedUp == left.roundedUp)
     }
 }
