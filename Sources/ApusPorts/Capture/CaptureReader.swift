@@ -21,13 +21,16 @@ struct CaptureReader: ~Copyable, @unchecked Sendable {
     }
 
     init(path: String) throws(CaptureError) {
+        let file = unsafe try Self.open(path)
         let opened = unsafe withUnsafeTemporaryAllocation(
             of: CChar.self, capacity: Int(PCAP_ERRBUF_SIZE)
         ) { text -> Result<OpaquePointer, CaptureError> in
             unsafe text.initialize(repeating: 0)
-            let handle = unsafe pcap_open_offline_with_tstamp_precision(
-                path, UInt32(PCAP_TSTAMP_PRECISION_NANO), text.baseAddress!)
+            let handle = unsafe pcap_fopen_offline_with_tstamp_precision(
+                file, UInt32(PCAP_TSTAMP_PRECISION_NANO), text.baseAddress!)
             if let handle = unsafe handle { return unsafe .success(handle) }
+            // Only what was opened as a capture is closed with it.
+            unsafe fclose(file)
             let cause = unsafe String(cString: text.baseAddress!)
             // libpcap begins some of its messages with the file's name.
             return unsafe .failure(.cannotRead(path: path, cause: cause.withoutPrefix("\(path): ")))
@@ -44,6 +47,54 @@ struct CaptureReader: ~Copyable, @unchecked Sendable {
     }
 
     deinit { unsafe pcap_close(handle) }
+
+    /// Opens a file, or standard input where it is `-`. A pipe with a name has some seconds to get what it begins with, as one that nobody writes to would keep
+    /// its reader for ever.
+    private static func open(_ path: String) throws(CaptureError) -> UnsafeMutablePointer<FILE> {
+        // Sound: the path outlives the call.
+        let descriptor =
+            path == "-"
+            ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+            : unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw cannotRead(path, errno) }
+        if isNamedPipe(descriptor) {
+            var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            // Sound: the structure outlives the call.
+            if unsafe poll(&polled, 1, pipeSeconds * 1000) == 0 {
+                close(descriptor)
+                throw .cannotRead(
+                    path: path, cause: "it is a pipe, and nothing came out of it within \(pipeSeconds) seconds")
+            }
+        }
+        // From here on it is waited for as any file is.
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+        guard let file = unsafe fdopen(descriptor, "rb") else {
+            let code = errno
+            close(descriptor)
+            throw cannotRead(path, code)
+        }
+        return unsafe file
+    }
+
+    private static let pipeSeconds: Int32 = 5
+
+    /// Whether it is a pipe with a name, to which somebody may write later. Who made one without has its other end.
+    private static func isNamedPipe(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        // Sound: the kernel fills in the structure, or the call fails.
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return false }
+        // Sound: the path outlives the call, which writes no more than there is room for.
+        let name = unsafe [UInt8](unsafeUninitializedCapacity: 64) { buffer, count in
+            let room = unsafe UnsafeMutableRawBufferPointer(buffer).assumingMemoryBound(to: CChar.self)
+            count = max(0, unsafe readlink("/proc/self/fd/\(descriptor)", room.baseAddress!, room.count))
+        }
+        return !name.starts(with: "pipe:".utf8)
+    }
+
+    private static func cannotRead(_ path: String, _ code: Int32) -> CaptureError {
+        // The words of strerror(3) are a constant of the C library, or the thread's own.
+        .cannotRead(path: path, cause: unsafe String(cString: strerror(code)))
+    }
 
     mutating func next() -> Next {
         var header: UnsafeMutablePointer<pcap_pkthdr>?
