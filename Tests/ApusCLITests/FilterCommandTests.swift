@@ -13,7 +13,7 @@ import Testing
         ("laod lo", "apus filter: unknown command \"laod\"; did you mean load?"),
         (
             "load",
-            "apus filter load: IF is missing: apus filter load IF [--config FILE] [--mode NAME] [--dry-run] [--check]"
+            "apus filter load: IF is missing: apus filter load IF [--config FILE] [--mode NAME] [--dry-run] [--replace] [--check]"
         ),
         (
             "load lo --mode fast",
@@ -70,7 +70,15 @@ import Testing
         ),
         (
             "limit lo --rate 1pps --ban-over 10 --ban-for 10m",
-            "apus filter limit: --ban-over: only a limit on each source bans, as the others do not know whose packets were too many; write --source any without --each-port"
+            "apus filter limit: --ban-over: only a limit on each source bans, as the others do not know whose packets were too many; write --each source"
+        ),
+        (
+            "limit lo --rate 1pps --each any",
+            "apus filter limit: --each: expected source, prefix, sourcePort or all, or the lengths of prefixes of IPv4 and IPv6, such as /22,/56, found \"any\"; did you mean source?"
+        ),
+        (
+            "limit lo --rate 1pps --each source --each-port",
+            "apus filter limit: --each says all there is to say; leave --source and --each-port out"
         ),
         ("deny lo", "apus filter deny: WHAT is missing: apus filter deny IF WHAT… [--for TIME]"),
         (
@@ -142,5 +150,22 @@ import Testing
         #expect(FrameFacts(Array(tagged)).text == "[2001:db8::1]:4 > [2001:db8::2]:5 tcp")
         #expect(FrameFacts([UInt8](repeating: 0, count: 12) + [8, 6]).text == "ARP")
         #expect(FrameFacts([UInt8](repeating: 0, count: 12) + [8, 7]).text == "Ethernet type 0x0807")
+    }
+
+    @Test func `A mark behind a quote does not hide it`() throws {
+        let name = "a'\u{301};touch pwned;\"\u{301}\\\u{301}"
+        let run = try shell("printf %s \(shellWord(name))")
+        #expect(run.code == 0 && Array(run.output.utf8) == Array(name.utf8), "\(run)")
+        #expect(
+            Array(FilterMetrics.escaped("\"\u{301}\\\u{301}\n\u{301}").unicodeScalars)
+                == Array("\\\"\u{301}\\\\\u{301}\\n\u{301}".unicodeScalars))
+        #expect(
+            Array(fishText("'\u{301}\\\u{301}").unicodeScalars)
+                == Array("\\'\u{301}\\\\\u{301}".unicodeScalars))
+    }
+
+    @Test func `The help of the filter's commands has exit codes of its own`() throws {
+        let help = try apus("filter", "--help").output
+        #expect(help.contains("no such entry or limit") && !help.contains("stream"), "\(help)")
     }
 }

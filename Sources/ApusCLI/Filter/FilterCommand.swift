@@ -22,6 +22,16 @@ enum FilterCommand {
         subcommands: [
             load, reload, unload, status, top, limit, allow, deny, remove, explain, dump, export, words,
         ],
+        exitMeanings: [
+            .usage:
+                "Wrong usage: an unknown option, a missing value, or a rule that makes no sense beside those in force.",
+            .noInput: "There is no such interface or file, or no such entry or limit.",
+            .unavailable:
+                "The host cannot do what was asked, or not now; or no filter is loaded, or one is already. The message says "
+                + "what is in the way and how to mend it.",
+            .configuration:
+                "The file of rules is wrong; the message says where, as file:line:column, and what was meant.",
+        ],
         run: { invocation throws(ExitFailure) in
             let names = invocation.command.visibleSubcommands.map(\.name).joined(separator: ", ")
             throw ExitFailure(

@@ -16,7 +16,10 @@ extension FilterCommand {
         run: { invocation throws(ExitFailure) in
             try require(looking, for: "looking at filters")
             let filter = try filter(on: try invocation.kernelInterface())
-            let rules = try filtering { () throws(FilterError) in try filter.rules() }
+            var rules = try filtering { () throws(FilterError) in try filter.rules() }
+            for place in rules.entries.indices {
+                rules.entries[place].lifetime = rules.entries[place].lifetime?.roundedUp
+            }
             invocation.output.write(rules.text)
         })
 

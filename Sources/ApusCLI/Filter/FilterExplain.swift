@@ -1,5 +1,6 @@
 import Apus
 import ApusPorts
+import Glibc
 
 /// `apus filter explain`.
 extension FilterCommand {
@@ -17,7 +18,10 @@ extension FilterCommand {
             "The filter's own program judges the packets, with its lists and bans as they are, and with buckets of its own "
                 + "that begin full: nothing on the interface is disturbed. In a capture the buckets fill as the times in the "
                 + "file say. A line says for each packet what becomes of it, the rule that decides, and the limits that it "
-                + "was charged to; a summary ends it."
+                + "was charged to; a summary ends it.",
+            "What a capture on the interface shows has passed its filter. For what comes in before that, record it where no "
+                + "filter is loaded, or in a dry run: `apus capture`, or `tcpdump -Q in`, as what this host sends is not "
+                + "filtered.",
         ],
         usage: ["IF --pcap FILE [--json]", "IF --hex FRAME [--json]"],
         options: [
@@ -108,9 +112,19 @@ private struct ExplainRun: ~Copyable {
         if frame.count < length { summary.cut += 1 }
         guard frame.count >= FilterExplanation.leastFrame else {
             summary.tooShort += 1
-            return
+            return skip(frame, at: time, "too_short", "there is no whole Ethernet header")
         }
-        let trial = try filtering { () throws(FilterError) in try explanation.judge(frame, at: time) }
+        let trial: FilterTrial
+        do throws(FilterError) {
+            trial = try explanation.judge(frame, at: time)
+        } catch {
+            // No frame on an Ethernet is as long as the kernel runs a program on, so a file alone has such.
+            guard case .failed(_, let code, _) = error.cause, [ENOMEM, EINVAL].contains(code),
+                frame.count > Self.longFrame
+            else { throw ExitFailure(error) }
+            summary.tooLong += 1
+            return skip(frame, at: time, "too_long", "it is longer than the kernel runs a program on")
+        }
         let facts = FrameFacts(frame)
         let rules = explanation.rules
         let one = ExplainedPacket(
@@ -125,6 +139,21 @@ private struct ExplainRun: ~Copyable {
             invocation.output.line(one.line(rules.text(of: trial.verdict)).printable)
         }
     }
+
+    /// Tells of a frame that is not judged.
+    private func skip(_ frame: [UInt8], at time: UInt64, _ reason: String, _ text: String) {
+        let one = ExplainedPacket(
+            packet: number, seconds: Double(time) / 1e9, verdict: "skip", passed: nil, reason: reason,
+            rule: nil, limits: [], frame: FrameFacts(frame).text, bytes: frame.count)
+        if writesJSON {
+            invocation.output.json(one, spread: false)
+        } else {
+            invocation.output.line(one.line(text).printable)
+        }
+    }
+
+    /// The kernel runs programs on all that is shorter: a packet of IP.
+    private static let longFrame = 65_535
 
     func finish() {
         if writesJSON {
@@ -152,10 +181,10 @@ struct ExplainedPacket: Encodable {
     var packet: Int
     /// After the first packet of the file.
     var seconds: Double
-    /// `pass` or `drop`, whether the rules are a dry run or not.
+    /// `pass` or `drop`, whether the rules are a dry run or not, or `skip` where it is not judged.
     var verdict: String
     /// Whether it would pass: in a dry run all do.
-    var passed: Bool
+    var passed: Bool?
     var reason: String
     /// The entry of a list or the limit that decides.
     var rule: String?
@@ -188,6 +217,8 @@ struct ExplainSummary: Encodable {
     var cut = 0
     /// Without a whole Ethernet header: not judged.
     var tooShort = 0
+    /// Longer than the kernel runs a program on: not judged.
+    var tooLong = 0
 
     mutating func add(_ one: ExplainedPacket) {
         packets += 1
@@ -214,6 +245,11 @@ struct ExplainSummary: Encodable {
         }
         if tooShort > 0 {
             lines.append("\(Units.count(tooShort)) more have no whole Ethernet header, and are not judged")
+        }
+        if tooLong > 0 {
+            lines.append(
+                "\(Units.count(tooLong)) more are longer than the kernel runs a program on, and are not judged"
+            )
         }
         return lines
     }

@@ -5,14 +5,22 @@ extension FilterCommand {
     private static let name = Option(
         long: "name", value: .init(name: "NAME"),
         help: "What it is called in statistics, 1 to 64 characters.", defaultText: "its scope and service")
+    private static let each = Option(
+        long: "each", short: "e",
+        value: .init(
+            name: "WHAT", completion: .words(["source", "prefix", "sourcePort", "all"])),
+        help:
+            "What has a bucket of its own, as in a file: each source address, each source prefix, each source address and the "
+            + "port that it sends to, or all packets together. Instead of prefix, the lengths of prefixes of IPv4 and of IPv6, "
+            + "such as /22,/56; prefix is /24,/64.",
+        defaultText: "all")
     private static let source = Option(
         long: "source", short: "s", value: .init(name: "any|/24[,/64]"),
         help:
-            "Give each source address a bucket of its own, or each source prefix of these lengths, of IPv4 and of IPv6.",
-        defaultText: "one bucket for all packets")
+            "Another way to say it: any is --each source, and lengths of prefixes are as there.")
     private static let eachPort = Option(
         long: "each-port",
-        help: "With --source any: give each source address a bucket for each port that it sends to.")
+        help: "Another way to say --each sourcePort, with --source any.")
     private static let service = Option(
         long: "service", value: .init(name: "SERVICE"),
         help:
@@ -29,7 +37,7 @@ extension FilterCommand {
         repeats: true, defaultText: "a tenth of a second's worth, at least 10 packets or 15140 octets")
     private static let banOver = Option(
         long: "ban-over", value: .init(name: "TIMES"),
-        help: "With --source any: ban a source that offers more than so many times the rate.")
+        help: "With --each source: ban a source that offers more than so many times the rate.")
     private static let banFor = Option(
         long: "ban-for", value: .init(name: "TIME"), help: "How long it is banned, such as 10m or 1h30m.")
 
@@ -42,38 +50,26 @@ extension FilterCommand {
                 + "to none otherwise."
         ],
         usage: [
-            "IF --rate RATE [--rate RATE] [--burst BURST…] [--source any|/24[,/64]] [--each-port] [--service SERVICE] "
-                + "[--name NAME] [--ban-over TIMES --ban-for TIME]"
+            "IF --rate RATE [--rate RATE] [--burst BURST…] [--each source|prefix|sourcePort|all|/24[,/64]] "
+                + "[--service SERVICE] [--name NAME] [--ban-over TIMES --ban-for TIME]"
         ],
-        options: [rate, burst, source, eachPort, service, name, banOver, banFor],
+        options: [rate, burst, each, source, eachPort, service, name, banOver, banFor],
         arguments: [interface],
         examples: [
             Example(
                 purpose:
                     "At most 1000 packets a second of each source to a port, and a ban for who offers ten times that",
                 line:
-                    "sudo apus filter limit eth0 --source any --service udp/5004 --rate 1000pps --ban-over 10 --ban-for 10m"
+                    "sudo apus filter limit eth0 --each source --service udp/5004 --rate 1000pps --ban-over 10 --ban-for 10m"
             ),
             Example(
                 purpose: "At most 50 Mbit/s of each /24 of IPv4 and each /56 of IPv6",
-                line: "sudo apus filter limit eth0 --source /24,/56 --rate 50Mbit --burst 1MB"),
+                line: "sudo apus filter limit eth0 --each /24,/56 --rate 50Mbit --burst 1MB"),
         ],
         run: { invocation throws(ExitFailure) in
             let interface = try invocation.kernelInterface()
             let limit = try limit(invocation)
-            try prepareChange("changing a filter")
-            let filter = try filter(on: interface)
-            let (word, undo) = (shellWord(interface), shellWord(limit.name))
-            try filter.warnOfSSH(
-                undo: "apus filter remove \(word) --limit \(undo)", invocation
-            ) { rules in
-                if let place = rules.limits.firstIndex(where: { $0.name == limit.name }) {
-                    rules.limits[place] = limit
-                } else {
-                    rules.limits.append(limit)
-                }
-            }
-            try filtering { () throws(FilterError) in try filter.set(limit) }
+            try make([.set(limit)], on: interface, invocation)
         })
 
     private static func limit(_ invocation: Invocation) throws(ExitFailure) -> FilterRules.Limit {
@@ -108,7 +104,7 @@ extension FilterCommand {
             throw ExitFailure(
                 .usage,
                 "--ban-over: only a limit on each source bans, as the others do not know whose packets were too many; "
-                    + "write --source any without --each-port")
+                    + "write --each source")
         }
         return limit
     }
@@ -119,6 +115,13 @@ extension FilterCommand {
 
     private static func scope(_ invocation: Invocation) throws(ExitFailure) -> FilterRules.Limit.Scope {
         let isEachPort = invocation.has(eachPort)
+        if let word = invocation.text(each) {
+            guard !isEachPort, !invocation.has(source) else {
+                throw ExitFailure(
+                    .usage, "--each says all there is to say; leave --source and --each-port out")
+            }
+            return try scope(word)
+        }
         guard let text = invocation.text(source) else {
             guard !isEachPort else {
                 throw ExitFailure(.usage, "--each-port: is for each source; write --source any beside it")
@@ -131,6 +134,35 @@ extension FilterCommand {
                 .usage, "--each-port: is for each source address, and not for each prefix; write --source any"
             )
         }
+        guard let prefix = prefix(text) else {
+            throw ExitFailure(
+                .usage,
+                "--source: expected any, or the lengths of prefixes of IPv4 and IPv6, such as /24 or /24,/64, found \(text.quoted)"
+            )
+        }
+        return prefix
+    }
+
+    /// The words of a file, and the lengths of prefixes.
+    private static func scope(_ word: String) throws(ExitFailure) -> FilterRules.Limit.Scope {
+        switch word {
+        case "source": return .source
+        case "sourcePort": return .sourcePort
+        case "all": return .all
+        case "prefix": return .prefix
+        default:
+            if let prefix = prefix(word) { return prefix }
+            let near =
+                nearestName(to: word, among: ["source", "prefix", "sourcePort", "all"])
+                ?? (word == "any" ? "source" : nil)
+            throw ExitFailure(
+                .usage,
+                "--each: expected source, prefix, sourcePort or all, or the lengths of prefixes of IPv4 and IPv6, such as "
+                    + "/22,/56, found \(word.quoted)" + (near.map { "; did you mean \($0)?" } ?? ""))
+        }
+    }
+
+    private static func prefix(_ text: String) -> FilterRules.Limit.Scope? {
         func length(_ part: Substring?, _ most: UInt8) -> UInt8? {
             guard let part, part.first == "/",
                 part.dropFirst().utf8.allSatisfy({ (0x30...0x39).contains($0) }),
@@ -141,12 +173,7 @@ extension FilterCommand {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         guard parts.count <= 2, let ipv4 = length(parts[0], 32),
             let ipv6 = parts.count == 1 ? 64 : length(parts[1], 128)
-        else {
-            throw ExitFailure(
-                .usage,
-                "--source: expected any, or the lengths of prefixes of IPv4 and IPv6, such as /24 or /24,/64, found \(text.quoted)"
-            )
-        }
+        else { return nil }
         return .prefix(ipv4: ipv4, ipv6: ipv6)
     }
 
@@ -169,18 +196,5 @@ extension FilterCommand {
             throw ExitFailure(.usage, "--ban-over: for how long? write --ban-for TIME beside it, such as 10m")
         }
         return .init(over: factor, for: time)
-    }
-}
-
-extension RateLimitFilter {
-    /// Warns if the rules in force would cut the SSH connection of this process when they are changed.
-    func warnOfSSH(
-        undo: String, _ invocation: Invocation, _ change: (inout FilterRules) -> Void
-    ) throws(ExitFailure) {
-        guard SSHSession.current != nil else { return }
-        let before = try filtering { () throws(FilterError) in try self.rules() }
-        var rules = before
-        change(&rules)
-        SSHSession.warn(of: rules, after: before, on: interface, undo: undo, invocation.errorOutput)
     }
 }

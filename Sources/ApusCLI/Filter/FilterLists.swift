@@ -75,23 +75,15 @@ extension FilterCommand {
         run: { invocation throws(ExitFailure) in
             let interface = try invocation.kernelInterface()
             let subjects = try subjects(invocation)
-            let names = invocation.texts(limitName)
+            var names: [String] = []
+            for name in invocation.texts(limitName) where !names.contains(name) { names.append(name) }
             guard !subjects.isEmpty || !names.isEmpty else {
                 throw ExitFailure(
                     .usage, "what is to be removed? name an entry, or a limit with --limit NAME")
             }
-            try prepareChange("changing a filter")
-            let filter = try filter(on: interface)
-            let words = subjects.map { shellWord("\($0)") }.joined(separator: " ")
-            try filter.warnOfSSH(undo: "apus filter allow \(shellWord(interface)) \(words)", invocation) {
-                rules in
-                rules.entries.removeAll { subjects.contains($0.subject) }
-                rules.limits.removeAll { names.contains($0.name) }
-            }
-            for subject in subjects { try filtering { () throws(FilterError) in try filter.remove(subject) } }
-            for name in names {
-                try filtering { () throws(FilterError) in try filter.removeLimit(named: name) }
-            }
+            try make(
+                subjects.map(FilterChange.remove) + names.map(FilterChange.removeLimit), on: interface,
+                invocation)
         })
 
     private static func add(_ verdict: FilterPolicy, _ invocation: Invocation) throws(ExitFailure) {
@@ -104,22 +96,14 @@ extension FilterCommand {
         var alone = FilterRules()
         alone.entries = entries
         do throws(ConfigurationErrors) {
-            // Before the first of them is in force.
+            // Before anything is asked of the kernel.
             try alone.validate()
         } catch {
             throw ExitFailure(.usage, error.errors.map(\.message).joined(separator: "\n"))
         }
-        try prepareChange("changing a filter")
-        let filter = try filter(on: interface)
-        let words = entries.map { shellWord("\($0.subject)") }.joined(separator: " ")
-        try filter.warnOfSSH(undo: "apus filter remove \(shellWord(interface)) \(words)", invocation) {
-            rules in
-            for entry in entries { rules.entries.removeAll { $0.subject == entry.subject } }
-            rules.entries += entries
-        }
-        for entry in entries { try filtering { () throws(FilterError) in try filter.add(entry) } }
+        try make(entries.map(FilterChange.put), on: interface, invocation)
         // Whoever changes the rules at this moment is no failure of this command.
-        guard verdict == .deny, let management = try? filter.management() else { return }
+        guard verdict == .deny, let management = try? filter(on: interface).management() else { return }
         FilterRemarks.warn(ofDenied: entries, passing: management, invocation.errorOutput)
     }
 

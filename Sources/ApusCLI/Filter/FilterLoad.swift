@@ -17,6 +17,11 @@ extension FilterCommand {
         value: .init(name: "NAME", completion: .words(RateLimitFilter.Mode.allCases.map(\.rawValue))),
         help: "Where the program runs: in the driver, in the generic hook, or in the card, which none can.",
         defaultText: "auto, which is native where the driver can")
+    private static let replaced = Option(
+        long: "replace",
+        help:
+            "Where a filter is loaded already, put the rules into force as reload does; it stays in its mode."
+    )
     private static let all = Option(long: "all", help: "Unload the filters of all interfaces.")
 
     static let load = Command(
@@ -28,8 +33,8 @@ extension FilterCommand {
                 + "libxdp's dispatcher calls it, so that other XDP programs can be beside it.",
             "What commands that were killed have left is removed first, and what was kept of interfaces that are gone.",
         ],
-        usage: ["IF [--config FILE] [--mode NAME] [--dry-run] [--check]"],
-        options: [config, mode, dryRun, check],
+        usage: ["IF [--config FILE] [--mode NAME] [--dry-run] [--replace] [--check]"],
+        options: [config, mode, dryRun, replaced, check],
         arguments: [interface],
         examples: [
             Example(
@@ -47,8 +52,14 @@ extension FilterCommand {
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
             FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
-            let filter = try filtering { () throws(FilterError) in
-                try RateLimitFilter.load(rules, on: name, mode: mode)
+            let filter: RateLimitFilter
+            do throws(FilterError) {
+                filter = try RateLimitFilter.load(rules, on: name, mode: mode)
+            } catch {
+                guard error.cause == .alreadyLoaded, invocation.has(replaced) else {
+                    throw ExitFailure(error)
+                }
+                return try replace(rules, on: name, invocation)
             }
             let status = try filtering { () throws(FilterError) in try filter.status() }
             invocation.output.line("\(status.grantText), \(rules.summary)".printable)
@@ -81,12 +92,11 @@ extension FilterCommand {
             let rules = try rules(invocation)
             if invocation.has(check) { return try check(rules, name, invocation) }
             try prepareChange("changing a filter")
-            let filter = try filter(on: name)
+            _ = try filter(on: name)
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
             FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
-            try filtering { () throws(FilterError) in try filter.replace(rules) }
-            invocation.output.line("\(name): the rules are in force, \(rules.summary)".printable)
+            try replace(rules, on: name, invocation)
         })
 
     static let unload = Command(
@@ -116,9 +126,26 @@ extension FilterCommand {
                 if all.isEmpty { invocation.output.line("no filter is loaded in this network namespace") }
                 return
             }
-            let removal = try filtering { () throws(FilterError) in try RateLimitFilter.unload(from: name) }
+            let removal: RateLimitFilter.Removal
+            do throws(FilterError) {
+                removal = try RateLimitFilter.unload(from: name)
+            } catch {
+                // Whoever wants none is not told how to load one.
+                guard error.cause != .notLoaded else {
+                    throw ExitFailure(.unavailable, "\(name): no filter is loaded")
+                }
+                throw ExitFailure(error)
+            }
             invocation.output.line("\(name): \(removal.text)".printable)
         })
+
+    private static func replace(
+        _ rules: FilterRules, on name: String, _ invocation: Invocation
+    ) throws(ExitFailure) {
+        let filter = try filter(on: name)
+        try filtering { () throws(FilterError) in try filter.replace(rules) }
+        invocation.output.line("\(name): the rules are in force, \(rules.summary)".printable)
+    }
 
     private static func modeOption(_ invocation: Invocation) throws(ExitFailure) -> RateLimitFilter.Mode {
         guard let word = invocation.text(mode) else { return .auto }
@@ -149,6 +176,18 @@ extension FilterCommand {
     private static func check(
         _ rules: FilterRules, _ name: String, _ invocation: Invocation
     ) throws(ExitFailure) {
+        do throws(FilterError) {
+            _ = try RateLimitFilter(on: name)
+        } catch {
+            // There need not be a filter, nor a right to look at it; the interface there has to be.
+            if case .interface = error.cause { throw ExitFailure(error) }
+        }
+        if rules.management.isEmpty, rules.policy == .deny, !rules.allowsSSH {
+            SSHSession.tell(
+                "nothing is management, the policy is to deny, and no entry allows tcp/22: only sources that are allowed reach "
+                    + "this host by SSH; write management: ['tcp/22'] if others should",
+                invocation.errorOutput)
+        }
         SSHSession.warn(of: rules, on: name, undo: nil, invocation.errorOutput)
         FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
         let file = invocation.text(config).map { $0 == "-" ? "standard input: " : "\($0): " } ?? ""
@@ -168,6 +207,21 @@ extension RateLimitFilter.Removal {
         case .program:
             "the program of a filter is taken off whose state was not kept here, as when an interface comes from another "
                 + "network namespace"
+        }
+    }
+}
+
+extension FilterRules {
+    /// Whether an entry that is not about sources lets SSH's own port pass.
+    fileprivate var allowsSSH: Bool {
+        entries.contains { entry in
+            guard entry.verdict == .allow else { return false }
+            switch entry.subject {
+            case .port(let ports):
+                return ports.transport != .udp && (ports.first...max(ports.first, ports.last)).contains(22)
+            case .ipProtocol(let number): return number == Transport.tcp.ipProtocol
+            case .source, .sourcePort: return false
+            }
         }
     }
 }

@@ -59,11 +59,8 @@ extension FilterCommand {
                     let lines = reading.lines(width: output.width, output.style)
                     view.show(lines, plain: lines.joined(separator: "\n") + "\n")
                 }
-                if output.isClosed {
-                    throw ExitFailure(
-                        .unavailable, "cannot write all of the output: nobody reads it any more")
-                }
-                if invocation.has(once) { return }
+                // That nobody reads on is an end like another; what else went wrong is said of every command.
+                if output.isClosed || invocation.has(once) { return }
             }
         })
 

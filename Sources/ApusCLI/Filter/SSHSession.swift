@@ -1,4 +1,5 @@
 import Apus
+import Glibc
 
 /// The SSH connection that a command runs in, as sshd(8) tells of it in SSH_CONNECTION, and whether rules would cut it.
 struct SSHSession: Equatable {
@@ -18,8 +19,42 @@ struct SSHSession: Equatable {
         self.server = Endpoint(server, port: serverPort)
     }
 
-    /// The connection of this process.
-    static var current: SSHSession? { environment("SSH_CONNECTION").flatMap { SSHSession($0) } }
+    /// Whether a process runs in a connection.
+    enum Finding: Equatable {
+        /// In this one.
+        case session(SSHSession)
+        /// Under sshd(8), which of its connections no process says that may be read.
+        case unknown
+        /// As far as anybody says in none.
+        case none
+    }
+
+    /// The connection of this process: by its environment, or where sudo(8) has cleared that by those of the processes that
+    /// it was started from, which root may read.
+    static var current: Finding {
+        if let session = environment("SSH_CONNECTION").flatMap({ SSHSession($0) }) {
+            return .session(session)
+        }
+        var process = getppid()
+        // No chain is as long as this; a process that ends meanwhile may be another's number.
+        for _ in 0..<100 where process > 1 {
+            let folder = "/proc/\(process)"
+            guard let stat = processText("\(folder)/stat"), let open = stat.firstIndex(of: "("),
+                let close = stat.lastIndex(of: ")")
+            else { return .none }
+            // Since OpenSSH 9.8 a connection has a program of its own.
+            if ["sshd", "sshd-session"].contains(stat[open..<close].dropFirst()) { return .unknown }
+            let variables = processText("\(folder)/environ")?.split(separator: "\0") ?? []
+            let found = variables.first { $0.hasPrefix("SSH_CONNECTION=") }
+            if let session = found.flatMap({ SSHSession(String($0.dropFirst(15))) }) {
+                return .session(session)
+            }
+            guard let parent = stat[close...].split(separator: " ").dropFirst(2).first.flatMap({ Int32($0) })
+            else { return .none }
+            process = parent
+        }
+        return .none
+    }
 
     /// How many packets are judged, and the nanoseconds between them: as slow as somebody types.
     private static let (packets, interval): (Int, UInt64) = (20, 100_000_000)
@@ -33,7 +68,18 @@ struct SSHSession: Equatable {
         of rules: FilterRules, after before: FilterRules? = nil, on interface: String, undo: String?,
         _ log: Output
     ) {
-        guard let session = current, !rules.isDryRun, session.mayComeIn(by: interface) else { return }
+        guard !rules.isDryRun else { return }
+        let session: SSHSession
+        switch current {
+        case .none: return
+        case .session(let found): session = found
+        case .unknown:
+            tell(
+                "whether these rules drop the SSH connection that this command runs in can't be told, as nothing says which "
+                    + "it is; keep SSH_CONNECTION with `sudo --preserve-env=SSH_CONNECTION`", log)
+            return
+        }
+        guard session.mayComeIn(by: interface) else { return }
         let warning: String
         do throws(FilterError) {
             guard let verdict = try session.refusal(by: rules, interface) else { return }
@@ -47,6 +93,11 @@ struct SSHSession: Equatable {
             warning =
                 "whether these rules drop the SSH connection that this command runs in can't be told: \(error)"
         }
+        tell(warning, log)
+    }
+
+    /// Warns on standard error.
+    static func tell(_ warning: String, _ log: Output) {
         log.line("\(log.style.bold("warning:")) \(warning.printable)")
     }
 
@@ -108,4 +159,22 @@ struct SSHSession: Equatable {
         frame += octets(client.port) + octets(server.port)
         return frame + [0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]
     }
+}
+
+/// The text of a file of proc(5), whose size nobody knows before it is read; nil if it can't be.
+private func processText(_ file: String) -> String? {
+    // The path outlives the call.
+    let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    while bytes.count < 1 << 20 {
+        // The closure writes at most as many bytes as there is room for, and says how many read(2) filled.
+        let part = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+            count = max(0, unsafe read(descriptor, buffer.baseAddress, buffer.count))
+        }
+        if part.isEmpty { break }
+        bytes += part
+    }
+    return String(decoding: bytes, as: UTF8.self)
 }

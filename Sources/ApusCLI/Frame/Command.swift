@@ -15,6 +15,8 @@ struct Command: Sendable {
     var arguments: [Argument] = []
     var examples: [Example] = []
     var subcommands: [Command] = []
+    /// What exit codes mean where that is not what they mean elsewhere.
+    var exitMeanings: [ExitCode: String] = [:]
     /// Whether help, manual and completions leave it out: what programs ask for and nobody types.
     var isHidden = false
     /// What it does when it is called, without a subcommand if it has some.

@@ -138,8 +138,9 @@ enum FilterReference {
                 (
                     "rate",
                     "Packets a second, such as \"1000pps\", \"10kpps\", \"1.5Mpps\" or \"2/s\", or a minute, an hour or a day, "
-                        + "\"30/m\", \"20/h\" or \"100/d\"; from 0.001 to 1000000000 a second. Or bits a second of whole frames, such as \"64kbit\", \"50Mbit\" or \"1Gbit\", from "
-                        + "8 bit to 1000 Gbit. Or an array of one of each. There must be one."
+                        + "\"30/m\", \"20/h\" or \"100/d\"; from 0.001 to 1000000000 a second. Or bits a second of whole frames, such as "
+                        + "\"64kbit\", \"50Mbit\" or \"1Gbit\", also written \"50Mbit/s\" or \"50Mbps\", from 8 bit to 1000 Gbit. Or an array "
+                        + "of one of each. There must be one."
                 ),
                 (
                     "burst",

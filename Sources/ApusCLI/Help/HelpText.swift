@@ -27,7 +27,10 @@ enum HelpText {
             page.section(heading, page.list(options.map { (label($0), explanation($0)) }))
         }
         if !command.subcommands.isEmpty {
-            page.section("Exit codes", page.list(ExitCode.allCases.map { ("\($0.rawValue)", $0.meaning) }))
+            page.section(
+                "Exit codes",
+                page.list(
+                    ExitCode.allCases.map { ("\($0.rawValue)", command.exitMeanings[$0] ?? $0.meaning) }))
         }
         return page.lines.joined(separator: "\n") + "\n"
     }

@@ -70,12 +70,7 @@ extension RateLimitFilter {
         try change { current, now throws(FilterError) in
             var rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
             guard let place = rules.limits.firstIndex(where: { $0.name == name }) else {
-                let names = rules.limits.map { "\"\($0.name)\"" }.joined(separator: ", ")
-                throw FilterError(
-                    interface,
-                    .notThere(
-                        "there is no limit \"\(name)\"; "
-                            + (names.isEmpty ? "there are no limits" : "the limits are \(names)")))
+                throw FilterError(interface, .notThere(Self.missing(limit: name, in: rules)))
             }
             rules.limits.remove(at: place)
             return rules
@@ -94,7 +89,7 @@ extension RateLimitFilter {
         }
     }
 
-    private func install(_ rules: FilterRules, after current: InForce, now: UInt64) throws(FilterError) {
+    func install(_ rules: FilterRules, after current: InForce, now: UInt64) throws(FilterError) {
         let before = current.state.numbers
         let numbers = before.replaced(by: rules.limits)
         let limits = zip(rules.limits, numbers.inForce)
@@ -145,7 +140,7 @@ extension RateLimitFilter {
 
     /// Whether there was room in the maps that are looked into, and as far as rules go: who is told that there was none
     /// validates them with the entry, which says why.
-    private func addInPlace(
+    func addInPlace(
         _ entry: FilterEntry, to current: InForce, now: UInt64
     ) throws(FilterError) -> Bool {
         try validate(entry)
@@ -175,7 +170,7 @@ extension RateLimitFilter {
         try Self.validate(alone, interface)
     }
 
-    private func removeInPlace(_ subject: FilterSubject, from current: InForce, now: UInt64) throws(BPFError)
+    func removeInPlace(_ subject: FilterSubject, from current: InForce, now: UInt64) throws(BPFError)
         -> Bool
     {
         switch subject {
@@ -194,7 +189,7 @@ extension RateLimitFilter {
     }
 
     /// What to say of an entry that is not there: which is nearest to it.
-    private static func missing(_ subject: FilterSubject, in rules: FilterRules) -> String {
+    static func missing(_ subject: FilterSubject, in rules: FilterRules) -> String {
         switch subject {
         case .source(let prefix):
             let wider = rules.entries.compactMap { entry -> AddressPrefix? in

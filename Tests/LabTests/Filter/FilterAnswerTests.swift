@@ -178,9 +178,10 @@ extension Lab {
                 try refused(words, 66, "nope: \(none)")
             }
             let notLoaded = "vb: no filter is loaded; load one with `apus filter load vb`"
-            for words in ["status vb", "deny vb gre", "unload vb", "top vb", "export vb"] {
+            for words in ["status vb", "deny vb gre", "top vb", "export vb"] {
                 try refused(words, 69, notLoaded)
             }
+            try refused("unload vb", 69, "vb: no filter is loaded")
             try refused(
                 "load vb --mode offload", 69,
                 "vb: a NIC runs no program that keeps the state of limits for all queues, so the filter can't be "
