@@ -52,7 +52,7 @@ import Testing
             let filter = try String(
                 contentsOfFile: folder + "/usr/lib/systemd/system/apus-filter@.service", encoding: .utf8)
             let file = "/etc/apus/filter-%I.json5"
-            #expect(filter.contains("\nExecStart=/usr/bin/apus filter load %I --config \(file)\n"))
+            #expect(filter.contains("\nExecStart=/usr/bin/apus filter load %I --replace --config \(file)\n"))
             #expect(filter.contains("\nExecReload=/usr/bin/apus filter reload %I --config \(file)\n"))
             #expect(filter.contains("\nExecStop=-/usr/bin/apus filter unload %I\n"))
             #expect(!filter.contains("@PREFIX@"))

@@ -44,7 +44,12 @@ extension FilterOutcome {
         case .remove(let subject):
             return (entry.map { ["removed: \($0.text)"] } ?? []) + lifted(subject)
         case .set(let new):
-            return [limit.map { "replaced: \(new.text), which was \($0.rateText)" } ?? "added: \(new.text)"]
+            let others =
+                beside.isEmpty ? "" : ", beside \(beside.map(\.quoted).joined(separator: ", ")) for the same"
+            return [
+                (limit.map { "replaced: \(new.text), which was \($0.rateText)" } ?? "added: \(new.text)")
+                    + others
+            ]
         case .removeLimit(let name):
             return ["removed: \(limit?.text ?? "the limit \(name.quoted)")"]
         }
@@ -77,7 +82,7 @@ extension FilterRules.Limit {
 
     fileprivate var rateText: String {
         let bursts = burstTexts.isEmpty ? "" : " with a burst of \(burstTexts.joined(separator: " and "))"
-        let ban = ban.map { ", a ban over \($0.factor) times that for \($0.time)" } ?? ""
+        let ban = ban.map { ", a ban over \($0.factorText) times that for \($0.time)" } ?? ""
         return rateTexts.joined(separator: " and ") + bursts + ban
     }
 
@@ -98,9 +103,13 @@ extension FilterRules.Limit {
         if let service { words += ["--service", "\(service)"] }
         for text in rateTexts { words += ["--rate", text] }
         for text in burstTexts { words += ["--burst", text] }
-        if let ban { words += ["--ban-over", "\(ban.factor)", "--ban-for", "\(ban.time)"] }
+        if let ban { words += ["--ban-over", ban.factorText, "--ban-for", "\(ban.time)"] }
         return words
     }
+}
+
+extension FilterRules.Limit.Ban {
+    fileprivate var factorText: String { Int(exactly: factor).map { "\($0)" } ?? "\(factor)" }
 }
 
 extension FilterRules {

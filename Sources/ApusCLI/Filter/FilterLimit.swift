@@ -47,10 +47,10 @@ extension FilterCommand {
         discussion: [
             "The limit is tried behind those there are, or in the place of the one of its name, whose buckets it keeps if "
                 + "scope and service are the same. A packet passes if all limits that apply to it have room, and is charged "
-                + "to none otherwise."
+                + "to none otherwise. Two limits may be for the same packets, a fast and a slow one, by names of their own."
         ],
         usage: [
-            "IF --rate RATE [--rate RATE] [--burst BURST…] [--each source|prefix|sourcePort|all|/24[,/64]] "
+            "IF --rate RATE [--rate RATE] [--burst BURST…] [--each WHAT] "
                 + "[--service SERVICE] [--name NAME] [--ban-over TIMES --ban-for TIME]"
         ],
         options: [rate, burst, each, source, eachPort, service, name, banOver, banFor],

@@ -117,7 +117,8 @@ enum FilterReference {
             keys: [
                 (
                     "name",
-                    "What it is called in statistics, 1 to 64 characters. Default: its scope and service, such as "
+                    "What it is called in statistics, 1 to 64 characters. Two limits for the same packets, a fast and a slow "
+                        + "one, need names of their own. Default: its scope and service, such as "
                         + "\"source udp/5004\"."
                 ),
                 (

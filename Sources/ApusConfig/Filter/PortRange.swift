@@ -56,7 +56,10 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
         switch Self.range(of: ports) {
         case .range(let range):
             self.init(Transport(rawValue: word), range.lowerBound, through: range.upperBound)
-        case .wrong(let hint): throw ValueRefusal(expected: Self.expectation, text: text, hint: hint)
+        case .wrong(let hint):
+            let isName = slash != nil && ports.first?.isLetter == true
+            let other = isName ? "names of services are not looked up, so write the number" : nil
+            throw ValueRefusal(expected: Self.expectation, text: text, hint: hint ?? other)
         }
     }
 
@@ -83,9 +86,7 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
         var numbers: [UInt16] = []
         for end in ends {
             guard !end.isEmpty, end.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-                if text.contains(",") { return .wrong("one port or range, and no list of them") }
-                let isName = text.first?.isLetter == true
-                return .wrong(isName ? "names of services are not looked up, so write the number" : nil)
+                return .wrong(text.contains(",") ? "one port or range, and no list of them" : nil)
             }
             guard let number = UInt16(end) else { return .wrong("ports end at 65535") }
             numbers.append(number)

@@ -22,6 +22,8 @@ public struct FilterOutcome: Hashable, Sendable {
     public fileprivate(set) var entry: FilterEntry?
     /// The limit of the same name.
     public fileprivate(set) var limit: RateLimit?
+    /// The names of other limits for the same packets as the one that was set: all of them have to have room.
+    public fileprivate(set) var beside: [String] = []
     /// The sources that are no longer banned.
     public fileprivate(set) var forgiven: [IPAddress] = []
 }
@@ -119,7 +121,11 @@ extension InForce {
             if case .source(let prefix) = subject, prefix.length == prefix.address.bitCount {
                 outcome.forgiven = try banned(in: prefix, now: now)
             }
-        case .set(let limit): outcome.limit = state.rules.limits.first { $0.name == limit.name }
+        case .set(let limit):
+            outcome.limit = state.rules.limits.first { $0.name == limit.name }
+            outcome.beside = state.rules.limits.filter {
+                $0.name != limit.name && $0.scope == limit.scope && $0.service == limit.service
+            }.map(\.name)
         case .removeLimit(let name): outcome.limit = state.rules.limits.first { $0.name == name }
         }
         return outcome
