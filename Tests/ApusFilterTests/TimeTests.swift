@@ -2,6 +2,8 @@ import ApusConfig
 import ApusWire
 import ApusXDP
 import CFilter
+import Glibc
+import NetworkLab
 import Testing
 
 @testable import ApusFilter
@@ -71,6 +73,28 @@ import Testing
             let now = start + seconds * Self.second
             #expect(try program.judge(frame(from: address, port: 9), at: now).verdict == .reason(source))
             #expect(try program.judge(frame(from: other), at: now).verdict == .reason(port))
+        }
+    }
+
+    /// The same for an entry that came later, by itself.
+    @Test func whatWasAddedAndIsOverGivesWayToWhatIsAroundIt() throws {
+        let net = try Pair("lapse")
+        defer { net.lab.close() }
+        try net.b.enter {
+            var rules = FilterRules()
+            rules.entries = [FilterEntry(.source(AddressPrefix("10.0.0.0/8")!), .deny)]
+            let filter = try RateLimitFilter.load(rules, on: "vb", mode: .native)
+            let entry = try BPFProgram(opening: filter.store.path("entry"))
+            func passes() throws -> Bool { try entry.run(on: frame(from: 0x0a01_0203)).verdict == FilterTrial.pass }
+            #expect(try !passes())
+            try filter.add(
+                FilterEntry(
+                    .source(AddressPrefix("10.1.0.0/16")!), .allow,
+                    lifetime: FilterDuration(nanoseconds: Self.second)))
+            #expect(try passes())
+            usleep(1_100_000)
+            #expect(try !passes())
+            try filter.unload()
         }
     }
 

@@ -20,10 +20,7 @@ struct FilterLists {
                 addresses.keys.append(apus_address(prefix.address))
                 addresses.values.append(value)
             case .source(let prefix):
-                let key = apus_prefix(prefix)
-                var value = value
-                value.next = key.length
-                prefixes.keys.append(key)
+                prefixes.keys.append(apus_prefix(prefix))
                 prefixes.values.append(value)
             case .ipProtocol(let number):
                 try maps.protocols.update(UInt32(number), value)
@@ -89,6 +86,7 @@ extension apus_entry {
         self.init(
             until: until.map { $0.overflow ? .max : $0.partialValue } ?? 0, verdict: verdict.rawValue,
             next: APUS_VERDICT_NONE.rawValue, next_until: 0)
+        if case .source(let prefix) = entry.subject, !prefix.isAddress { next = apus_prefix(prefix).length }
     }
 
     /// This entry of a port, behind which comes what was there so far.
