@@ -38,12 +38,18 @@ enum FilterRemarks {
         trial.entries.removeAll { entry in
             if case .source(let prefix) = entry.subject { prefix.length > 0 } else { false }
         }
-        guard trial.policy == .deny || trial.entries.contains(where: { $0.verdict == .deny }),
+        guard trial.policy == .deny || trial.entries.contains(where: { $0.verdict == .deny }) else {
+            return nil
+        }
+        var dropped: [Need] = []
+        do throws(FilterError) {
+            var explanation = try FilterExplanation(of: trial, for: interface)
+            for need in Need.all {
+                if try !explanation.judge(need.frame).verdict.passes { dropped.append(need) }
+            }
+        } catch {
             // Whoever only checks a file may not be permitted to load a program.
-            let explanation = try? FilterExplanation(of: trial, for: interface)
-        else { return nil }
-        let dropped = Need.all.filter { need in
-            (try? explanation.judge(need.frame))?.verdict.passes == false
+            return nil
         }
         guard !dropped.isEmpty else { return nil }
         return
