@@ -62,8 +62,8 @@ struct CaptureReader: ~Copyable, @unchecked Sendable {
             // Sound: the structure outlives the call.
             if unsafe poll(&polled, 1, pipeSeconds * 1000) == 0 {
                 close(descriptor)
-                throw .cannotRead(
-                    path: path, cause: "it is a pipe, and nothing came out of it within \(pipeSeconds) seconds")
+                let cause = "it is a pipe, and nothing came out of it within \(pipeSeconds) seconds"
+                throw .cannotRead(path: path, cause: cause)
             }
         }
         // From here on it is waited for as any file is.
