@@ -8,20 +8,20 @@ import Testing
 
 /// What passes beside what may pass, with two CPUs that offer as much as they can.
 @Suite(.serialized, .requires(.root)) struct AccuracyTests {
-    static let scopes: [RateLimit.Scope] = [.all, .source]
+    static let scopes: [FilterLimit.Scope] = [.all, .source]
 
     @Test(arguments: scopes, [1_000.0, 10_000, 100_000, 1_000_000])
-    func packetsPassAtTheirRate(_ scope: RateLimit.Scope, _ rate: Double) throws {
-        let limit = RateLimit(name: "limit", scope: scope, packets: PacketRate(perSecond: rate))
+    func packetsPassAtTheirRate(_ scope: FilterLimit.Scope, _ rate: Double) throws {
+        let limit = FilterLimit(name: "limit", scope: scope, packets: PacketRate(perSecond: rate))
         let flood = try Flood(limit, octets: 64)
         try flood.expect(
             \.packets, burst: Double(limit.effectivePacketBurst!), rate: rate, beyond: 1)
     }
 
     @Test(arguments: scopes, [(10e6, 64), (1e9, 64), (10e6, 1500), (1e9, 1500)])
-    func bitsPassAtTheirRate(_ scope: RateLimit.Scope, _ case: (rate: Double, octets: Int)) throws {
+    func bitsPassAtTheirRate(_ scope: FilterLimit.Scope, _ case: (rate: Double, octets: Int)) throws {
         let (rate, octets) = `case`
-        let limit = RateLimit(name: "limit", scope: scope, bits: BitRate(perSecond: rate))
+        let limit = FilterLimit(name: "limit", scope: scope, bits: BitRate(perSecond: rate))
         let flood = try Flood(limit, octets: octets)
         // The last frame begins within the burst, and may end beyond it.
         try flood.expect(
@@ -39,7 +39,7 @@ private struct Flood {
     /// What had passed by then: seconds, packets or octets.
     private let samples: [(time: Double, passed: FilterCount)]
 
-    init(_ limit: RateLimit, octets: Int) throws {
+    init(_ limit: FilterLimit, octets: Int) throws {
         var rules = FilterRules()
         rules.limits = [limit]
         let program = try RulesProgram.running(rules)

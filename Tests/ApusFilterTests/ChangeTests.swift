@@ -14,15 +14,15 @@ import Testing
     private static let (first, second): (UInt32, UInt32) = (0xc633_6407, 0xc633_6408)
 
     /// Packets of this limit are few, and twenty of a source at a time ban it for ten minutes.
-    private static func banning(_ name: String = "bans", service: String? = nil) throws -> RateLimit {
-        RateLimit(
+    private static func banning(_ name: String = "bans", service: String? = nil) throws -> FilterLimit {
+        FilterLimit(
             name: name, scope: .source, service: try service.map { try FilterService($0) },
             packets: PacketRate(perSecond: 0.01), packetBurst: 1, ban: .init(over: 2, for: .seconds(600)))
     }
 
-    private static func rules(_ limits: RateLimit...) -> FilterRules {
+    private static func rules(_ limits: FilterLimit...) -> FilterRules {
         var rules = FilterRules()
-        (rules.limits, rules.sources) = (limits, 1024)
+        (rules.limits, rules.sourceCapacity) = (limits, 1024)
         return rules
     }
 
@@ -72,7 +72,7 @@ import Testing
 
     @Test func explanationsKnowAllBans() throws {
         var rules = try Self.rules(Self.banning())
-        rules.bans = 2000
+        rules.banCapacity = 2000
         try with(rules) { filter, program in
             for source in 0..<1000 as Range<UInt32> {
                 _ = try passed(program, 20, from: 0x0a00_0000 + source)
@@ -138,12 +138,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [RateLimit.Scope.all, .source, .prefix, .sourcePort])
-    func aLimitWithAnotherRateBeginsAnew(_ scope: RateLimit.Scope) throws {
-        var limit = RateLimit(
+    @Test(arguments: [FilterLimit.Scope.all, .source, .prefix, .sourcePort])
+    func aLimitWithAnotherRateBeginsAnew(_ scope: FilterLimit.Scope) throws {
+        var limit = FilterLimit(
             name: "limit", scope: scope, service: try FilterService("udp/5004"),
             packets: PacketRate(perSecond: 1), packetBurst: 10_000)
-        let other = RateLimit(
+        let other = FilterLimit(
             name: "other", scope: scope, service: try FilterService("udp/53"),
             packets: PacketRate(perSecond: 0.001), packetBurst: 5)
         try with(Self.rules(limit, other)) { filter, program in
@@ -189,7 +189,7 @@ import Testing
             try map.update(3, bucket)
             try FilterBuckets(map).reset(
                 number,
-                ifBeyond: RateLimit(
+                ifBeyond: FilterLimit(
                     scope: .all, packets: PacketRate(perSecond: 1000), bits: BitRate(perSecond: 8e6),
                     packetBurst: 500, octetBurst: 1_000_000), now: now)
             return try map.value(of: 3)
@@ -209,14 +209,15 @@ import Testing
 
     @Test func theOldestBansGiveWay() throws {
         var rules = try Self.rules(Self.banning())
-        rules.bans = 64
+        rules.banCapacity = 64
         try with(rules) { filter, program in
             for source in 0..<1000 as Range<UInt32> {
                 _ = try passed(program, 20, from: 0x0a00_0000 + source)
             }
             let status = try filter.status()
-            print("\(status.bans.count) of \(status.banned) bans are in force, \(status.banCapacity) can be")
-            #expect(status.banned == 1000 && status.banCapacity == 64)
+            print(
+                "\(status.bans.count) of \(status.totalBans) bans are in force, \(status.banCapacity) can be")
+            #expect(status.totalBans == 1000 && status.banCapacity == 64)
             #expect(status.bans.count <= 64 && status.bans.count >= 16)
             // Those are the last.
             let last = Set(status.bans.map { "\($0.source)" })

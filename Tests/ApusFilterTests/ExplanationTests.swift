@@ -10,7 +10,7 @@ import Testing
 @Suite(.requires(.root)) struct ExplanationTests {
     private static var rules: FilterRules {
         var rules = FilterRules()
-        rules.limits = [RateLimit(scope: .source, packets: PacketRate(perSecond: 1), packetBurst: 2)]
+        rules.limits = [FilterLimit(scope: .source, packets: PacketRate(perSecond: 1), packetBurst: 2)]
         return rules
     }
 

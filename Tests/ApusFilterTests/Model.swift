@@ -131,7 +131,7 @@ struct Model {
     private mutating func judgeLimits(
         _ facts: FrameFacts, _ octets: Int, _ now: UInt64, _ program: FilterVerdict
     ) -> Answer {
-        var charged: [(Key, RateLimit)] = []
+        var charged: [(Key, FilterLimit)] = []
         for (index, limit) in rules.limits.enumerated() {
             guard let key = key(index, limit, facts) else { continue }
             var bucket = fill(key, limit, now)
@@ -166,7 +166,7 @@ struct Model {
         return .verdict(.reason(.within))
     }
 
-    private func key(_ index: Int, _ limit: RateLimit, _ facts: FrameFacts) -> Key? {
+    private func key(_ index: Int, _ limit: FilterLimit, _ facts: FrameFacts) -> Key? {
         if let service = limit.service, !isFor(service, facts, orAny: true) { return nil }
         switch limit.scope {
         case .all: return Key(limit: index, source: nil, port: nil)
@@ -188,7 +188,7 @@ struct Model {
     }
 
     /// The bucket as it is now, which a new one is full.
-    private mutating func fill(_ key: Key, _ limit: RateLimit, _ now: UInt64) -> Bucket {
+    private mutating func fill(_ key: Key, _ limit: FilterLimit, _ now: UInt64) -> Bucket {
         let (mostPackets, mostOctets) = (
             Double(limit.effectivePacketBurst ?? 0), Double(limit.effectiveOctetBurst ?? 0)
         )

@@ -24,7 +24,7 @@ import Testing
         return Double(came - burst) / (Double(time) / 1e9)
     }
 
-    private func load(_ limit: RateLimit) -> (Namespace) throws -> Void {
+    private func load(_ limit: FilterLimit) -> (Namespace) throws -> Void {
         { space in
             var rules = FilterRules()
             rules.limits = [limit]
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func onALimitForAll() throws {
-        let limit = RateLimit(scope: .all, packets: PacketRate(perSecond: 5000), packetBurst: 2500)
+        let limit = FilterLimit(scope: .all, packets: PacketRate(perSecond: 5000), packetBurst: 2500)
         let ours = try flood(sources: 1, burst: 2500, load(limit))
         let theirs = try flood(
             sources: 1, burst: 2500, nft("limit rate 5000/second burst 2500 packets"))
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func onALimitForEachSource() throws {
-        let limit = RateLimit(scope: .source, packets: PacketRate(perSecond: 500), packetBurst: 250)
+        let limit = FilterLimit(scope: .source, packets: PacketRate(perSecond: 500), packetBurst: 250)
         let ours = try flood(sources: 20, burst: 20 * 250, load(limit))
         let theirs = try flood(
             sources: 20, burst: 20 * 250,

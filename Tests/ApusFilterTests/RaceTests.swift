@@ -13,9 +13,9 @@ import Testing
 /// pass as its burst has, whoever ran them: no more and no less.
 @Suite(.serialized, .requires(.root)) struct RaceTests {
     private static func limit(
-        _ scope: RateLimit.Scope = .source, name: String = "limit", rate: Double = 0.001, burst: UInt64
-    ) -> RateLimit {
-        RateLimit(name: name, scope: scope, packets: PacketRate(perSecond: rate), packetBurst: burst)
+        _ scope: FilterLimit.Scope = .source, name: String = "limit", rate: Double = 0.001, burst: UInt64
+    ) -> FilterLimit {
+        FilterLimit(name: name, scope: scope, packets: PacketRate(perSecond: rate), packetBurst: burst)
     }
 
     @Test(arguments: [2_000, 100_000])
@@ -23,7 +23,7 @@ import Testing
         var rules = FilterRules()
         rules.limits = [Self.limit(burst: 3)]
         // Eight times as many, so that fifteen meet in a set of fourteen once in ten thousand runs.
-        rules.sources = sources * 8
+        rules.sourceCapacity = sources * 8
         let program = try RulesProgram.running(rules)
         let passed = try passed(program.program, sources: sources, rounds: 3)
         #expect(passed.allSatisfy { $0 == 3 }, "\(passed.count { $0 != 3 }) sources passed another number")
@@ -32,8 +32,8 @@ import Testing
         #expect(counters[APUS_TABLE_EVICTED] + counters[APUS_TABLE_FORGOTTEN] == 0)
     }
 
-    @Test(arguments: [RateLimit.Scope.all, .source, .prefix, .sourcePort])
-    func oneBucketPassesItsBurst(_ scope: RateLimit.Scope) throws {
+    @Test(arguments: [FilterLimit.Scope.all, .source, .prefix, .sourcePort])
+    func oneBucketPassesItsBurst(_ scope: FilterLimit.Scope) throws {
         var rules = FilterRules()
         // No bucket fills for more than a year, so a little faster.
         rules.limits = [Self.limit(scope, rate: 0.02, burst: 300_000)]
@@ -74,7 +74,7 @@ import Testing
         try net.b.enter {
             var rules = FilterRules()
             rules.limits = [Self.limit(burst: 5)]
-            rules.sources = 160_000
+            rules.sourceCapacity = 160_000
             let filter = try RateLimitFilter.load(rules, on: "vb", mode: .native)
             let entry = try BPFProgram(opening: filter.store.path("entry"))
             var reloads = 0

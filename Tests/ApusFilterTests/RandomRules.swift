@@ -43,7 +43,7 @@ extension FilterRules {
         notIP = oneOf([.allow, .deny])
         limitsNeighbors = oneOf([false, false, true])
         isDryRun = oneOf([false, false, false, true])
-        sources = 1024
+        sourceCapacity = 1024
         management = oneOf([
             [], [FilterRules.ssh],
             [ManagementService(service(), from: [network([24], [64]), network([32], [128])])],
@@ -71,10 +71,10 @@ extension FilterRules {
             entries.append(entry)
         }
         for place in 0..<oneOf([0, 1, 1, 2, 3, 6]) {
-            let scope: RateLimit.Scope = oneOf([
+            let scope: FilterLimit.Scope = oneOf([
                 .source, .source, .prefix, .prefix(ipv4: 16, ipv6: 47), .sourcePort, .all,
             ])
-            var limit = RateLimit(
+            var limit = FilterLimit(
                 name: "limit \(place)", scope: scope, service: oneOf([nil, service()]))
             let kinds = oneOf([1, 2, 3])
             if kinds & 1 != 0 {

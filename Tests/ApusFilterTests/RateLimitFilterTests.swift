@@ -32,7 +32,9 @@ import Testing
             #expect(try answers(net) == 10)
             #expect(try filter.status().reasons[.within]!.packets >= 10)
 
-            rules.limits = [RateLimit(scope: .source, packets: PacketRate(perSecond: 0.001), packetBurst: 4)]
+            rules.limits = [
+                FilterLimit(scope: .source, packets: PacketRate(perSecond: 0.001), packetBurst: 4)
+            ]
             try filter.replace(rules)
             #expect(try answers(net) == 4)
             #expect(try filter.rules() == rules)
@@ -67,7 +69,7 @@ import Testing
             var rules = FilterRules()
             rules.policy = .deny
             rules.entries = [FilterEntry(.source(AddressPrefix("192.0.2.1/32")!), .allow, isLimited: true)]
-            rules.limits = [RateLimit(scope: .source, packets: PacketRate(perSecond: 1), packetBurst: 2)]
+            rules.limits = [FilterLimit(scope: .source, packets: PacketRate(perSecond: 1), packetBurst: 2)]
             var explanation = try FilterExplanation(of: rules, for: "vb")
             let header: [UInt8] =
                 [UInt8](repeating: 2, count: 12) + [8, 0, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 1, 0, 0]

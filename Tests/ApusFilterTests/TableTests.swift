@@ -11,9 +11,9 @@ import Testing
 @Suite(.serialized, .requires(.root)) struct TableTests {
     private static func rules(sources: Int, perSecond rate: Double, burst: UInt64) -> FilterRules {
         var rules = FilterRules()
-        rules.sources = sources
+        rules.sourceCapacity = sources
         rules.limits = [
-            RateLimit(scope: .source, packets: PacketRate(perSecond: rate), packetBurst: burst)
+            FilterLimit(scope: .source, packets: PacketRate(perSecond: rate), packetBurst: burst)
         ]
         return rules
     }
@@ -116,7 +116,7 @@ import Testing
         rules.limits[0].service = try FilterService("udp/5004")
         rules.limits[0].name = "fast"
         rules.limits.append(
-            RateLimit(
+            FilterLimit(
                 name: "slow", scope: .source, service: try FilterService("udp/53"),
                 packets: PacketRate(perSecond: 0.1)))
         try rules.validate()
@@ -169,7 +169,7 @@ import Testing
         rules.limits[0].service = try FilterService("udp/5004")
         rules.limits[0].name = "slow"
         rules.limits.append(
-            RateLimit(
+            FilterLimit(
                 name: "fast", scope: .source, service: try FilterService("udp/53"),
                 packets: PacketRate(perSecond: 1000), packetBurst: 2))
         let program = try RulesProgram.running(rules)

@@ -13,8 +13,8 @@ import Testing
     private static let second: UInt64 = 1_000_000_000
     private static let year = 31_557_600 * second
 
-    private static func limit(_ scope: RateLimit.Scope, _ service: String) throws -> RateLimit {
-        RateLimit(
+    private static func limit(_ scope: FilterLimit.Scope, _ service: String) throws -> FilterLimit {
+        FilterLimit(
             name: service, scope: scope, service: try FilterService(service),
             packets: PacketRate(perSecond: 1), packetBurst: 3)
     }
@@ -85,7 +85,9 @@ import Testing
             rules.entries = [FilterEntry(.source(AddressPrefix("10.0.0.0/8")!), .deny)]
             let filter = try RateLimitFilter.load(rules, on: "vb", mode: .native)
             let entry = try BPFProgram(opening: filter.store.path("entry"))
-            func passes() throws -> Bool { try entry.run(on: frame(from: 0x0a01_0203)).verdict == FilterTrial.pass }
+            func passes() throws -> Bool {
+                try entry.run(on: frame(from: 0x0a01_0203)).verdict == FilterTrial.pass
+            }
             #expect(try !passes())
             try filter.add(
                 FilterEntry(
@@ -102,7 +104,7 @@ import Testing
     @Test(arguments: [[true, true], [false, true], [true, false]])
     func whoOverrunsOneOfTwoRatesIsBanned(kinds: [Bool]) throws {
         var rules = FilterRules()
-        var limit = RateLimit(name: "player", scope: .source)
+        var limit = FilterLimit(name: "player", scope: .source)
         if kinds[0] { limit.packets = PacketRate(perSecond: kinds[1] ? 3000 : 10) }
         if kinds[1] { limit.bits = BitRate(perSecond: 512_000) }
         limit.ban = .init(over: 20, for: FilterDuration(nanoseconds: 60 * Self.second))
@@ -120,7 +122,7 @@ import Testing
     /// A tenth more than a rate of 30 a minute is no overrun by a factor of two.
     @Test func oneDropIsNoOverrun() throws {
         var rules = FilterRules()
-        var limit = RateLimit(
+        var limit = FilterLimit(
             name: "few", scope: .source, packets: PacketRate(perSecond: 0.5), packetBurst: 3)
         limit.ban = .init(over: 2, for: FilterDuration(nanoseconds: 600 * Self.second))
         rules.limits = [limit]

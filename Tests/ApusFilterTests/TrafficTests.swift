@@ -14,11 +14,11 @@ import Testing
     private static let (good, bad): (UInt32, UInt32) = (0xc000_024d, 0xc000_024e)
 
     private static func rules(
-        _ scope: RateLimit.Scope, perSecond rate: Double, burst: UInt64? = nil
+        _ scope: FilterLimit.Scope, perSecond rate: Double, burst: UInt64? = nil
     ) -> FilterRules {
         var rules = FilterRules()
         rules.limits = [
-            RateLimit(
+            FilterLimit(
                 name: "limit", scope: scope, packets: PacketRate(perSecond: rate), packetBurst: burst)
         ]
         return rules
@@ -80,7 +80,7 @@ import Testing
                     FilterEntry(.source(AddressPrefix("198.51.\(number).0/24")!), .allow),
                     FilterEntry(.source(AddressPrefix("203.0.113.\(number)/32")!), .deny),
                 ]
-                let other = RateLimit(name: "all", scope: .all, packets: PacketRate(perSecond: 1e6))
+                let other = FilterLimit(name: "all", scope: .all, packets: PacketRate(perSecond: 1e6))
                 rules.limits = number % 2 == 0 ? first.limits : [other] + first.limits
                 try filter.replace(rules)
                 usleep(20_000)

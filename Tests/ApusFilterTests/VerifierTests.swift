@@ -37,7 +37,7 @@ import Testing
 
     /// Everything at once that rules can have.
     private static func all(
-        _ limits: Int, _ scope: RateLimit.Scope, management: Int
+        _ limits: Int, _ scope: FilterLimit.Scope, management: Int
     ) throws -> FilterRules {
         var rules = FilterRules()
         rules.policy = .deny
@@ -57,7 +57,7 @@ import Testing
             FilterEntry(.sourcePort(PortRange(.udp, 11211)), .deny), FilterEntry(.ipProtocol(47), .allow),
         ]
         rules.limits = try (0..<limits).map { number in
-            var limit = RateLimit(
+            var limit = FilterLimit(
                 name: "limit \(number)", scope: scope,
                 service: try FilterService(
                     "\(number % 2 == 0 ? "192.0.2.0/24" : "2001:db8::/64") udp/\(number + 1)"),
@@ -70,8 +70,8 @@ import Testing
         return rules
     }
 
-    @Test(arguments: [RateLimit.Scope.all, .source, .prefix, .sourcePort])
-    func thirtyTwoLimitsAndEverythingElseAreLoaded(_ scope: RateLimit.Scope) throws {
+    @Test(arguments: [FilterLimit.Scope.all, .source, .prefix, .sourcePort])
+    func thirtyTwoLimitsAndEverythingElseAreLoaded(_ scope: FilterLimit.Scope) throws {
         var rules = try Self.all(32, scope, management: 256)
         rules.fragments = scope == .source ? .deny : scope == .prefix ? .allow : .limit
         let caller = Self.callers[scope == .all ? 0 : scope == .source ? 1 : 2]

@@ -76,7 +76,7 @@ extension FilterEntry {
     }
 }
 
-extension FilterRules.Limit {
+extension FilterLimit {
     /// `the limit "source", 1000pps with a burst of 50`.
     fileprivate var text: String { "the limit \(name.quoted), \(rateText)" }
 
@@ -108,7 +108,7 @@ extension FilterRules.Limit {
     }
 }
 
-extension FilterRules.Limit.Ban {
+extension FilterLimit.Ban {
     fileprivate var factorText: String { Int(exactly: factor).map { "\($0)" } ?? "\(factor)" }
 }
 

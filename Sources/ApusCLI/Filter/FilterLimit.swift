@@ -72,10 +72,10 @@ extension FilterCommand {
             try make([.set(limit)], on: interface, invocation)
         })
 
-    private static func limit(_ invocation: Invocation) throws(ExitFailure) -> FilterRules.Limit {
+    private static func limit(_ invocation: Invocation) throws(ExitFailure) -> FilterLimit {
         let scope = try scope(invocation)
         let service = try invocation.value(service, as: FilterService.self)
-        var limit = FilterRules.Limit(name: invocation.text(name), scope: scope, service: service)
+        var limit = FilterLimit(name: invocation.text(name), scope: scope, service: service)
         guard invocation.has(rate) else {
             throw ExitFailure(.usage, "--rate is missing: expected \(FilterRate.expectation)")
         }
@@ -113,7 +113,7 @@ extension FilterCommand {
         ExitFailure(.usage, "\(option): a limit has one \(what)")
     }
 
-    private static func scope(_ invocation: Invocation) throws(ExitFailure) -> FilterRules.Limit.Scope {
+    private static func scope(_ invocation: Invocation) throws(ExitFailure) -> FilterLimit.Scope {
         let isEachPort = invocation.has(eachPort)
         if let word = invocation.text(each) {
             guard !isEachPort, !invocation.has(source) else {
@@ -144,7 +144,7 @@ extension FilterCommand {
     }
 
     /// The words of a file, and the lengths of prefixes.
-    private static func scope(_ word: String) throws(ExitFailure) -> FilterRules.Limit.Scope {
+    private static func scope(_ word: String) throws(ExitFailure) -> FilterLimit.Scope {
         switch word {
         case "source": return .source
         case "sourcePort": return .sourcePort
@@ -162,7 +162,7 @@ extension FilterCommand {
         }
     }
 
-    private static func prefix(_ text: String) -> FilterRules.Limit.Scope? {
+    private static func prefix(_ text: String) -> FilterLimit.Scope? {
         func length(_ part: Substring?, _ most: UInt8) -> UInt8? {
             guard let part, part.first == "/",
                 part.dropFirst().utf8.allSatisfy({ (0x30...0x39).contains($0) }),
@@ -177,7 +177,7 @@ extension FilterCommand {
         return .prefix(ipv4: ipv4, ipv6: ipv6)
     }
 
-    private static func ban(_ invocation: Invocation) throws(ExitFailure) -> FilterRules.Limit.Ban? {
+    private static func ban(_ invocation: Invocation) throws(ExitFailure) -> FilterLimit.Ban? {
         let time = try invocation.value(banFor, as: FilterDuration.self)
         guard let text = invocation.text(banOver) else {
             guard time == nil else {

@@ -81,9 +81,9 @@ enum FilterMetrics {
                 )
             ]
         },
-        Family(one: "loaded_timestamp_seconds", "gauge", "When it was loaded.") { $0.loaded },
+        Family(one: "loaded_timestamp_seconds", "gauge", "When it was loaded.") { $0.loadedAt },
         Family(one: "changed_timestamp_seconds", "gauge", "When its rules were last changed as a whole.") {
-            $0.changed
+            $0.changedAt
         },
         Family(one: "dry_run", "gauge", "Whether all packets pass, and drops are only counted.") {
             $0.isDryRun ? 1 : 0
@@ -118,6 +118,6 @@ enum FilterMetrics {
         ) { $0.sources.forgotten },
         Family(one: "bans", "gauge", "Sources that are banned.") { $0.bans.count },
         Family(one: "bans_capacity", "gauge", "Sources that can be banned at a time.") { $0.banCapacity },
-        Family(one: "bans_total", "counter", "Bans there were.") { $0.banned },
+        Family(one: "bans_total", "counter", "Bans there were.") { $0.totalBans },
     ]
 }

@@ -121,7 +121,7 @@ struct FilterStatusReport: Encodable {
         init(_ status: FilterStatus) {
             (interface, mode, dispatcher) = (status.interface, status.mode.rawValue, status.usesDispatcher)
             (remarks, version) = (status.remarks, status.version)
-            (loaded, changed) = (status.loaded, status.changed)
+            (loaded, changed) = (status.loadedAt, status.changedAt)
             (dryRun, policy, entries) = (status.isDryRun, status.policy.rawValue, status.entries)
             (passed, dropped) = (Count(status.passed), Count(status.dropped))
             reasons = [:]
@@ -140,12 +140,12 @@ struct FilterStatusReport: Encodable {
             bans = status.bans.map {
                 Ban(source: "\($0.source)", seconds: Double($0.left.nanoseconds) / 1e9, limit: $0.limit)
             }
-            (banned, banCapacity) = (status.banned, status.banCapacity)
+            (banned, banCapacity) = (status.totalBans, status.banCapacity)
         }
     }
 }
 
-extension FilterRules.Limit {
+extension FilterLimit {
     /// Its rates as rules have them.
     var rateTexts: [String] {
         [packets.map { "\($0)" }, bits.map { "\($0)" }].compactMap(\.self)

@@ -38,7 +38,7 @@ struct FilterStatusPage {
             "sources: \(count(sources.known)) in \(Units.count(sources.places)) places (\(fill), \(Units.bytes(sources.bytes))) for "
                 + "\(Units.count(sources.capacity)), "
                 + "\(count(sources.evicted)) evicted, \(count(sources.forgotten)) forgotten",
-            "bans: \(Units.count(status.bans.count)) in force of \(count(status.banned)) since it was loaded; of more than "
+            "bans: \(Units.count(status.bans.count)) in force of \(count(status.totalBans)) since it was loaded; of more than "
                 + "\(Units.count(status.banCapacity)) the oldest give way",
         ]
         if !status.bans.isEmpty { lines += drawn(bans) }
@@ -48,8 +48,8 @@ struct FilterStatusPage {
     }
 
     private var head: String {
-        "\(status.grantText), loaded \(age(status.loaded)) ago"
-            + (status.changed > status.loaded ? ", rules from \(age(status.changed)) ago" : "")
+        "\(status.grantText), loaded \(age(status.loadedAt)) ago"
+            + (status.changedAt > status.loadedAt ? ", rules from \(age(status.changedAt)) ago" : "")
     }
 
     private func age(_ time: Int) -> String {

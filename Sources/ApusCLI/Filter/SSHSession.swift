@@ -105,7 +105,7 @@ struct SSHSession: Equatable {
     private func refusal(by rules: FilterRules, _ interface: String) throws(FilterError) -> FilterVerdict? {
         var rules = rules
         // One source needs no larger table.
-        (rules.sources, rules.bans) = (1024, 1024)
+        (rules.sourceCapacity, rules.banCapacity) = (1024, 1024)
         var explanation = try FilterExplanation(of: rules, for: interface)
         for number in 0..<Self.packets {
             let trial = try explanation.judge(packet, at: UInt64(number) * Self.interval)

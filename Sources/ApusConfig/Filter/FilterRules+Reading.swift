@@ -57,15 +57,15 @@ extension FilterRules {
         {
             result.management = management
         }
-        reader.read("sources", into: &result.sources)
-        reader.read("bans", into: &result.bans)
+        reader.read("sources", into: &result.sourceCapacity)
+        reader.read("bans", into: &result.banCapacity)
         for verdict in FilterPolicy.allCases {
             let list = reader.list(
                 verdict.rawValue, expected: "an array, such as [\"198.51.100.0/24\", \"udp/5004\"]",
                 { FilterEntry.read($0, verdict, report) })
             result.entries += list ?? []
         }
-        result.limits = reader.objects("limits", RateLimit.read) ?? []
+        result.limits = reader.objects("limits", FilterLimit.read) ?? []
         result.map = reader.map
         return result
     }
@@ -164,8 +164,8 @@ private enum ScopeWord: String, ConfigurationWord {
     }
 }
 
-extension RateLimit {
-    fileprivate static func read(_ reader: inout ObjectReader) -> RateLimit? {
+extension FilterLimit {
+    fileprivate static func read(_ reader: inout ObjectReader) -> FilterLimit? {
         let report = reader.report
         let name = reader.optional("name", as: String.self)
         let scope = readScope(&reader)
@@ -176,7 +176,7 @@ extension RateLimit {
         let ban = reader.object("ban", Ban.read)
         // What follows from a part that was refused is no error of its own.
         guard let scope, let rates, serviceValue == nil || service != nil else { return nil }
-        var limit = RateLimit(name: name, scope: scope, service: service, map: reader.map)
+        var limit = FilterLimit(name: name, scope: scope, service: service, map: reader.map)
         for rate in rates {
             switch rate {
             case .packets(let rate): limit.packets = rate
@@ -263,11 +263,11 @@ extension RateLimit {
     }
 }
 
-extension RateLimit.Ban {
-    fileprivate static func read(_ reader: inout ObjectReader) -> (RateLimit.Ban, SourceMap)? {
+extension FilterLimit.Ban {
+    fileprivate static func read(_ reader: inout ObjectReader) -> (FilterLimit.Ban, SourceMap)? {
         let factor = reader.required("over", as: Double.self)
         let time = reader.required("for", as: FilterDuration.self)
         guard let factor, let time else { return nil }
-        return (RateLimit.Ban(over: factor, for: time), reader.map)
+        return (FilterLimit.Ban(over: factor, for: time), reader.map)
     }
 }

@@ -13,8 +13,8 @@ extension FilterRules {
         if limitsNeighbors { lines.append("limitNeighbors: true,") }
         lines += Self.list("management", management.map(\.json))
         if management.isEmpty { lines.append("management: [],") }
-        if sources != defaults.sources { lines.append("sources: \(sources),") }
-        if bans != defaults.bans { lines.append("bans: \(bans),") }
+        if sourceCapacity != defaults.sourceCapacity { lines.append("sources: \(sourceCapacity),") }
+        if banCapacity != defaults.banCapacity { lines.append("bans: \(banCapacity),") }
         for verdict in FilterPolicy.allCases {
             lines += Self.list(verdict.rawValue, entries.filter { $0.verdict == verdict }.map(\.json))
         }
@@ -64,7 +64,7 @@ extension ManagementService {
     }
 }
 
-extension RateLimit {
+extension FilterLimit {
     fileprivate var json: String {
         var parts: [String] = []
         if name != defaultName { parts.append("name: \(ApusConfig.json(name))") }

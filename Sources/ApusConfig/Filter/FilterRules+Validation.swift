@@ -12,8 +12,8 @@ extension FilterRules {
     }
 
     func validate(_ report: ConfigurationReport) {
-        report.check(sources, .filterSources, at: map["sources"])
-        report.check(bans, .filterBans, at: map["bans"])
+        report.check(sourceCapacity, .filterSources, at: map["sources"])
+        report.check(banCapacity, .filterBans, at: map["bans"])
         validateManagement(report)
         validateEntries(report)
         validatePorts(report)

@@ -30,14 +30,14 @@ public struct FilterRules: Hashable, Sendable {
     /// What passes before all else: SSH from anywhere, unless the rules say otherwise. None at all is fine.
     public var management: [ManagementService] = [FilterRules.ssh]
     /// How many sources are kept at a time, 1024 to 16,777,216.
-    public var sources = 131_072
+    public var sourceCapacity = 131_072
     /// How many sources are banned at a time, 1 to 1,000,000.
-    public var bans = 16_384
+    public var banCapacity = 16_384
     /// The lists of what is allowed and what is denied. Their order means nothing: of prefixes the longest decides, and
     /// of ranges of ports the one with the fewest ports; see ``portsWidestFirst``.
     public var entries: [FilterEntry] = []
     /// The limits, in the order in which they are tried.
-    public var limits: [RateLimit] = []
+    public var limits: [FilterLimit] = []
     /// The text they were read from.
     public var source = ConfigurationSource.none
     /// Where they were written.
@@ -57,9 +57,6 @@ public struct FilterRules: Hashable, Sendable {
     /// SSH from anywhere: what is management unless rules say otherwise.
     public static let ssh = ManagementService(
         FilterService(ipProtocol: Transport.tcp.ipProtocol, ports: 22...22))
-
-    /// A limit of these, by a name that those who import `Apus` can use: the end host has a `RateLimit` too.
-    public typealias Limit = RateLimit
 
     /// Rules that let everything pass.
     public init() {}

@@ -16,7 +16,7 @@ public struct FilterStatus: Hashable, Sendable {
     /// The version of Apus that put the rules in force.
     public let version: String
     /// When the filter was loaded, and when its rules were last changed as a whole: seconds since 1970.
-    public let (loaded, changed): (Int, Int)
+    public let (loadedAt, changedAt): (Int, Int)
     /// Whether all packets pass, and drops are only counted.
     public let isDryRun: Bool
     /// What becomes of packets that no list names.
@@ -32,14 +32,14 @@ public struct FilterStatus: Hashable, Sendable {
     /// The bans that are in force.
     public let bans: [Ban]
     /// How many bans there were.
-    public let banned: UInt64
+    public let totalBans: UInt64
     /// How many bans there can be at a time: of more the oldest give way.
     public let banCapacity: Int
 
     /// A limit and what it dropped.
     public struct LimitStatus: Hashable, Sendable {
         /// The limit.
-        public let limit: RateLimit
+        public let limit: FilterLimit
         /// What it dropped.
         public let dropped: FilterCount
     }
@@ -98,7 +98,8 @@ extension RateLimitFilter {
             let sets = current.maps.sources.info.maxEntries
             return FilterStatus(
                 interface: interface, mode: state.mode, usesDispatcher: state.caller == .dispatched,
-                remarks: state.remarks, version: state.version, loaded: state.loaded, changed: state.changed,
+                remarks: state.remarks, version: state.version, loadedAt: state.loaded,
+                changedAt: state.changed,
                 isDryRun: state.rules.isDryRun, policy: state.rules.policy,
                 entries: try current.rules(at: now).entries.count,
                 reasons: Dictionary(uniqueKeysWithValues: FilterReason.allCases.map { ($0, counters[$0]) }),
@@ -107,11 +108,11 @@ extension RateLimitFilter {
                 },
                 // The CPUs are not read at one moment.
                 sources: .init(
-                    known: added - min(added, evicted + forgotten), capacity: state.rules.sources,
+                    known: added - min(added, evicted + forgotten), capacity: state.rules.sourceCapacity,
                     places: sets * Int(APUS_FILTER_WAYS), evicted: evicted, forgotten: forgotten,
                     bytes: sets * MemoryLayout<apus_set>.size),
-                bans: try bans(current, names, now), banned: counters[APUS_TABLE_BANNED],
-                banCapacity: state.rules.bans)
+                bans: try bans(current, names, now), totalBans: counters[APUS_TABLE_BANNED],
+                banCapacity: state.rules.banCapacity)
         }
     }
 

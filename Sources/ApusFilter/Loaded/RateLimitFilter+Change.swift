@@ -53,7 +53,7 @@ extension RateLimitFilter {
     }
 
     /// Adds a limit behind the others, or puts it in the place of the one of its name.
-    public func set(_ limit: RateLimit) throws(FilterError) {
+    public func set(_ limit: FilterLimit) throws(FilterError) {
         try change { current, now throws(FilterError) in
             var rules = try about(interface) { () throws(BPFError) in try current.rules(at: now) }
             if let place = rules.limits.firstIndex(where: { $0.name == limit.name }) {

@@ -11,7 +11,7 @@ public enum FilterChange: Hashable, Sendable {
     /// Takes an entry off the lists, and of an address that is banned the ban.
     case remove(FilterSubject)
     /// Adds a limit behind the others, or puts it in the place of the one of its name.
-    case set(RateLimit)
+    case set(FilterLimit)
     /// Removes the limit of a name.
     case removeLimit(String)
 }
@@ -21,7 +21,7 @@ public struct FilterOutcome: Hashable, Sendable {
     /// The entry about the same, with what was left of its lifetime.
     public fileprivate(set) var entry: FilterEntry?
     /// The limit of the same name.
-    public fileprivate(set) var limit: RateLimit?
+    public fileprivate(set) var limit: FilterLimit?
     /// The names of other limits for the same packets as the one that was set: all of them have to have room.
     public fileprivate(set) var beside: [String] = []
     /// The sources that are no longer banned.

@@ -9,7 +9,7 @@ import Glibc
 ///
 /// ```swift
 /// var rules = FilterRules()
-/// rules.limits = [FilterRules.Limit(scope: .source, packets: PacketRate(perSecond: 1000))]
+/// rules.limits = [FilterLimit(scope: .source, packets: PacketRate(perSecond: 1000))]
 /// let filter = try RateLimitFilter.load(rules, on: "eth0")
 /// try filter.add(FilterEntry(.source(AddressPrefix("203.0.113.0/24")!), .deny))
 /// print(try filter.status().passed.packets)

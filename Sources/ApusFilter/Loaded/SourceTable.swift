@@ -7,7 +7,7 @@ import CFilter
 public struct SourceTable: Sendable {
     /// The ways of all sets, those that are free with the number 0.
     private let sources: [apus_source]
-    private let limits: [UInt32: RateLimit]
+    private let limits: [UInt32: FilterLimit]
 
     /// What the sources of one limit did between two moments.
     public struct Source: Hashable, Sendable {
@@ -35,7 +35,7 @@ public struct SourceTable: Sendable {
         case dropped
     }
 
-    init(_ map: BPFMap<UInt32, apus_set>, limits: [UInt32: RateLimit]) throws(BPFError) {
+    init(_ map: BPFMap<UInt32, apus_set>, limits: [UInt32: FilterLimit]) throws(BPFError) {
         var sources: [apus_source] = []
         sources.reserveCapacity(map.info.maxEntries * Int(APUS_FILTER_WAYS))
         try map.forEachChunk { _, sets in
@@ -97,7 +97,7 @@ extension apus_source {
             && address.low == other.address.low
     }
 
-    fileprivate func prefix(_ scope: RateLimit.Scope) -> AddressPrefix {
+    fileprivate func prefix(_ scope: FilterLimit.Scope) -> AddressPrefix {
         let address = address.address
         guard case .prefix(let ipv4, let ipv6) = scope else {
             return AddressPrefix(address, length: address.bitCount)

@@ -15,7 +15,7 @@ struct FilterBuckets {
 
     /// Begins anew with the bucket of a limit if its time is further ahead than that limit ever moves it: another one,
     /// which had the place before, did so, and by its numbers the bucket may stay shut for a day.
-    func reset(_ number: UInt32, ifBeyond limit: RateLimit, now: UInt64) throws(BPFError) {
+    func reset(_ number: UInt32, ifBeyond limit: FilterLimit, now: UInt64) throws(BPFError) {
         guard let bucket = try map.value(of: LimitNumbers.place(of: number)) else { return }
         // Modulo 2^64, and what seems to be further ahead than any bucket is full: see filter.h.
         func ahead(_ time: UInt64) -> Double {
@@ -27,7 +27,7 @@ struct FilterBuckets {
     }
 }
 
-extension RateLimit {
+extension FilterLimit {
     /// How long its buckets take to fill, with the longest frame that they may be overdrawn by.
     fileprivate var secondsToFill: Double {
         let packets = packets.map { Double((effectivePacketBurst ?? 0) + 1) / $0.perSecond } ?? 0

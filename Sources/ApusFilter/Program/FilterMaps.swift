@@ -81,7 +81,7 @@ extension BPFObject {
     /// Prepares the maps that rules need: those that are taken over, and the sizes of others.
     func prepareMaps(for rules: FilterRules, sets: Int, _ inherited: FilterInheritance?) throws(BPFError) {
         try set("apus_sources", maxEntries: sets)
-        try set("apus_bans", maxEntries: rules.bans)
+        try set("apus_bans", maxEntries: rules.banCapacity)
         if let inherited, inherited.keepsTables {
             let tables = inherited.maps
             try use(tables.buckets, as: "apus_buckets")
@@ -89,11 +89,11 @@ extension BPFObject {
             if tables.sources.info.maxEntries == sets {
                 try use(tables.sources, as: "apus_sources")
             }
-            if inherited.keepsBans, tables.bans.info.maxEntries == rules.bans {
+            if inherited.keepsBans, tables.bans.info.maxEntries == rules.banCapacity {
                 try use(tables.bans, as: "apus_bans")
             }
         } else if inherited != nil {
-            try set("apus_bans", maxEntries: FilterBans.capacity(for: rules.bans))
+            try set("apus_bans", maxEntries: FilterBans.capacity(for: rules.banCapacity))
         }
         if let lists = inherited.flatMap({ $0.keepsLists ? $0.maps : nil }) {
             try use(lists.addresses, as: "apus_addresses")

@@ -7,10 +7,10 @@ struct LimitNumbers: Hashable, Sendable {
     /// What a place was given to.
     struct Key: Hashable, Sendable {
         let name: String
-        let scope: RateLimit.Scope
+        let scope: FilterLimit.Scope
         let service: String
 
-        init(_ limit: RateLimit) {
+        init(_ limit: FilterLimit) {
             (name, scope) = (limit.name, limit.scope)
             service = limit.service.map { "\($0)" } ?? ""
         }
@@ -24,7 +24,7 @@ struct LimitNumbers: Hashable, Sendable {
         let bits: BitRate?
         let octetBurst: UInt64?
 
-        init(_ limit: RateLimit) {
+        init(_ limit: FilterLimit) {
             (packets, packetBurst) = (limit.packets, limit.effectivePacketBurst)
             (bits, octetBurst) = (limit.bits, limit.effectiveOctetBurst)
         }
@@ -46,7 +46,7 @@ struct LimitNumbers: Hashable, Sendable {
     init() {}
 
     /// Numbers of limits in force and of places as they were written down.
-    init(limits: [RateLimit], inForce: [UInt32], last: [UInt32?]) {
+    init(limits: [FilterLimit], inForce: [UInt32], last: [UInt32?]) {
         (keys, amounts) = (limits.map(Key.init), limits.map(Amounts.init))
         (self.inForce, self.last) = (inForce, last)
     }
@@ -55,11 +55,11 @@ struct LimitNumbers: Hashable, Sendable {
     var lastOfEachPlace: [UInt32?] { last }
 
     /// The number of a limit in force, also of one that has other rates or bursts.
-    func number(of limit: RateLimit) -> UInt32? { keys.firstIndex(of: Key(limit)).map { inForce[$0] } }
+    func number(of limit: FilterLimit) -> UInt32? { keys.firstIndex(of: Key(limit)).map { inForce[$0] } }
 
     /// The numbers of other limits that take the place of these. Who stays as it is keeps its number, and who has other
     /// rates or bursts its place, where its counters are.
-    func replaced(by limits: [RateLimit]) -> LimitNumbers {
+    func replaced(by limits: [FilterLimit]) -> LimitNumbers {
         var next = self
         (next.keys, next.amounts) = (limits.map(Key.init), limits.map(Amounts.init))
         let known = Dictionary(zip(keys, zip(inForce, amounts)), uniquingKeysWith: { first, _ in first })

@@ -75,7 +75,7 @@ struct RulesEncoding {
         }
     }
 
-    private static func limit(_ limit: RateLimit, _ number: UInt32) -> apus_limit {
+    private static func limit(_ limit: FilterLimit, _ number: UInt32) -> apus_limit {
         var result = apus_limit()
         result.number = number
         (result.mask4, result.mask6) = (apus_address(mask: 128), apus_address(mask: 128))

@@ -30,7 +30,7 @@ struct RulesProgram {
         _ rules: FilterRules, numbers: [UInt32], secret: [UInt64], caller: TailCaller, now: UInt64,
         _ inherited: FilterInheritance? = nil, isTrial: Bool = false
     ) throws(BPFError) {
-        let sets = FilterMaps.sets(for: rules.sources)
+        let sets = FilterMaps.sets(for: rules.sourceCapacity)
         let encoding = RulesEncoding(
             rules, numbers: numbers, sets: sets, secret: secret)
         let object = try BPFObject(RateLimitProgram.object, name: Self.name)

@@ -55,12 +55,12 @@ private struct RandomRules {
         return chance() && value >= 8 ? value.rounded(.down) : value
     }
 
-    private mutating func limit(_ index: Int) -> RateLimit {
+    private mutating func limit(_ index: Int) -> FilterLimit {
         let names = ["a \"b\" \\ \(index)", "Ränder 流 \(index)", "\u{2028} \(index)", "it's \(index)"]
-        let scopes: [RateLimit.Scope] = [
+        let scopes: [FilterLimit.Scope] = [
             .source, .prefix, .prefix(ipv4: number(0...32), ipv6: number(0...128)), .sourcePort, .all,
         ]
-        var limit = RateLimit(
+        var limit = FilterLimit(
             name: chance() ? names.randomElement(using: &random)! : nil,
             scope: scopes.randomElement(using: &random)!, service: chance(4) ? nil : service())
         let kinds = number(1...3)
@@ -87,8 +87,8 @@ private struct RandomRules {
         rules.fragments = FragmentPolicy.allCases.randomElement(using: &random)!
         rules.notIP = chance() ? .allow : .deny
         rules.limitsNeighbors = chance()
-        if chance() { rules.sources = number(1024...16_777_216) }
-        if chance() { rules.bans = number(1...1_000_000) }
+        if chance() { rules.sourceCapacity = number(1024...16_777_216) }
+        if chance() { rules.banCapacity = number(1...1_000_000) }
         if chance() {
             rules.management = (0..<number(0...16)).map { _ in
                 // Of either family, but not of both.
@@ -164,7 +164,8 @@ private struct RandomRules {
         let changes: [(inout FilterRules) -> Void] = [
             { $0.policy = .allow }, { $0.isDryRun = false }, { $0.malformed = .deny },
             { $0.fragments = .limit },
-            { $0.notIP = .allow }, { $0.limitsNeighbors = false }, { $0.sources += 1 }, { $0.bans += 1 },
+            { $0.notIP = .allow }, { $0.limitsNeighbors = false }, { $0.sourceCapacity += 1 },
+            { $0.banCapacity += 1 },
             { $0.management.removeLast() }, { $0.management[1].sources.removeLast() },
             { $0.entries.removeLast() },
             { $0.entries[1].isLimited = false }, { $0.entries[6].lifetime = nil }, { $0.limits.removeLast() },

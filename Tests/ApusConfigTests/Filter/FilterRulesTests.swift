@@ -35,7 +35,7 @@ func filter(_ text: String) throws(ConfigurationErrors) -> FilterRules {
         var built = FilterRules()
         (built.policy, built.isDryRun, built.malformed) = (.deny, true, .allow)
         (built.fragments, built.notIP, built.limitsNeighbors) = (.deny, .deny, true)
-        (built.sources, built.bans) = (65_536, 100)
+        (built.sourceCapacity, built.banCapacity) = (65_536, 100)
         built.management = [
             ManagementService(FilterService(ipProtocol: 6, ports: 22...22)),
             ManagementService(
@@ -53,20 +53,20 @@ func filter(_ text: String) throws(ConfigurationErrors) -> FilterRules {
             FilterEntry(.ipProtocol(253), .deny),
         ]
         built.limits = [
-            RateLimit(
+            FilterLimit(
                 name: "cameras", scope: .source, service: FilterService(ipProtocol: 17, ports: 5004...5004),
                 packets: PacketRate(perSecond: 1000), bits: BitRate(perSecond: 10e6), packetBurst: 200,
                 octetBurst: 65_536, ban: .init(over: 10, for: .seconds(600))),
-            RateLimit(
+            FilterLimit(
                 scope: .prefix(ipv4: 20, ipv6: 48),
                 service: FilterService(
                     destination: prefix("192.0.2.0/24"), ipProtocol: 17, ports: 5004...5007),
                 bits: BitRate(perSecond: 2.5e6), octetBurst: 1_000_000),
-            RateLimit(scope: .sourcePort, packets: PacketRate(perSecond: 0.5), packetBurst: 5),
-            RateLimit(
+            FilterLimit(scope: .sourcePort, packets: PacketRate(perSecond: 0.5), packetBurst: 5),
+            FilterLimit(
                 scope: .all, service: FilterService(ipProtocol: 1), packets: PacketRate(perSecond: 100)),
-            RateLimit(scope: .all, service: FilterService(ipProtocol: 47), bits: BitRate(perSecond: 1e9)),
-            RateLimit(
+            FilterLimit(scope: .all, service: FilterService(ipProtocol: 47), bits: BitRate(perSecond: 1e9)),
+            FilterLimit(
                 scope: .all, service: FilterService(destination: prefix("2001:db8::1/128"), ports: 53...53),
                 packets: PacketRate(perSecond: 10_000)),
         ]
@@ -88,7 +88,7 @@ func filter(_ text: String) throws(ConfigurationErrors) -> FilterRules {
                 }
 
                 """)
-        #expect(rules.sources == 131_072 && rules.bans == 16_384 && rules.malformed == .deny)
+        #expect(rules.sourceCapacity == 131_072 && rules.banCapacity == 16_384 && rules.malformed == .deny)
         #expect(try filter("{ management: [] }").management.isEmpty)
         #expect(try filter("{ management: [] }").text.contains("management: []"))
     }
@@ -140,7 +140,7 @@ func filter(_ text: String) throws(ConfigurationErrors) -> FilterRules {
                 "cameras", "prefix /20 /48 192.0.2.0/24 udp/5004-5007", "sourcePort", "all icmp", "all gre",
                 "all 2001:db8::1 port/53",
             ])
-        let long = RateLimit(
+        let long = FilterLimit(
             scope: .prefix(ipv4: 32, ipv6: 128),
             service: FilterService(
                 destination: prefix("2001:db8:1111:2222:3333:4444:5555:6666/128"), ports: 60_000...60_001))
@@ -149,7 +149,7 @@ func filter(_ text: String) throws(ConfigurationErrors) -> FilterRules {
 
     @Test func `bursts that nobody gave are a tenth of a second's worth, and not too few`() {
         func bursts(_ packets: Double, _ bits: Double) -> [UInt64?] {
-            let limit = RateLimit(
+            let limit = FilterLimit(
                 scope: .all, packets: PacketRate(perSecond: packets), bits: BitRate(perSecond: bits))
             return [limit.effectivePacketBurst, limit.effectiveOctetBurst]
         }
@@ -160,7 +160,7 @@ func filter(_ text: String) throws(ConfigurationErrors) -> FilterRules {
         // Of rates that nobody has refused yet there is at least no trap.
         #expect(bursts(.nan, -.infinity) == [10, 15_140])
         #expect(bursts(1e300, -1) == [1_000_000_000_000_000, 15_140])
-        var limit = RateLimit(scope: .all, packets: PacketRate(perSecond: 1000), packetBurst: 3)
+        var limit = FilterLimit(scope: .all, packets: PacketRate(perSecond: 1000), packetBurst: 3)
         #expect(limit.effectivePacketBurst == 3 && limit.effectiveOctetBurst == nil)
         (limit.packets, limit.octetBurst) = (nil, 5)
         #expect(limit.effectivePacketBurst == nil && limit.effectiveOctetBurst == nil)

@@ -18,8 +18,8 @@ import Testing
         }
     }
 
-    private func limit(_ change: (inout RateLimit) -> Void) -> RateLimit {
-        var limit = RateLimit(scope: .source, packets: PacketRate(perSecond: 1000))
+    private func limit(_ change: (inout FilterLimit) -> Void) -> FilterLimit {
+        var limit = FilterLimit(scope: .source, packets: PacketRate(perSecond: 1000))
         change(&limit)
         return limit
     }
@@ -49,7 +49,7 @@ import Testing
 
     @Test func `limits that were made in code are checked`() {
         expect("the limit has no rate; give it one, such as \"1000pps\"") {
-            $0.limits = [RateLimit(scope: .all)]
+            $0.limits = [FilterLimit(scope: .all)]
         }
         for rate in [0, -1, 1e10, .nan, .infinity] {
             let packets = PacketRate(perSecond: rate)
@@ -119,8 +119,8 @@ import Testing
 
     @Test func `ranges at their ends are taken`() throws {
         var rules = FilterRules()
-        rules.sources = 16_777_216
-        rules.bans = 1
+        rules.sourceCapacity = 16_777_216
+        rules.banCapacity = 1
         rules.entries = [
             FilterEntry(
                 .source(AddressPrefix("0.0.0.0/0")!), .deny, lifetime: FilterDuration.range.lowerBound),
@@ -129,13 +129,13 @@ import Testing
             FilterEntry(.ipProtocol(0), .deny), FilterEntry(.ipProtocol(255), .deny),
         ]
         rules.limits = [
-            RateLimit(
+            FilterLimit(
                 scope: .prefix(ipv4: 0, ipv6: 0), packets: PacketRate(perSecond: 0.001), packetBurst: 86),
-            RateLimit(
+            FilterLimit(
                 scope: .prefix(ipv4: 32, ipv6: 128), packets: PacketRate(perSecond: 1e9),
                 packetBurst: 1_000_000_000),
-            RateLimit(scope: .all, bits: BitRate(perSecond: 8), octetBurst: 1514),
-            RateLimit(
+            FilterLimit(scope: .all, bits: BitRate(perSecond: 8), octetBurst: 1514),
+            FilterLimit(
                 scope: .source, bits: BitRate(perSecond: 1e12), octetBurst: 1 << 40,
                 ban: .init(over: 1000, for: .seconds(1))),
         ]

@@ -41,7 +41,7 @@ enum FloodGuard: String {
         var rules = FilterRules()
         rules.limits = [(FloodStage.floodPort, floodLimit), (FloodStage.streamPort, streamLimit)].map {
             port, limit in
-            FilterRules.Limit(
+            FilterLimit(
                 scope: .source,
                 service: FilterService(ipProtocol: Transport.udp.ipProtocol, ports: port...port),
                 packets: PacketRate(perSecond: Double(limit.rate)), packetBurst: UInt64(limit.burst))

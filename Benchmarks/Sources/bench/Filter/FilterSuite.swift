@@ -121,10 +121,10 @@ enum Rules {
     /// That limit alone, with a table for a million sources.
     static var million: FilterRules {
         var rules = FilterRules()
-        rules.sources = 1_000_000
+        rules.sourceCapacity = 1_000_000
         rules.limits = [withinReach]
         return rules
     }
 
-    private static let withinReach = FilterRules.Limit(scope: .source, packets: PacketRate(perSecond: 1e9))
+    private static let withinReach = FilterLimit(scope: .source, packets: PacketRate(perSecond: 1e9))
 }

@@ -1,4 +1,4 @@
-extension RateLimit {
+extension FilterLimit {
     /// Checks what concerns this limit alone.
     func validate(_ report: ConfigurationReport) {
         validateName(report)

@@ -1,5 +1,5 @@
 /// A limit of the filter: how many packets or bits a second may pass, of whom and to where.
-public struct RateLimit: Hashable, Sendable {
+public struct FilterLimit: Hashable, Sendable {
     /// What each has a bucket of its own.
     public enum Scope: Hashable, Sendable {
         /// Each source address.
@@ -91,7 +91,7 @@ public struct RateLimit: Hashable, Sendable {
     }
 }
 
-extension RateLimit.Scope: CustomStringConvertible {
+extension FilterLimit.Scope: CustomStringConvertible {
     /// `source`, `prefix`, `prefix /22 /56`, `sourcePort` or `all`.
     public var description: String {
         switch self {
