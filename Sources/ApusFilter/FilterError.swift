@@ -31,6 +31,8 @@ public struct FilterError: Error, Hashable, Sendable {
         case notThere(String)
         /// This can't be had.
         case unavailable(String)
+        /// Of several filters some were dealt with and others not.
+        case partly(done: [RateLimitFilter.Removed], errors: [FilterError])
         /// The kernel refused.
         case failed(String, code: Int32, detail: String)
     }
@@ -66,8 +68,9 @@ extension FilterError: CustomStringConvertible {
                 + "its state is kept: load a filter anew with `apus filter load \(interface)`, or remove the state with "
                 + "`apus filter unload \(interface)`"
         case .withoutState:
-            "\(interface): the program of a filter is on it whose state is not kept here, as when an interface came from "
-                + "another network namespace; take it off with `apus filter unload \(interface)`"
+            "\(interface): a filter of Apus is on it whose state is not kept here, as when the interface came from another "
+                + "network namespace, or its pins are in another mount namespace; take it off with "
+                + "`apus filter unload \(interface)`"
         case .notEthernet(let kind):
             "\(interface): its packets have no Ethernet header"
                 + (kind.map { ", as those of an interface of the kind \"\($0)\"" } ?? "")
@@ -76,7 +79,7 @@ extension FilterError: CustomStringConvertible {
             "\(interface): a filter is loaded already; change its rules with `apus filter reload \(interface) --config FILE`"
         case .noBPFFileSystem(let root):
             "\(interface): no BPF file system is mounted at \(root), and without one a filter can't stay; "
-                + "mount it with `mount -t bpf bpf \(root)`"
+                + "mount it with `\(BPFFileSystem.mountCommand(at: root))`"
         case .otherVersion(let found):
             "\(interface): the filter was loaded by \(found), whose state this version can't read; unload it with "
                 + "`apus filter unload \(interface)` and load it anew"
@@ -84,6 +87,7 @@ extension FilterError: CustomStringConvertible {
             "\(interface): another command is changing filters; try again when it has ended"
         case .notThere(let what): "\(interface): \(what)"
         case .unavailable(let what): "\(interface): \(what)"
+        case .partly(_, let errors): errors.map(\.description).joined(separator: "\n")
         case .failed(let operation, let code, let detail):
             "\(interface): \(BPFError(operation, code: code, detail: detail))"
         }

@@ -196,7 +196,7 @@ import Testing
                 == [ProgramDiagnosis(id: 3, name: nil, mode: "native", pid: nil, isLeftover: false)])
         let foreign = diagnosis(try interface(programs: [program("filter")])) { $0.host.bpfFileSystems = [] }
         #expect(verdicts(foreign) == "iiio")
-        #expect(remedies(foreign, "xdp-native") == ["mount -t bpf bpf /sys/fs/bpf"])
+        #expect(remedies(foreign, "xdp-native") == ["mount -t bpf -o mode=0700 bpf /sys/fs/bpf"])
     }
 
     @Test func `an interface that a running process has is in use, which is no fault and hides none`() throws
@@ -239,7 +239,8 @@ import Testing
                 })
             return remedies(report, "xdp-native")
         }
-        #expect(try remedy { $0.host.bpfFileSystems = ["/mnt"] } == ["mount -t bpf bpf /sys/fs/bpf"])
+        #expect(
+            try remedy { $0.host.bpfFileSystems = ["/mnt"] } == ["mount -t bpf -o mode=0700 bpf /sys/fs/bpf"])
         #expect(try remedy { $0.host.hasBPFJIT = false } == ["sysctl -w net.core.bpf_jit_enable=1"])
         #expect(try remedy { $0.host.hasBTF = false } == [])
         #expect(try remedy { $0.hasExtensionPrograms = false } == [])
@@ -289,7 +290,7 @@ import Testing
         #expect(plain.allSatisfy { $0.contains("→") || $0.count <= 80 })
         #expect(
             plain.contains("  ✓ BTF                     the kernel has its types in /sys/kernel/btf/vmlinux"))
-        #expect(plain.contains("                            → mount -t bpf bpf /sys/fs/bpf"))
+        #expect(plain.contains("                            → mount -t bpf -o mode=0700 bpf /sys/fs/bpf"))
         #expect(
             plain.contains(
                 "  ✗ xdp generic             impossible: the XDP program \"filter\" runs in native"))

@@ -27,8 +27,10 @@ import Testing
         try net.b.enter {
             var rules = FilterRules()
             let filter = try RateLimitFilter.load(rules, on: "vb", mode: mode)
-            #expect(throws: FilterError.self) { try RateLimitFilter.load(rules, on: "vb", mode: mode) }
-            #expect(RateLimitFilter.all() == [filter])
+            #expect(throws: FilterError("vb", .alreadyLoaded)) {
+                try RateLimitFilter.load(rules, on: "vb", mode: mode)
+            }
+            #expect(try RateLimitFilter.all() == [filter])
             #expect(try answers(net) == 10)
             #expect(try filter.status().reasons[.within]!.packets >= 10)
 
@@ -51,11 +53,13 @@ import Testing
             try filter.remove(sender)
             try filter.removeLimit(named: "source")
             #expect(try answers(net) == 10)
-            #expect(throws: FilterError.self) { try filter.remove(sender) }
+            #expect(throws: FilterError("vb", .notThere("there is no entry 192.0.2.1"))) {
+                try filter.remove(sender)
+            }
 
             try filter.unload()
-            #expect(RateLimitFilter.all().isEmpty)
-            #expect(throws: FilterError.self) { try filter.status() }
+            #expect(try RateLimitFilter.all().isEmpty)
+            #expect(throws: FilterError("vb", .notLoaded)) { try filter.status() }
         }
         #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
         #expect(
@@ -79,10 +83,19 @@ import Testing
             #expect(try explanation.judge(frame(1)).verdict == .limit(0))
             #expect(try explanation.judge(frame(1), at: 1_000_000_000).passed)
             #expect(try explanation.judge(frame(2)).verdict == .reason(.policy))
-            #expect(throws: FilterError.self) { try explanation.judge([1, 2, 3]) }
-            #expect(RateLimitFilter.all().isEmpty)
+            let short = "a frame has 14 octets at least, and this one 3"
+            #expect(throws: FilterError("vb", .unavailable(short))) { try explanation.judge([1, 2, 3]) }
+            #expect(try RateLimitFilter.all().isEmpty)
             rules.limits[0].packets = nil
-            #expect(throws: FilterError.self) { try FilterExplanation(of: rules, for: "vb").rules }
+            let refusal = #expect(throws: FilterError.self) {
+                try FilterExplanation(of: rules, for: "vb").rules
+            }
+            guard case .rules(let errors)? = refusal?.cause else {
+                Issue.record("\(String(describing: refusal))")
+                return
+            }
+            // No rate, and a burst of what has none.
+            #expect(errors.errors.count == 2)
         }
     }
 
@@ -101,12 +114,12 @@ import Testing
             // It is in force all the same, so that nobody cleans it up in passing.
             #expect(try RateLimitFilter.cleanUp().isEmpty)
             try RateLimitFilter.unload(from: "vb")
-            #expect(!filter.store.exists)
-            #expect(throws: FilterError.self) { try RateLimitFilter.unload(from: "vb") }
+            #expect(try !filter.store.exists())
+            #expect(throws: FilterError("vb", .notLoaded)) { try RateLimitFilter.unload(from: "vb") }
             _ = try RateLimitFilter.load(FilterRules(), on: "vb", mode: .generic)
             let all = try RateLimitFilter.unloadAll()
             #expect(all.map(\.interface) == ["vb"] && all.map(\.removal) == [.filter])
-            #expect(try RateLimitFilter.unloadAll().isEmpty && !filter.store.exists)
+            #expect(try RateLimitFilter.unloadAll().isEmpty && !filter.store.exists())
         }
     }
 
@@ -119,5 +132,27 @@ import Testing
         #expect(entry(now + millisecond)?.lifetime == FilterDuration(nanoseconds: millisecond))
         #expect(entry(now + millisecond - 1) == nil && entry(now - 1) == nil)
         #expect(entry(0)?.lifetime == nil && entry(0)?.verdict == .deny)
+    }
+
+    @Test func `Rules are in force also where the folder of the old ones stays`() throws {
+        let net = try Pair("busy")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let filter = try RateLimitFilter.load(FilterRules(), on: "vb")
+            let busy = filter.store.path("1/busy")
+            try net.b.run("sh", "-c", "mkdir \(busy) && mount -t tmpfs none \(busy)")
+            var rules = FilterRules()
+            for number in [UInt8(2), 3, 4] {
+                rules.entries = [FilterEntry(.ipProtocol(number), .deny)]
+                try filter.replace(rules)
+                #expect(try filter.rules().entries == rules.entries)
+                #expect(try filter.store.generations() == [1, Int(number)])
+            }
+            try net.b.run("umount", busy)
+            try filter.replace(FilterRules())
+            #expect(try filter.store.generations() == [5])
+            try filter.unload()
+        }
+        #expect(try net.b.run("ls", "/sys/fs/bpf").standardOutput.contains("apus") == false)
     }
 }

@@ -1,5 +1,6 @@
 import ApusConfig
 import ApusWire
+import ApusXDP
 import Glibc
 import NetworkLab
 import Synchronization
@@ -144,7 +145,7 @@ import Testing
         try eventually("the link is up") {
             try net.a.run("cat", "/sys/class/net/va/operstate").standardOutput.hasPrefix("up")
         }
-        #expect(try net.b.enter { RateLimitFilter.all() } == [filter])
+        #expect(try net.b.enter { try RateLimitFilter.all() } == [filter])
         #expect(try come() == 2)
         #expect(try come() == 0)
         try net.b.enter { try filter.unload() }
@@ -157,13 +158,14 @@ import Testing
         try net.b.enter {
             let filter = try RateLimitFilter.load(Self.rules(.source, perSecond: 10), on: "vb", mode: .native)
             try net.b.run("ip", "link", "del", "vb")
-            #expect(RateLimitFilter.all().isEmpty)
-            #expect(throws: FilterError.self) { try filter.status() }
-            #expect(throws: FilterError.self) { try filter.replace(FilterRules()) }
-            #expect(throws: FilterError.self) { try RateLimitFilter(on: "vb") }
+            #expect(try RateLimitFilter.all().isEmpty)
+            #expect(throws: FilterError("vb", .notLoaded)) { try filter.status() }
+            #expect(throws: FilterError("vb", .notLoaded)) { try filter.replace(FilterRules()) }
+            let gone = #expect(throws: FilterError.self) { try RateLimitFilter(on: "vb") }
+            #expect(gone?.cause == .interface(XDPError("vb", .noSuchInterface(existing: ["lo"]))))
             #expect(try RateLimitFilter.cleanUp().count == 1)
             #expect(try RateLimitFilter.cleanUp().isEmpty)
-            #expect(throws: FilterError.self) { try filter.unload() }
+            #expect(throws: FilterError("vb", .notLoaded)) { try filter.unload() }
         }
         #expect(try net.b.run("ls", "/sys/fs/bpf").standardOutput.contains("apus") == false)
     }

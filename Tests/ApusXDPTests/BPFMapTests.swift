@@ -161,7 +161,7 @@ struct BPFMapTests {
             try object.load()
             let program = try object.program("apus_count")
             try program.pin(to: "\(folder)/new")
-            #expect(BPFFileSystem.entries(of: folder) == ["map", "new"])
+            #expect(try BPFFileSystem.entries(of: folder) == ["map", "new"])
             try BPFFileSystem.move("\(folder)/new", to: "\(folder)/program")
             let opened = try BPFProgram(opening: "\(folder)/program")
             #expect(opened.id == program.id && opened.loadTime == program.loadTime && program.loadTime > 0)
@@ -169,10 +169,44 @@ struct BPFMapTests {
             #expect(throws: BPFError.self) { try BPFMap<UInt32, UInt32>(opening: "\(folder)/program") }
             try BPFFileSystem.unpin("\(folder)/program")
             try BPFFileSystem.unpin("\(folder)/program")
-            #expect(BPFFileSystem.entries(of: folder) == ["map"])
+            #expect(try BPFFileSystem.entries(of: folder) == ["map"])
             try BPFFileSystem.removeFolder("\(BPFFileSystem.root)/apus")
             try BPFFileSystem.removeFolder("\(BPFFileSystem.root)/apus")
-            #expect(!BPFFileSystem.entries(of: BPFFileSystem.root).contains("apus"))
+            #expect(try !BPFFileSystem.entries(of: BPFFileSystem.root).contains("apus"))
+        }
+    }
+
+    @Test func `A folder goes with what is in it, and a link without what it leads to`() throws {
+        let net = try Pair("links")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let folder = try BPFFileSystem.makeFolder("apus/filter/1")
+            let other = try BPFFileSystem.makeFolder("other/deep")
+            try net.b.run("ln", "-s", "/sys/fs/bpf/other", "\(folder)/link")
+            #expect(try BPFFileSystem.isOwn("apus/filter/1") && !BPFFileSystem.isOwn("apus/filter/2"))
+            for (path, detail) in [
+                ("apus/filter/1/link", "it is no folder; remove it"),
+                ("apus/filter/1/link/deep", "it is no folder; remove it"),
+            ] {
+                let error = try #require(throws: BPFError.self) { try BPFFileSystem.isOwn(path) }
+                #expect(error.code == EPERM && error.detail == detail)
+                #expect(throws: error) { try BPFFileSystem.makeFolder(path) }
+            }
+            #expect(throws: BPFError.self) { try BPFFileSystem.entries(of: "\(folder)/link") }
+            try BPFFileSystem.removeFolder("\(BPFFileSystem.root)/apus")
+            let left = try BPFFileSystem.entries(of: BPFFileSystem.root)
+            #expect(left.contains("other") && !left.contains("apus"))
+            #expect(try BPFFileSystem.entries(of: "\(BPFFileSystem.root)/other") == ["deep"])
+            try net.b.run("chown", "65534", other)
+            #expect(throws: BPFError.self) { try BPFFileSystem.makeFolder("other/deep/er") }
+            try net.b.run("chown", "0", other)
+            try net.b.run("chmod", "770", other)
+            #expect(throws: BPFError.self) { try BPFFileSystem.makeFolder("other/deep/er") }
+            // Without a sticky bit all may put others in the place of what is there.
+            try net.b.run("chmod", "700", other)
+            _ = try BPFFileSystem.makeFolder("other/deep/er")
+            try net.b.run("chmod", "0777", "/sys/fs/bpf")
+            #expect(throws: BPFError.self) { try BPFFileSystem.isOwn("other") }
         }
     }
 
@@ -182,7 +216,7 @@ struct BPFMapTests {
         try net.b.run("umount", "/sys/fs/bpf")
         try net.b.enter {
             let error = try #require(throws: BPFError.self) { try BPFFileSystem.makeFolder("apus") }
-            #expect(error.detail.contains("mount -t bpf bpf /sys/fs/bpf"))
+            #expect(error.detail.contains("mount -t bpf -o mode=0700 bpf /sys/fs/bpf"))
         }
     }
 

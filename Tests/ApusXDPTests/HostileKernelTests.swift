@@ -64,7 +64,7 @@ struct HostileKernelTests {
             let attached = bpf_xdp_attach(index, program, XDPMode.generic.attachFlag, nil)
             try #require(attached == 0)
             defer { _ = bpf_xdp_detach(index, XDPMode.generic.attachFlag, nil) }
-            let all = AttachedProgram.all(on: index)
+            let all = try AttachedProgram.all(on: index)
             #expect(all.map(\.name) == [SteeringProgram.name] && all[0].owner == nil)
             #expect(Leftover.all().isEmpty)
         }

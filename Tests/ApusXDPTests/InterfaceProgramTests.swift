@@ -44,7 +44,7 @@ struct InterfaceProgramTests {
             #expect(program.id == id && program.name == "apus_count")
             attached = nil
 
-            #expect(InterfaceProgram.isAttached(id, to: index) == true)
+            #expect(try InterfaceProgram.isAttached(id, to: index) == true)
             let before = try #require(try counted.value(of: 0))
             #expect(try ping(net))
             #expect(try #require(try counted.value(of: 0)) > before)
@@ -53,10 +53,10 @@ struct InterfaceProgramTests {
             #expect(throws: XDPError.self) {
                 try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: wrongMode)
             }
-            #expect(InterfaceProgram.isAttached(id, to: index) == true)
+            #expect(try InterfaceProgram.isAttached(id, to: index) == true)
             #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: mode))
-            #expect(InterfaceProgram.isAttached(id, to: index) == false)
-            #expect(AttachedProgram.attached(to: index).isEmpty)
+            #expect(try InterfaceProgram.isAttached(id, to: index) == false)
+            #expect(try AttachedProgram.attached(to: index).isEmpty)
             // It is off, which is no mistake.
             #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: mode))
         }
@@ -78,7 +78,7 @@ struct InterfaceProgramTests {
                 "ip", "link", "set", "dev", "vb", "xdpdrv", "object",
                 "/usr/lib/x86_64-linux-gnu/bpf/xsk_def_xdp_prog_5.3.o", "section", "xdp")
             #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
-            #expect(AttachedProgram.all(on: index).map(\.name) == ["xsk_def_prog"])
+            #expect(try AttachedProgram.all(on: index).map(\.name) == ["xsk_def_prog"])
             let error = try #require(throws: XDPError.self) { try attach() }
             #expect(error.cause == .occupied(program: "xsk_def_prog"))
         }
@@ -98,16 +98,16 @@ struct InterfaceProgramTests {
             attached.close()
             let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
             let program = try BPFProgram(opening: pin)
-            #expect(InterfaceProgram.isAttached(program.id, to: index) == true)
+            #expect(try InterfaceProgram.isAttached(program.id, to: index) == true)
             #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
-            #expect(InterfaceProgram.isAttached(program.id, to: index) == false)
+            #expect(try InterfaceProgram.isAttached(program.id, to: index) == false)
             #expect(steering.isAttached)
-            let left = AttachedProgram.all(on: index).map(\.name).sorted()
+            let left = try AttachedProgram.all(on: index).map(\.name).sorted()
             #expect(left == ["apus_steer", "xdpfilt_alw_ip"])
             #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
             try steering.detach()
             try net.b.run("xdp-filter", "unload", "vb")
-            #expect(AttachedProgram.attached(to: index).isEmpty)
+            #expect(try AttachedProgram.attached(to: index).isEmpty)
         }
     }
 
@@ -132,7 +132,7 @@ struct InterfaceProgramTests {
             let program = try attached.program()
             attached.close()
             try net.b.run("ip", "link", "del", "vb")
-            #expect(InterfaceProgram.isAttached(program.id, to: index) == false)
+            #expect(try InterfaceProgram.isAttached(program.id, to: index) == false)
             #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
         }
         #expect(try net.b.run("ls", "/sys/fs/bpf/xdp").standardOutput.isEmpty)
@@ -188,7 +188,7 @@ struct InterfaceProgramTests {
     @Test func `No descriptor is left over`() throws {
         let net = try Pair("files")
         defer { net.lab.close() }
-        func open() -> Int { BPFFileSystem.entries(of: "/proc/self/fd").count }
+        func open() throws -> Int { try BPFFileSystem.entries(of: "/proc/self/fd").count }
         try net.b.enter {
             func round() throws {
                 let attached = try attach()
@@ -198,11 +198,11 @@ struct InterfaceProgramTests {
                     program, from: "vb", index: interfaceIndex("vb"), mode: .native)
             }
             try round()
-            let before = open()
+            let before = try open()
             for _ in 0..<10 { try round() }
             // libxdp 1.3.1 loses two with each program that enters a dispatcher, and two with each that leaves it.
             // Other threads of the tests may have opened something meanwhile.
-            #expect(open() - before < (Dispatcher.works ? 50 : 10))
+            #expect(try open() - before < (Dispatcher.works ? 50 : 10))
         }
     }
 }

@@ -225,7 +225,8 @@ struct SteeringTests {
             let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
             #expect(!steering.grant.usesDispatcher)
             #expect(steering.grant.takesFragments)
-            #expect(steering.grant.remarks.contains { $0.contains("mount -t bpf bpf /sys/fs/bpf") })
+            #expect(
+                steering.grant.remarks.contains { $0.contains("mount -t bpf -o mode=0700 bpf /sys/fs/bpf") })
             try net.a.run("ping", "-c", "1", "-W", "2", "192.0.2.2")
             #expect(steering.counters.passedNotUDP > 0)
         }

@@ -22,7 +22,7 @@ struct FilterHolder {
             case "status":
                 let status = try RateLimitFilter(on: arguments[1]).status()
                 say("\(status.passed.packets) passed, \(status.dropped.packets) dropped")
-            case "unload": try RateLimitFilter(on: arguments[1]).unload()
+            case "unload": try RateLimitFilter.unload(from: arguments[1])
             default: usage()
             }
             say("done")

@@ -46,7 +46,7 @@ struct DoctorFacts {
         if !host.bpfFileSystems.contains(Self.bpfFileSystem) {
             return (
                 "no BPF file system is mounted at \(Self.bpfFileSystem)",
-                "mount -t bpf bpf \(Self.bpfFileSystem)"
+                "mount -t bpf -o mode=0700 bpf \(Self.bpfFileSystem)"
             )
         }
         return nil
@@ -149,7 +149,7 @@ extension HostDiagnosis {
             return Finding(
                 "BPF file system", .degraded,
                 "none at \(place)" + (others.isEmpty ? "" : ", only at \(others.joined(separator: ", "))"),
-                remedy: "mount -t bpf bpf \(place)")
+                remedy: "mount -t bpf -o mode=0700 bpf \(place)")
         }
         return Finding("BPF file system", .ok, place)
     }

@@ -6,7 +6,7 @@ extension FilterCommand {
     static func make(_ changes: [FilterChange], on interface: String, _ invocation: Invocation)
         throws(ExitFailure)
     {
-        try prepareChange("changing a filter")
+        try prepareChange("changing a filter", invocation)
         let filter = try filter(on: interface)
         try filter.warnOfSSH(changes, invocation)
         let outcomes = try filtering { () throws(FilterError) in try filter.apply(changes) }

@@ -72,10 +72,25 @@ enum FilterCommand {
         try filtering { () throws(FilterError) in try RateLimitFilter(on: interface) }
     }
 
-    /// Removes what commands that were killed have left, before filters are changed.
-    static func prepareChange(_ purpose: String) throws(ExitFailure) {
+    /// Removes what commands that were killed have left, before filters are changed, and says so. What can't be removed is
+    /// no reason to leave other filters as they are.
+    static func prepareChange(_ purpose: String, _ invocation: Invocation) throws(ExitFailure) {
         try require(changing, for: purpose)
-        try filtering { () throws(FilterError) in _ = try RateLimitFilter.cleanUp() }
+        let output = invocation.errorOutput
+        func say(_ removed: [RateLimitFilter.Removed]) {
+            for one in removed {
+                output.line(
+                    "remark: \(one.interface): removed what was left of a filter that is not in force"
+                        .printable)
+            }
+        }
+        do throws(FilterError) {
+            say(try RateLimitFilter.cleanUp())
+        } catch {
+            guard case .partly(let removed, let errors) = error.cause else { throw ExitFailure(error) }
+            say(removed)
+            for error in errors { output.line("warning: \(error)".printable) }
+        }
     }
 
     /// The filters that an invocation names: one, or all; no failure where there are none.
@@ -85,13 +100,32 @@ enum FilterCommand {
         _ invocation: Invocation, but others: [String] = []
     ) throws(ExitFailure) -> [RateLimitFilter] {
         try require(looking, for: "looking at filters")
-        guard !invocation.arguments.isEmpty else { return RateLimitFilter.all() }
+        guard !invocation.arguments.isEmpty else {
+            return try filtering { () throws(FilterError) in try RateLimitFilter.all() }
+        }
         var filters: [RateLimitFilter] = []
         for name in invocation.arguments where !others.contains(name) {
             let filter = try filter(on: name)
             if !filters.contains(filter) { filters.append(filter) }
         }
         return filters
+    }
+
+    /// What is to be said of filters that another tool has taken off.
+    static func takenOff() throws(ExitFailure) -> [FilterError] {
+        try filtering { () throws(FilterError) in try RateLimitFilter.takenOff() }
+    }
+
+    /// What the filters that an invocation names are doing, and why some of all could not be asked: those are not to hide
+    /// the others.
+    static func statuses(
+        _ invocation: Invocation, but others: [String] = []
+    ) throws(ExitFailure) -> (all: [FilterStatus], failure: ExitFailure?) {
+        var (all, errors): ([FilterStatus], [FilterError]) = ([], [])
+        for filter in try filters(invocation, but: others) {
+            do throws(FilterError) { all.append(try filter.status()) } catch { errors.append(error) }
+        }
+        return (all, errors.isEmpty ? nil : ExitFailure(errors))
     }
 }
 
@@ -110,6 +144,7 @@ extension ExitFailure {
         case .rules(let errors):
             // Of rules by options: what is in force has no place to point at.
             self.init(.usage, errors.errors.map(\.message).joined(separator: "\n"))
+        case .partly(_, let errors): self.init(errors)
         case .notThere: self.init(.noInput, "\(error)")
         case .failed(_, let code, let detail):
             // With words beside it EACCES is the verifier's, which a program is not good enough for.
@@ -119,6 +154,13 @@ extension ExitFailure {
             .otherVersion, .busy, .unavailable:
             self.init(.unavailable, "\(error)")
         }
+    }
+
+    /// What is in the way of several filters, with the code of the first.
+    init(_ errors: [FilterError]) {
+        self.init(
+            errors.first.map { ExitFailure($0).code } ?? .unavailable,
+            errors.map { ExitFailure($0).message }.joined(separator: "\n"))
     }
 }
 

@@ -44,14 +44,11 @@ extension FilterCommand {
                     + "/var/lib/node_exporter/apus.prom")
         ],
         run: { invocation throws(ExitFailure) in
-            try require(looking, for: "looking at filters")
             let names = invocation.arguments.isEmpty ? nil : Set(invocation.arguments)
-            let takenOff = RateLimitFilter.takenOff().map(\.interface).filter { names?.contains($0) ?? true }
-            var all: [FilterStatus] = []
-            for filter in try filters(invocation, but: takenOff) {
-                all.append(try filtering { () throws(FilterError) in try filter.status() })
-            }
+            let takenOff = try takenOff().map(\.interface).filter { names?.contains($0) ?? true }
+            let (all, failure) = try statuses(invocation, but: takenOff)
             invocation.output.write(FilterMetrics.text(all, takenOff: takenOff))
+            if let failure { throw failure }
         })
 
     /// For the shells alone: what may follow `remove`, a line each.
@@ -67,7 +64,7 @@ extension FilterCommand {
             guard let kind = Completion.FilterWords(rawValue: invocation.arguments[0]) else { return }
             let words = Set(invocation.arguments.dropFirst())
             // A shell that asks is not to be told of errors.
-            guard let filter = RateLimitFilter.all().first(where: { words.contains($0.interface) }),
+            guard let filter = (try? RateLimitFilter.all())?.first(where: { words.contains($0.interface) }),
                 let rules = try? filter.rules()
             else { return }
             switch kind {

@@ -48,7 +48,7 @@ extension FilterCommand {
             let mode = try modeOption(invocation)
             let rules = try rules(invocation)
             if invocation.has(check) { return try check(rules, name, invocation) }
-            try prepareChange("loading a filter")
+            try prepareChange("loading a filter", invocation)
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
             FilterRemarks.warn(ofNeedsDroppedBy: rules, on: name, invocation.errorOutput)
@@ -61,7 +61,13 @@ extension FilterCommand {
                 }
                 return try replace(rules, on: name, invocation)
             }
-            let status = try filtering { () throws(FilterError) in try filter.status() }
+            let status: FilterStatus
+            do throws(FilterError) {
+                status = try filter.status()
+            } catch {
+                invocation.output.line("\(name): the filter is loaded".printable)
+                throw ExitFailure(error)
+            }
             invocation.output.line("\(status.grantText), \(rules.summary)".printable)
             for remark in status.remarks { invocation.output.line("  \(remark)".printable) }
         })
@@ -91,7 +97,7 @@ extension FilterCommand {
             }
             let rules = try rules(invocation)
             if invocation.has(check) { return try check(rules, name, invocation) }
-            try prepareChange("changing a filter")
+            try prepareChange("changing a filter", invocation)
             _ = try filter(on: name)
             SSHSession.warn(
                 of: rules, on: name, undo: "apus filter unload \(shellWord(name))", invocation.errorOutput)
@@ -121,9 +127,20 @@ extension FilterCommand {
             let name = invocation.arguments.isEmpty ? nil : try invocation.kernelInterface()
             try require(changing, for: "unloading a filter")
             guard let name else {
-                let all = try filtering { () throws(FilterError) in try RateLimitFilter.unloadAll() }
-                for one in all { invocation.output.line("\(one.interface): \(one.removal.text)".printable) }
-                if all.isEmpty { invocation.output.line("no filter is loaded in this network namespace") }
+                func say(_ removed: [RateLimitFilter.Removed]) {
+                    for one in removed {
+                        invocation.output.line("\(one.interface): \(one.removal.text)".printable)
+                    }
+                }
+                let removed: [RateLimitFilter.Removed]
+                do throws(FilterError) {
+                    removed = try RateLimitFilter.unloadAll()
+                } catch {
+                    if case .partly(let done, _) = error.cause { say(done) }
+                    throw ExitFailure(error)
+                }
+                say(removed)
+                if removed.isEmpty { invocation.output.line("no filter is loaded in this network namespace") }
                 return
             }
             let removal: RateLimitFilter.Removal

@@ -33,7 +33,7 @@ enum FilterRemarks {
 
     private static func remark(ofNeedsDroppedBy rules: FilterRules, on interface: String) -> String? {
         var trial = rules
-        (trial.limits, trial.sources, trial.bans) = ([], 1024, 1024)
+        (trial.limits, trial.sourceCapacity, trial.banCapacity) = ([], 1024, 1024)
         // It is about whom no list names: but for the prefix that everybody is in.
         trial.entries.removeAll { entry in
             if case .source(let prefix) = entry.subject { prefix.length > 0 } else { false }

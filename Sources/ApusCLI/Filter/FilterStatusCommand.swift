@@ -21,21 +21,20 @@ extension FilterCommand {
             ),
         ],
         run: { invocation throws(ExitFailure) in
-            var all: [FilterStatus] = []
-            for filter in try filters(invocation) {
-                all.append(try filtering { () throws(FilterError) in try filter.status() })
-            }
-            let takenOff = invocation.arguments.isEmpty ? RateLimitFilter.takenOff() : []
+            let (all, failure) = try statuses(invocation)
+            let takenOff = invocation.arguments.isEmpty ? try takenOff() : []
             let output = invocation.output
             if invocation.has(json) {
-                return output.json(
+                output.json(
                     FilterStatusReport(
                         filters: all.map(FilterStatusReport.Filter.init),
                         takenOff: takenOff.map(FilterStatusReport.TakenOff.init)),
                     spread: output.isTerminal)
+                if let failure { throw failure }
+                return
             }
             for error in takenOff { output.line("\(error)".printable) }
-            if all.isEmpty, takenOff.isEmpty {
+            if all.isEmpty, takenOff.isEmpty, failure == nil {
                 output.line(
                     "no filter is loaded in this network namespace; load one with `apus filter load IF`")
             }
@@ -44,6 +43,15 @@ extension FilterCommand {
                 let page = FilterStatusPage(status, now: secondsNow, width: output.width, style: output.style)
                 output.write(page.lines.map { $0 + "\n" }.joined())
             }
+            if invocation.arguments.isEmpty {
+                let others = try filtering { () throws(FilterError) in try RateLimitFilter.countElsewhere() }
+                if others > 0 {
+                    output.line(
+                        "\(others) filter\(others == 1 ? " is" : "s are") kept for other network namespaces, "
+                            + "some of which may have ended")
+                }
+            }
+            if let failure { throw failure }
         })
 }
 

@@ -102,6 +102,6 @@ extension FilterService {
 }
 
 extension IntegerRule {
-    static let filterSources = IntegerRule(range: 1024...16_777_216, unit: "a number of sources")
-    static let filterBans = IntegerRule(range: 1...1_000_000, unit: "a number of bans")
+    static let filterSources = IntegerRule(range: 1024...FilterRules.mostSources, unit: "a number of sources")
+    static let filterBans = IntegerRule(range: 1...FilterRules.mostBans, unit: "a number of bans")
 }

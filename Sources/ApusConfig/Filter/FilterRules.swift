@@ -49,6 +49,10 @@ public struct FilterRules: Hashable, Sendable {
     public static let mostPrefixes = 1_000_000
     /// The most entries about ports.
     public static let mostPortEntries = 1024
+    /// The most sources that can be asked for.
+    public static let mostSources = 16_777_216
+    /// The most bans that can be asked for.
+    public static let mostBans = 1_000_000
     /// The most services of management.
     public static let mostManagement = 16
     /// The most networks that one of them is reached from.

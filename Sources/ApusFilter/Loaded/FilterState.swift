@@ -60,24 +60,27 @@ struct FilterState: Hashable, Sendable {
             end += 1
             guard !line.isEmpty else { break }
             let words = line.split(separator: " ", maxSplits: 1)
-            if words.first == "remark" {
-                remarks.append(String(words.last!))
-            } else if words.first == "until" {
-                let parts = words.last!.split(separator: " ", maxSplits: 1)
-                guard let time = UInt64(parts[0]), let subject = try? FilterSubject(String(parts.last!))
+            // A line of blanks has none.
+            guard let key = words.first else { continue }
+            let value = words.count == 2 ? words[1] : ""
+            switch key {
+            case "remark": remarks.append(String(value))
+            case "until":
+                let parts = value.split(separator: " ", maxSplits: 1)
+                guard parts.count == 2, let time = UInt64(parts[0]),
+                    let subject = try? FilterSubject(String(parts[1]))
                 else { continue }
                 until[subject] = time
-            } else {
-                fields[words[0]] = words.count == 2 ? words[1] : ""
+            default: fields[key] = value
             }
         }
-        let version = fields["version"].map { "Apus \($0)" } ?? "an unknown version of Apus"
+        let version = fields["version"].map { "Apus \($0)" } ?? Self.unknownVersion
         func words(_ key: Substring) -> [Substring] { (fields[key] ?? "").split(separator: " ") }
         guard fields["apus-filter"] == "\(APUS_FILTER_VERSION)",
             let caller = Self.callers.first(where: { Self.word($0) == fields["caller"] ?? "" }),
             let mode = fields["mode"].flatMap({ XDPMode(rawValue: String($0)) }),
-            let loaded = fields["loaded"].flatMap({ Int($0) }),
-            let changed = fields["changed"].flatMap({ Int($0) }),
+            let loaded = fields["loaded"].flatMap({ Int($0) }), Self.times.contains(loaded),
+            let changed = fields["changed"].flatMap({ Int($0) }), Self.times.contains(changed),
             let rules = try? FilterRules(
                 parsing: parts[end...].joined(separator: "\n"), name: "rules in force")
         else { throw .otherVersion(version) }
@@ -107,6 +110,12 @@ struct FilterState: Hashable, Sendable {
         (self.secret, self.numbers, self.rules) = (secret, numbers, rules)
         self.until = until
     }
+
+    /// What to call who wrote no name down.
+    static let unknownVersion = "an unknown version of Apus"
+
+    /// Seconds since 1970 that a clock may show: 64 bits of nanoseconds.
+    private static let times = 0...Int(Int64.max / 1_000_000_000)
 
     private static let callers: [TailCaller] = [
         .dispatched, .alone(takesFragments: true), .alone(takesFragments: false),
@@ -149,6 +158,7 @@ extension FilterState {
 
     /// The text in a map.
     static func text(in map: BPFMap<UInt32, apus_text>) throws(BPFError) -> String {
+        try map.expect(.array, entries: 1...mostPieces)
         var octets: [UInt8] = []
         for (_, values) in try map.entries().sorted(by: { $0.key < $1.key }) {
             for value in values {
@@ -158,6 +168,9 @@ extension FilterState {
         }
         return String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
     }
+
+    /// 16 MiB; the longest rules have far less.
+    private static let mostPieces = 1 << 16
 
     private static func pieces(of text: String) -> [apus_text] {
         let octets = Array(text.utf8)

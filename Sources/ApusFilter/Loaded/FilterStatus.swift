@@ -108,7 +108,7 @@ extension RateLimitFilter {
                 },
                 // The CPUs are not read at one moment.
                 sources: .init(
-                    known: added - min(added, evicted + forgotten), capacity: state.rules.sourceCapacity,
+                    known: added - min(added, evicted &+ forgotten), capacity: state.rules.sourceCapacity,
                     places: sets * Int(APUS_FILTER_WAYS), evicted: evicted, forgotten: forgotten,
                     bytes: sets * MemoryLayout<apus_set>.size),
                 bans: try bans(current, names, now), totalBans: counters[APUS_TABLE_BANNED],

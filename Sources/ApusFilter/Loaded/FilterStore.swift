@@ -12,8 +12,9 @@ import Glibc
 ///     N/                           a rules program, its maps, and what is written down about it
 /// ```
 ///
-/// A folder N is made before its program is put in the slot and removed after another one is, so what a command that
-/// was killed has left is told from what is in force by the program in the slot.
+/// A filter is complete when a program is in its slot, which comes last. A folder N is made before its program is put
+/// there and removed after another one is, so what a command that was killed has left is told from what is in force by
+/// the program in the slot.
 struct FilterStore: Hashable, Sendable {
     /// The folder of all filters.
     static let root = "apus/filter"
@@ -24,22 +25,44 @@ struct FilterStore: Hashable, Sendable {
     private let name: String
 
     /// Where the filter of an interface is kept.
-    init(index: Int32) {
+    init(index: Int32) throws(BPFError) {
+        self.init(index: index, namespace: try Self.namespace())
+    }
+
+    private init(index: Int32, namespace: UInt64) {
         self.index = index
-        name = "\(Self.root)/\(Self.namespace)-\(index)"
+        name = "\(Self.root)/\(namespace)-\(index)"
     }
 
     /// Those that are kept for interfaces of this network namespace, whether they are complete or not.
-    static var all: [FilterStore] {
-        let prefix = "\(namespace)-"
-        return BPFFileSystem.entries(of: "\(BPFFileSystem.root)/\(root)").compactMap { entry in
-            entry.hasPrefix(prefix) ? Int32(entry.dropFirst(prefix.count)).map(FilterStore.init) : nil
+    static func all() throws(BPFError) -> [FilterStore] {
+        let (own, entries) = (try namespace(), try entries())
+        return entries.compactMap { entry in
+            entry.namespace == own ? FilterStore(index: entry.index, namespace: own) : nil
+        }
+    }
+
+    /// How many are kept for interfaces of other network namespaces, some of which may have ended. Which have nobody can
+    /// tell: a namespace lives as long as anything holds it, be it a socket or a mount that is out of sight.
+    static func countOfOthers() throws(BPFError) -> Int {
+        let own = try namespace()
+        return try entries().count { $0.namespace != own }
+    }
+
+    private static func entries() throws(BPFError) -> [(namespace: UInt64, index: Int32)] {
+        guard BPFFileSystem.isMounted, try BPFFileSystem.isOwn(root) else { return [] }
+        return try BPFFileSystem.entries(of: "\(BPFFileSystem.root)/\(root)").compactMap { entry in
+            let parts = entry.split(separator: "-", omittingEmptySubsequences: false)
+            guard parts.count == 2, let namespace = UInt64(parts[0]), let index = Int32(parts[1]),
+                entry == "\(namespace)-\(index)"
+            else { return nil }
+            return (namespace, index)
         }
     }
 
     /// The name that the interface has; of one that is gone the name it had, as far as that is written down, and its index.
-    var interfaceName: String {
-        if let name = ApusXDP.interfaceName(index) { return name }
+    func interfaceName() throws(BPFError) -> String {
+        if let name = try ApusXDP.interfaceName(index) { return name }
         let number = "interface \(index)"
         guard let found = try? InForce(self, interface: number) else { return number }
         return "\(found.state.interface) (\(number))"
@@ -48,8 +71,8 @@ struct FilterStore: Hashable, Sendable {
     /// The path of something in the folder.
     func path(_ part: String) -> String { "\(BPFFileSystem.root)/\(name)/\(part)" }
 
-    /// Whether there is anything.
-    var exists: Bool { unsafe access("\(BPFFileSystem.root)/\(name)", F_OK) == 0 }
+    /// Whether there is anything. Throws where others could have put it there.
+    func exists() throws(BPFError) -> Bool { try BPFFileSystem.isOwn(name) }
 
     /// Makes the folder.
     func make() throws(BPFError) { _ = try BPFFileSystem.makeFolder(name) }
@@ -57,50 +80,105 @@ struct FilterStore: Hashable, Sendable {
     /// Makes the folder of a rules program.
     func make(generation: Int) throws(BPFError) { _ = try BPFFileSystem.makeFolder("\(name)/\(generation)") }
 
-    /// Removes the folder and all that is in it, and with the last one those above.
-    func remove() throws(BPFError) {
-        try BPFFileSystem.removeFolder("\(BPFFileSystem.root)/\(name)")
-        var above = Self.root.split(separator: "/")
-        while !above.isEmpty, unsafe rmdir("\(BPFFileSystem.root)/\(above.joined(separator: "/"))") == 0 {
-            above.removeLast()
-        }
-    }
+    /// Removes the folder and all that is in it.
+    func remove() throws(BPFError) { try BPFFileSystem.removeFolder("\(BPFFileSystem.root)/\(name)") }
 
     /// The numbers of the rules programs that have a folder.
-    var generations: [Int] {
-        BPFFileSystem.entries(of: "\(BPFFileSystem.root)/\(name)").compactMap { Int($0) }.sorted()
+    func generations() throws(BPFError) -> [Int] {
+        try BPFFileSystem.entries(of: "\(BPFFileSystem.root)/\(name)").compactMap { UInt32($0).map(Int.init) }
+            .sorted()
     }
 
     /// The inode of the calling thread's network namespace.
-    private static var namespace: UInt64 {
+    private static func namespace() throws(BPFError) -> UInt64 {
+        let path = "/proc/thread-self/ns/net"
         var facts = stat()
-        return unsafe stat("/proc/thread-self/ns/net", &facts) == 0 ? UInt64(facts.st_ino) : 0
+        // Sound: the kernel writes the struct.
+        guard unsafe stat(path, &facts) == 0 else {
+            throw BPFError("telling this network namespace from others by \(path)", code: errno)
+        }
+        return UInt64(facts.st_ino)
     }
 }
 
 extension FilterStore {
     /// Holds off other commands that change filters, for as long as it lives.
+    ///
+    /// What is locked is the folder of all filters, which nobody else may open. It is made for that where it is not there,
+    /// and goes with the lock when nothing is in it.
     final class Lock {
         private let descriptor: Int32
 
         /// Waits for five seconds at most; nil when another command has not ended by then.
         init?() throws(BPFError) {
-            // Not the folder of the filters, which goes with the last of them.
-            let path = BPFFileSystem.root
-            descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw BPFError("opening \(path)", code: errno) }
             for _ in 0..<500 {
-                if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
-                guard errno == EWOULDBLOCK || errno == EINTR else {
-                    let code = errno
-                    throw BPFError("locking \(path)", code: code)
+                if let descriptor = try Self.attempt() {
+                    self.descriptor = descriptor
+                    return
                 }
                 usleep(10_000)
             }
             return nil
         }
 
-        deinit { close(descriptor) }
+        /// The folder, locked; nil when another command has it, or has removed it meanwhile.
+        private static func attempt() throws(BPFError) -> Int32? {
+            let path: String
+            do throws(BPFError) {
+                path = try BPFFileSystem.makeFolder(root)
+            } catch {
+                // The one above went between two steps.
+                if error.code == ENOENT, BPFFileSystem.isMounted { return nil }
+                guard error.code == EACCES else { throw error }
+                throw BPFError(
+                    error.operation, code: EPERM,
+                    detail: "this BPF file system belongs to root; run this as root")
+            }
+            // Sound: the path ends with a zero.
+            let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                if errno == ENOENT { return nil }
+                guard errno == EACCES else { throw BPFError("opening \(path)", code: errno) }
+                throw BPFError(
+                    "opening \(path)", code: EPERM, detail: "filters here belong to root; run this as root")
+            }
+            do throws(BPFError) {
+                if try isHeld(descriptor, path) { return descriptor }
+            } catch {
+                close(descriptor)
+                throw error
+            }
+            close(descriptor)
+            return nil
+        }
+
+        /// Locks an open folder; false when another command has it, or the path is another one's by now.
+        private static func isHeld(_ descriptor: Int32, _ path: String) throws(BPFError) -> Bool {
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                if errno == EWOULDBLOCK || errno == EINTR { return false }
+                throw BPFError("locking \(path)", code: errno)
+            }
+            var (mine, there) = (stat(), stat())
+            // Sound: the kernel writes the structs, and the path ends with a zero.
+            guard unsafe fstat(descriptor, &mine) == 0, unsafe lstat(path, &there) == 0 else {
+                if errno == ENOENT { return false }
+                throw BPFError("locking \(path)", code: errno)
+            }
+            // One that was made by hand is not to be locked by everybody.
+            guard mine.st_mode & 0o077 == 0 || fchmod(descriptor, S_IRWXU) == 0 else {
+                throw BPFError("locking \(path)", code: errno)
+            }
+            return mine.st_ino == there.st_ino && mine.st_dev == there.st_dev
+        }
+
+        deinit {
+            var above = root.split(separator: "/")
+            // Sound: the path ends with a zero. What is not empty stays.
+            while !above.isEmpty, unsafe rmdir("\(BPFFileSystem.root)/\(above.joined(separator: "/"))") == 0 {
+                above.removeLast()
+            }
+            close(descriptor)
+        }
     }
 }
 

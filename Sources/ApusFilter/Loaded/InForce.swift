@@ -16,22 +16,23 @@ struct InForce {
     let maps: FilterMaps
     var state: FilterState
 
-    /// Opens what is pinned; nil when there is nothing complete.
+    /// Opens what is pinned; nil when there is nothing complete, which is told by nothing but that something is not there.
     init?(_ store: FilterStore, interface: String) throws(FilterError) {
-        guard let entry = try Self.entry(store, interface),
-            let slot = try? BPFMap<UInt32, UInt32>(opening: store.path("slot")),
-            let program = try? slot.value(of: 0),
-            let generation = store.generations.last(where: { number in
-                (try? BPFProgram(opening: store.path("\(number)/program")))?.id == program
-            })
-        else { return nil }
-        (self.store, self.entry, self.slot, self.generation) = (store, entry, slot, generation)
+        let found = try about(interface) {
+            () throws(BPFError) -> (entry: BPFProgram, slot: BPFMap<UInt32, UInt32>, program: UInt32)? in
+            guard try store.exists(), let entry = try BPFProgram(ifPinnedAt: store.path("entry")),
+                let slot = try BPFMap<UInt32, UInt32>(ifPinnedAt: store.path("slot"))
+            else { return nil }
+            try slot.expect(.programs, entries: 1...1)
+            guard let program = try slot.value(of: 0) else { return nil }
+            return (entry, slot, program)
+        }
+        guard let found else { return nil }
+        (self.store, entry, slot) = (store, found.entry, found.slot)
+        generation = try Self.generation(of: found.program, store, interface)
         let folder = store.path("\(generation)")
-        let text: String
-        do throws(BPFError) {
-            text = try FilterState.text(in: BPFMap(opening: "\(folder)/state"))
-        } catch {
-            throw FilterError(interface, error)
+        let text = try about(interface) { () throws(BPFError) in
+            try FilterState.text(in: BPFMap(opening: "\(folder)/state"))
         }
         do throws(FilterState.Refusal) {
             state = try FilterState(parsing: text)
@@ -43,17 +44,22 @@ struct InForce {
         maps = try about(interface) { () throws(BPFError) in try FilterMaps(pinnedIn: folder) }
     }
 
-    /// Opens the pinned entry program; nil when there is none.
-    private static func entry(
-        _ store: FilterStore, _ interface: String
-    ) throws(FilterError) -> BPFProgram? {
-        do throws(BPFError) {
-            return try BPFProgram(opening: store.path("entry"))
-        } catch {
-            // Whoever may not look does not know that there is none.
-            guard error.code == EPERM || error.code == EACCES else { return nil }
-            throw FilterError(interface, error)
+    /// The folder of the program in the slot.
+    private static func generation(
+        of program: UInt32, _ store: FilterStore, _ interface: String
+    ) throws(FilterError) -> Int {
+        let number = try about(interface) { () throws(BPFError) -> Int? in
+            for number in try store.generations().reversed() {
+                let path = store.path("\(number)/program")
+                if try BPFProgram(ifPinnedAt: path)?.id == program { return number }
+            }
+            return nil
         }
+        // Rules are in force, which no command of this version has put there.
+        guard let number else {
+            throw FilterError(interface, .otherVersion(found: FilterState.unknownVersion))
+        }
+        return number
     }
 
     /// Pins a rules program in a folder of its own.
@@ -68,11 +74,13 @@ struct InForce {
         try program.program.pin(to: "\(folder)/program")
     }
 
-    /// Removes the folders of rules programs that are not in force.
-    func removeOthers() throws(BPFError) {
-        for number in store.generations where number != generation {
-            try BPFFileSystem.removeFolder(store.path("\(number)"))
+    /// Removes the folders of rules programs that are not in force, as far as that can be done, and gives the number of the
+    /// next one.
+    func removeOthers() throws(BPFError) -> Int {
+        for number in try store.generations() where number != generation {
+            try? BPFFileSystem.removeFolder(store.path("\(number)"))
         }
+        return max(generation, try store.generations().last ?? 0) &+ 1
     }
 
     /// The rules with the entries of the lists, of those with a lifetime what is left of it; what is over is left out.
@@ -85,19 +93,28 @@ struct InForce {
                 if let entry = FilterEntry(.source(prefix), values[i], now: now) { sources.append(entry) }
             }
         }
+        var strange = false
         try maps.prefixes.forEachChunk { keys, values in
             for i in keys.indices {
-                if let entry = FilterEntry(.source(keys[i].prefix), values[i], now: now) {
-                    sources.append(entry)
+                guard let prefix = keys[i].prefix else {
+                    strange = true
+                    continue
                 }
+                if let entry = FilterEntry(.source(prefix), values[i], now: now) { sources.append(entry) }
             }
+        }
+        guard !strange else {
+            throw BPFError(
+                "reading the map \(maps.prefixes.info.name)", code: EINVAL,
+                detail: "it has a key that is no prefix")
         }
         // A hash map gives what changes meanwhile twice.
         var seen = Set<FilterSubject>()
         sources = sources.filter { seen.insert($0.subject).inserted }.sorted(by: Self.isBefore)
         var protocols: [FilterEntry] = []
-        for (number, values) in try maps.protocols.entries() {
-            if let entry = FilterEntry(.ipProtocol(UInt8(number)), values[0], now: now) {
+        for (key, values) in try maps.protocols.entries() {
+            guard let number = UInt8(exactly: key) else { continue }
+            if let entry = FilterEntry(.ipProtocol(number), values[0], now: now) {
                 protocols.append(entry)
             }
         }

@@ -104,14 +104,13 @@ extension RateLimitFilter {
         state.changed = time(nil)
         state.set(rules, numbers: numbers, now: now)
         try about(interface) { () throws(BPFError) in
-            try current.removeOthers()
+            let generation = try current.removeOthers()
             let program = try RulesProgram(
                 rules, numbers: numbers.inForce, secret: state.secret, caller: state.caller, now: now,
                 FilterInheritance(
                     maps: current.maps, keepsLists: false,
                     keepsBans: rules.isDryRun || !current.state.rules.isDryRun))
             let (bans, buckets) = (FilterBans(program.maps.bans), FilterBuckets(program.maps.buckets))
-            let generation = current.generation + 1
             do throws(BPFError) {
                 try InForce.pin(program, state, generation: generation, in: store)
                 if program.maps.sources.info.id != current.maps.sources.info.id {
@@ -129,12 +128,13 @@ extension RateLimitFilter {
                 try? BPFFileSystem.removeFolder(store.path("\(generation)"))
                 throw error
             }
-            // What the program that was in force has done meanwhile.
-            try bans.keep(of: banning, now: now)
+            // The rules are in force, which nothing from here on changes. What the program before has done meanwhile:
+            try? bans.keep(of: banning, now: now)
             for (limit, number) in limits where limit.scope == .all && !before.inForce.contains(number) {
-                try buckets.reset(number, ifBeyond: limit, now: monotonicTime)
+                try? buckets.reset(number, ifBeyond: limit, now: monotonicTime)
             }
-            try BPFFileSystem.removeFolder(store.path("\(current.generation)"))
+            // What stays of it is removed before the next ones come.
+            try? BPFFileSystem.removeFolder(store.path("\(current.generation)"))
         }
     }
 

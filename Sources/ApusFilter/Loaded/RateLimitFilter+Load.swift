@@ -29,11 +29,13 @@ extension RateLimitFilter {
         }
         let index = try index(of: interface)
         try requireEthernet(interface, index)
-        let filter = RateLimitFilter(interface, FilterStore(index: index))
+        let filter = RateLimitFilter(interface, try store(interface, index))
         return try locked(interface) { () throws(FilterError) in
             guard try filter.inForce() == nil else { throw FilterError(interface, .alreadyLoaded) }
             try filter.clean()
-            guard filter.programsWithoutState().isEmpty else { throw FilterError(interface, .withoutState) }
+            guard try filter.programsWithoutState().isEmpty else {
+                throw FilterError(interface, .withoutState)
+            }
             do throws(FilterError) {
                 try filter.put(rules, mode)
             } catch {
@@ -65,13 +67,22 @@ extension RateLimitFilter {
         case program
     }
 
+    /// An interface by name, and what there was to remove.
+    public struct Removed: Hashable, Sendable {
+        /// The interface; one that is gone by the name it had.
+        public let interface: String
+        /// What there was.
+        public let removal: Removal
+    }
+
     /// Takes the filter off its interface and removes all that belongs to it; other programs stay.
     public func unload() throws(FilterError) { _ = try removeAll() }
 
     private func removeAll() throws(FilterError) -> Removal {
         try Self.locked(interface) { () throws(FilterError) in
-            if store.exists { return try clean() }
-            let programs = programsWithoutState()
+            let exists = try about(interface) { () throws(BPFError) in try store.exists() }
+            if exists { return try clean() }
+            let programs = try programsWithoutState()
             guard !programs.isEmpty else { throw FilterError(interface, .notLoaded) }
             for one in programs {
                 try takeOff(about(interface) { () throws(BPFError) in try BPFProgram(id: one.id) })
@@ -84,46 +95,60 @@ extension RateLimitFilter {
     /// stay.
     @discardableResult
     public static func unload(from interface: String) throws(FilterError) -> Removal {
-        try RateLimitFilter(interface, FilterStore(index: index(of: interface))).removeAll()
+        try RateLimitFilter(interface, store(interface, index(of: interface))).removeAll()
     }
 
     /// Takes the filters off all interfaces of this network namespace, as ``unload(from:)`` does, with what belongs to
-    /// interfaces that are gone.
+    /// interfaces that are gone. One that can't be taken off does not keep the others: then the error says which were.
     ///
     /// - Returns: the interfaces by name, those that are gone by the name they had; and what there was.
-    public static func unloadAll() throws(FilterError) -> [(interface: String, removal: Removal)] {
-        guard BPFFileSystem.isMounted, !FilterStore.all.isEmpty else { return [] }
-        return try locked("filters") { () throws(FilterError) in
-            var removed: [(interface: String, removal: Removal)] = []
-            for store in FilterStore.all {
-                let filter = RateLimitFilter(store.interfaceName, store)
-                removed.append((filter.interface, try filter.clean()))
-            }
-            return removed.sorted { $0.interface < $1.interface }
-        }
+    public static func unloadAll() throws(FilterError) -> [Removed] {
+        try forEach { filter throws(FilterError) in try filter.clean() }
     }
 
     /// Removes what commands that were killed have left, and what belongs to interfaces that are gone; filters that are in
-    /// force stay, and what is kept of those that another tool has taken off.
+    /// force stay, what is kept of those that another tool has taken off, and all of which it can't be told. What can't be
+    /// removed does not keep the rest: then the error says what was.
     ///
     /// - Returns: the interfaces whose leftovers are removed.
     @discardableResult
-    public static func cleanUp() throws(FilterError) -> [String] {
-        guard BPFFileSystem.isMounted, !FilterStore.all.isEmpty else { return [] }
-        return try locked("filters") { () throws(FilterError) in
-            var cleaned: [String] = []
-            for store in FilterStore.all {
-                let filter = RateLimitFilter(store.interfaceName, store)
+    public static func cleanUp() throws(FilterError) -> [Removed] {
+        try forEach { filter throws(FilterError) in
+            do throws(FilterError) {
+                guard try filter.inForce() == nil, try !filter.isTakenOff() else { return nil }
+            } catch {
                 // What another version has put in force is in force.
-                do throws(FilterError) {
-                    guard try filter.inForce() == nil, !filter.isTakenOff else { continue }
-                } catch {
-                    continue
-                }
-                try filter.clean()
-                cleaned.append(filter.interface)
+                return nil
             }
-            return cleaned
+            return try filter.clean()
+        }
+    }
+
+    /// Does something to all that is kept for this network namespace, and gives the interfaces where it was done, by name.
+    private static func forEach(
+        _ body: (RateLimitFilter) throws(FilterError) -> Removal?
+    ) throws(FilterError) -> [Removed] {
+        func stores() throws(FilterError) -> [FilterStore] {
+            try about(everything) { () throws(BPFError) in try FilterStore.all() }
+        }
+        guard try !stores().isEmpty else { return [] }
+        return try locked(everything) { () throws(FilterError) in
+            var (done, errors): ([Removed], [FilterError]) = ([], [])
+            for store in try stores() {
+                do throws(FilterError) {
+                    let name = try about("interface \(store.index)") { () throws(BPFError) in
+                        try store.interfaceName()
+                    }
+                    if let removal = try body(RateLimitFilter(name, store)) {
+                        done.append(Removed(interface: name, removal: removal))
+                    }
+                } catch {
+                    errors.append(error)
+                }
+            }
+            done.sort { $0.interface < $1.interface }
+            guard errors.isEmpty else { throw FilterError(everything, .partly(done: done, errors: errors)) }
+            return done
         }
     }
 
@@ -138,11 +163,14 @@ extension RateLimitFilter {
     /// Takes off what is on the interface and removes all pins.
     @discardableResult
     private func clean() throws(FilterError) -> Removal {
-        guard store.exists else { return .state }
+        let (exists, isThere) = try about(interface) { () throws(BPFError) in
+            (try store.exists(), try interfaceName(store.index) != nil)
+        }
+        guard exists else { return .state }
         var removal = Removal.stateOfMissingInterface
-        if interfaceName(store.index) != nil {
+        if isThere {
             removal = .state
-            for program in programsOfOurs() {
+            for program in try programsOfOurs() {
                 if try takeOff(program) { removal = .filter }
             }
         }
@@ -167,12 +195,42 @@ extension RateLimitFilter {
     }
 
     /// The entry program: by its pin, or where a command was killed before that, by the slot it jumps by.
-    private func programsOfOurs() -> [BPFProgram] {
-        if let entry = try? BPFProgram(opening: store.path("entry")) {
-            return InterfaceProgram.isAttached(entry.id, to: store.index) == false ? [] : [entry]
+    private func programsOfOurs() throws(FilterError) -> [BPFProgram] {
+        let found = try about(interface) { () throws(BPFError) -> [BPFProgram]? in
+            if try InterfaceProgram.isBare(store.index) { return [] }
+            if let entry = try Self.unlessStrange({ () throws(BPFError) in
+                try BPFProgram(ifPinnedAt: store.path("entry"))
+            }) {
+                return try InterfaceProgram.isAttached(entry.id, to: store.index) == false ? [] : [entry]
+            }
+            // Nothing is attached before there is a slot.
+            guard
+                let slot = try Self.unlessStrange({ () throws(BPFError) in
+                    try BPFMap<UInt32, UInt32>(ifPinnedAt: store.path("slot"))
+                })
+            else {
+                return []
+            }
+            guard Capability.missing(of: [.sysAdmin]).isEmpty else { return nil }
+            return try InterfaceProgram.programs(on: store.index, using: slot.info.id)
         }
-        guard let slot = try? BPFMap<UInt32, UInt32>(opening: store.path("slot")) else { return [] }
-        return InterfaceProgram.programs(on: store.index, using: slot.info.id)
+        guard let found else {
+            throw FilterError(
+                interface,
+                notPermittedTo: "see which XDP programs are on it, of which one may be its filter's",
+                missing: Capability.missing(of: [.sysAdmin]))
+        }
+        return found
+    }
+
+    /// What is no program or no such map was not pinned by Apus.
+    private static func unlessStrange<Pin>(_ body: () throws(BPFError) -> Pin?) throws(BPFError) -> Pin? {
+        do throws(BPFError) {
+            return try body()
+        } catch {
+            guard error.code == EINVAL else { throw error }
+            return nil
+        }
     }
 
     private func put(_ rules: FilterRules, _ mode: Mode) throws(FilterError) {
@@ -194,21 +252,37 @@ extension RateLimitFilter {
             try slot.pin(to: store.path("slot"))
             return slot
         }
-        let (entry, own, remarks) = try attach(slot, mode)
-        if entry.caller != expected { rulesProgram = try program(entry.caller) }
-        let seconds = time(nil)
-        var state = FilterState(
-            version: ApusVersion.number, interface: interface, mode: entry.grant.mode, caller: entry.caller,
-            takesFragments: entry.grant.takesFragments, remarks: remarks + Self.remarks(of: entry.grant.mode),
-            loaded: seconds, changed: seconds,
-            secret: secret, numbers: numbers, rules: FilterRules(), until: [:])
-        state.set(rules, numbers: numbers, now: now)
-        try about(interface) { () throws(BPFError) in
-            try InForce.pin(rulesProgram, state, generation: 1, in: store)
-            try slot.update(0, program: rulesProgram.program)
-            // Last: with it all is complete.
-            try own.pin(to: store.path("entry"))
+        let (entry, remarks) = try attach(slot, mode)
+        do throws(FilterError) {
+            try pin(entry)
+            if entry.caller != expected { rulesProgram = try program(entry.caller) }
+            let seconds = time(nil)
+            var state = FilterState(
+                version: ApusVersion.number, interface: interface, mode: entry.grant.mode,
+                caller: entry.caller,
+                takesFragments: entry.grant.takesFragments,
+                remarks: remarks + Self.remarks(of: entry.grant.mode), loaded: seconds, changed: seconds,
+                secret: secret, numbers: numbers, rules: FilterRules(), until: [:])
+            state.set(rules, numbers: numbers, now: now)
+            try about(interface) { () throws(BPFError) in
+                try InForce.pin(rulesProgram, state, generation: 1, in: store)
+                // Last: with it all is complete.
+                try slot.update(0, program: rulesProgram.program)
+            }
+        } catch {
+            // This process has the program, and would not find it again without CAP_SYS_ADMIN where it is not pinned.
+            try? entry.detach()
+            throw error
         }
+    }
+
+    /// Pins the entry program as soon as it is attached: by that pin it is found when this process is killed.
+    private func pin(_ entry: InterfaceProgram) throws(FilterError) {
+        let program: BPFProgram
+        do throws(XDPError) { program = try entry.program() } catch {
+            throw FilterError(interface, .interface(error))
+        }
+        try about(interface) { () throws(BPFError) in try program.pin(to: store.path("entry")) }
     }
 
     /// What is to be known of a mode.
@@ -223,21 +297,21 @@ extension RateLimitFilter {
     /// Attaches the entry program, which jumps by the slot; while that is empty, all packets pass.
     private func attach(
         _ slot: BPFMap<UInt32, UInt32>, _ mode: Mode
-    ) throws(FilterError) -> (InterfaceProgram, own: BPFProgram, remarks: [String]) {
+    ) throws(FilterError) -> (InterfaceProgram, remarks: [String]) {
         func prepare(_ object: BPFObject) throws(BPFError) { try object.use(slot, as: "apus_rules") }
         do throws(XDPError) {
             if mode == .auto {
-                let (entry, remarks) = try InterfaceProgram.attachInBestMode(
+                return try InterfaceProgram.attachInBestMode(
                     FilterEntryProgram.object, program: Self.entryName, to: interface,
                     needing: Capability.toFilter, prepare: prepare)
-                return (entry, try entry.program(), remarks)
             }
             let entry = try InterfaceProgram(
                 attaching: FilterEntryProgram.object, program: Self.entryName, to: interface,
                 mode: mode == .native ? .native : .generic, needing: Capability.toFilter, prepare: prepare)
-            return (entry, try entry.program(), entry.grant.remarks)
+            return (entry, entry.grant.remarks)
         } catch {
-            throw FilterError(interface, .interface(error))
+            let hasOther = ((try? programsWithoutState()) ?? []).isEmpty == false
+            throw FilterError(interface, hasOther ? .withoutState : .interface(error))
         }
     }
 }

@@ -42,29 +42,51 @@ public struct RateLimitFilter: Hashable, Sendable {
     /// The filter that is loaded on an interface.
     public init(on interface: String) throws(FilterError) {
         let index = try Self.index(of: interface)
-        self.init(interface, FilterStore(index: index))
+        self.init(interface, try Self.store(interface, index))
         _ = try current()
     }
 
     init(_ interface: String, _ store: FilterStore) { (self.interface, self.store) = (interface, store) }
 
-    /// Those that are loaded on the interfaces of this network namespace, by name.
-    public static func all() -> [RateLimitFilter] {
-        FilterStore.all.compactMap { store in
-            interfaceName(store.index).map { RateLimitFilter($0, store) }
+    /// Those that are loaded on the interfaces of this network namespace, by name. One that another version has loaded, or
+    /// that can't be read, is among them: each of its members throws why.
+    public static func all() throws(FilterError) -> [RateLimitFilter] {
+        let all = try about(everything) { () throws(BPFError) -> [RateLimitFilter] in
+            var all: [RateLimitFilter] = []
+            for store in try FilterStore.all() {
+                if let name = try interfaceName(store.index) { all.append(RateLimitFilter(name, store)) }
+            }
+            return all
         }
-        .filter { (try? $0.inForce()) ?? nil != nil }
+        return all.filter { filter in
+            do throws(FilterError) { return try filter.inForce() != nil } catch { return true }
+        }
         .sorted { $0.interface < $1.interface }
     }
 
     /// What is to be said of those interfaces of this network namespace whose filter another tool has taken off, while its
     /// state is kept; by name.
-    public static func takenOff() -> [FilterError] {
-        FilterStore.all.compactMap { store in
-            interfaceName(store.index).map { RateLimitFilter($0, store) }
+    public static func takenOff() throws(FilterError) -> [FilterError] {
+        let all = try about(everything) { () throws(BPFError) -> [RateLimitFilter] in
+            var all: [RateLimitFilter] = []
+            for store in try FilterStore.all() {
+                if let name = try interfaceName(store.index) { all.append(RateLimitFilter(name, store)) }
+            }
+            return all
         }
-        .filter(\.isTakenOff).map { $0.absence() }.sorted { $0.interface < $1.interface }
+        var errors: [FilterError] = []
+        for filter in all where (try? filter.isTakenOff()) == true { errors.append(try filter.absence()) }
+        return errors.sorted { $0.interface < $1.interface }
     }
+
+    /// How many filters are kept for other network namespaces. Those of namespaces that have ended are among them, as
+    /// nobody can tell which those are; they have no effect, and go with a reboot.
+    public static func countElsewhere() throws(FilterError) -> Int {
+        try about(everything) { () throws(BPFError) in try FilterStore.countOfOthers() }
+    }
+
+    /// What errors are about that are about no interface.
+    static let everything = "filters"
 
     /// The rules in force, with what is left of lifetimes.
     public func rules() throws(FilterError) -> FilterRules {
@@ -79,44 +101,58 @@ public struct RateLimitFilter: Hashable, Sendable {
 
     /// What is in force and attached; nil if there is none.
     func inForce() throws(FilterError) -> InForce? {
-        guard let found = try InForce(store, interface: interface),
-            InterfaceProgram.isAttached(found.entry.id, to: store.index) != false
-        else { return nil }
-        return found
+        guard let found = try InForce(store, interface: interface) else { return nil }
+        let isOff = try about(interface) { () throws(BPFError) in
+            try InterfaceProgram.isAttached(found.entry.id, to: store.index) == false
+        }
+        return isOff ? nil : found
     }
 
     /// What is in force.
     func current() throws(FilterError) -> InForce {
-        guard let found = try inForce() else { throw absence() }
+        guard let found = try inForce() else { throw try absence() }
         return found
     }
 
     /// Whether all of its state is there, and the program is not on the interface: another tool has taken it off.
-    var isTakenOff: Bool {
-        guard interfaceName(store.index) != nil, let found = try? InForce(store, interface: interface) else {
-            return false
+    func isTakenOff() throws(FilterError) -> Bool {
+        guard let found = try InForce(store, interface: interface) else { return false }
+        return try about(interface) { () throws(BPFError) in
+            guard try interfaceName(store.index) != nil else { return false }
+            return try InterfaceProgram.isAttached(found.entry.id, to: store.index) == false
         }
-        return InterfaceProgram.isAttached(found.entry.id, to: store.index) == false
     }
 
     /// What to say where nothing is in force.
-    func absence() -> FilterError {
-        if isTakenOff {
-            return FilterError(interface, .takenOff(now: programs().map(\.name).sorted()))
+    func absence() throws(FilterError) -> FilterError {
+        if try isTakenOff() {
+            return FilterError(interface, .takenOff(now: try programs().map(\.name).sorted()))
         }
-        return FilterError(interface, programsWithoutState().isEmpty ? .notLoaded : .withoutState)
+        let exists = try about(interface) { () throws(BPFError) in try store.exists() }
+        if exists { return FilterError(interface, .notLoaded) }
+        return FilterError(interface, try programsWithoutState().isEmpty ? .notLoaded : .withoutState)
     }
 
-    /// The entry programs on the interface when nothing is kept of any.
-    func programsWithoutState() -> [XDPAttachment] {
-        store.exists ? [] : programs().filter { $0.name == Self.entryName }
+    /// The entry programs on an interface of which nothing is kept.
+    func programsWithoutState() throws(FilterError) -> [XDPAttachment] {
+        try programs().filter { $0.name == Self.entryName }
     }
 
     /// What the kernel shows of programs on the interface.
-    private func programs() -> [XDPAttachment] { (try? XDPAttachment.all(on: interface)) ?? [] }
+    private func programs() throws(FilterError) -> [XDPAttachment] {
+        do throws(XDPError) {
+            return try XDPAttachment.all(on: interface)
+        } catch {
+            throw FilterError(interface, .interface(error))
+        }
+    }
 
     /// The entry program's name.
     static let entryName = "apus_filter"
+
+    static func store(_ interface: String, _ index: Int32) throws(FilterError) -> FilterStore {
+        try about(interface) { () throws(BPFError) in try FilterStore(index: index) }
+    }
 
     static func index(of interface: String) throws(FilterError) -> Int32 {
         do throws(XDPError) {

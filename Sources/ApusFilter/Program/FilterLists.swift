@@ -122,13 +122,14 @@ extension apus_prefix {
         }
     }
 
-    /// The prefix; one of mapped addresses is IPv4's.
-    var prefix: AddressPrefix {
+    /// The prefix; one of mapped addresses is IPv4's. Nil where the length is none that such an address can have.
+    var prefix: AddressPrefix? {
         let (high, low) = unsafe withUnsafeBytes(of: address) {
             // Sound: sixteen octets are read of sixteen.
             unsafe ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
         }
         let address = apus_address(high: high, low: low).address
-        return AddressPrefix(address, length: Int(length) - 32 - (128 - address.bitCount))
+        let length = Int(length) - 32 - (128 - address.bitCount)
+        return (0...address.bitCount).contains(length) ? AddressPrefix(address, length: length) : nil
     }
 }

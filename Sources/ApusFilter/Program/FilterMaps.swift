@@ -39,7 +39,8 @@ struct FilterMaps {
         protocols = try object.map("apus_protocols")
     }
 
-    /// Opens those that are pinned in a folder.
+    /// Opens those that are pinned in a folder, and sees to it that each is what a rules program has, of a size that rules
+    /// can ask for: nothing else is relied on when they are read.
     init(pinnedIn folder: String) throws(BPFError) {
         sources = try BPFMap(opening: "\(folder)/sources")
         buckets = try BPFMap(opening: "\(folder)/buckets")
@@ -49,6 +50,15 @@ struct FilterMaps {
         prefixes = try BPFMap(opening: "\(folder)/prefixes")
         ports = try BPFMap(opening: "\(folder)/ports")
         protocols = try BPFMap(opening: "\(folder)/protocols")
+        try sources.expect(.array, entries: 1...Self.sets(for: FilterRules.mostSources))
+        try buckets.expect(.array, entries: Int(APUS_FILTER_LIMITS)...Int(APUS_FILTER_LIMITS))
+        try counts.expect(.perCPUArray, entries: Int(APUS_REASONS.rawValue)...Int(APUS_REASONS.rawValue))
+        try bans.expect(.leastRecentlyUsed, entries: 1...FilterRules.mostBans)
+        // With room for twice what rules may have.
+        try addresses.expect(.hash, entries: 1...FilterRules.mostPrefixes * 2)
+        try prefixes.expect(.longestPrefix, entries: 1...FilterRules.mostPrefixes * 2)
+        try ports.expect(.array, entries: 1...Int(APUS_PORT_KINDS.rawValue) << 16)
+        try protocols.expect(.array, entries: 256...256)
     }
 
     /// Pins them in a folder.

@@ -8,7 +8,7 @@ import Glibc
 extension XDPInterface {
     /// Binds a socket to the queue with the best flags that can be had.
     func bind(_ queue: Int, _ pool: UnsafeMutablePointer<FramePool>) throws(XDPError) -> XDPQueue {
-        guard let current = interfaceName(index) else {
+        guard let current = try about(name, { () throws(BPFError) in try interfaceName(index) }) else {
             throw XDPError(name, .noSuchInterface(existing: interfaceNames()))
         }
         let rings = XSKRings()

@@ -17,58 +17,100 @@ struct AttachedProgram {
     static let dispatcherName = "xdp_dispatcher"
 
     /// The programs on an interface, in no order; an empty dispatcher counts as a program itself. The kernel shows
-    /// programs to nobody without CAP_SYS_ADMIN: then there are none.
-    static func all(on index: Int32) -> [AttachedProgram] {
-        attached(to: index).flatMap { programs(attachedAs: $0.id, $0.mode) }
+    /// programs to nobody without CAP_SYS_ADMIN in the initial user namespace: then there are none, or EPERM where all are
+    /// `needed`.
+    static func all(on index: Int32, needed: Bool = false) throws(BPFError) -> [AttachedProgram] {
+        var all: [AttachedProgram] = []
+        for (id, mode) in try attached(to: index) { all += try programs(attachedAs: id, mode, needed) }
+        return all
     }
 
-    /// The ids of the programs, or dispatchers, that are attached to an interface; for these no privilege is needed.
-    static func attached(to index: Int32) -> [(id: UInt32, mode: XDPMode)] {
+    /// The ids of the programs, or dispatchers, that are attached to an interface; for these no privilege is needed. An
+    /// interface that is gone has none, and a question that fails says nothing of them.
+    static func attached(to index: Int32) throws(BPFError) -> [(id: UInt32, mode: XDPMode)] {
         var query = bpf_xdp_query_opts()
         // Up to the last field: libbpf refuses padding that is not zero, and Swift does not write it.
         query.sz = MemoryLayout<bpf_xdp_query_opts>.offset(of: \.attach_mode)! + 1
-        guard LibXDP.call({ unsafe bpf_xdp_query(index, 0, &query) }).code == 0 else { return [] }
+        // Sound: libbpf writes as much as the size says.
+        let outcome = LibXDP.call { unsafe bpf_xdp_query(index, 0, &query) }
+        switch outcome.code {
+        case 0: break
+        case ENODEV, ENXIO: return []
+        default:
+            throw BPFError(
+                "asking which XDP programs interface \(index) has", code: outcome.code, detail: outcome.detail
+            )
+        }
         return [(query.drv_prog_id, .native), (query.skb_prog_id, .generic)].filter { $0.0 != 0 }
     }
 
-    private static func programs(attachedAs id: UInt32, _ mode: XDPMode) -> [AttachedProgram] {
-        guard let main = AttachedProgram(id: id, mode, dispatcher: nil) else { return [] }
+    private static func programs(
+        attachedAs id: UInt32, _ mode: XDPMode, _ needed: Bool
+    ) throws(BPFError) -> [AttachedProgram] {
+        guard let main = try AttachedProgram(id: id, mode, dispatcher: nil, needed) else { return [] }
         guard main.name == dispatcherName else { return [main] }
-        let called = links(to: id).compactMap { AttachedProgram(id: $0, mode, dispatcher: id) }
+        var called: [AttachedProgram] = []
+        for link in try links(to: id, needed) {
+            if let program = try AttachedProgram(id: link, mode, dispatcher: id, needed) {
+                called.append(program)
+            }
+        }
         return called.isEmpty ? [main] : called
     }
 
     /// The programs that replace functions of a dispatcher: BPF links of type tracing that target it.
-    private static func links(to dispatcher: UInt32) -> [UInt32] {
+    private static func links(to dispatcher: UInt32, _ needed: Bool) throws(BPFError) -> [UInt32] {
         var (link, programs): (UInt32, [UInt32]) = (0, [])
-        while unsafe bpf_link_get_next_id(link, &link) == 0 {
+        let what = "looking through the BPF links"
+        while true {
+            // Sound: the kernel writes one number.
+            guard unsafe bpf_link_get_next_id(link, &link) == 0 else {
+                try unlessOutOfSight(what, needed)
+                return programs
+            }
             let descriptor = bpf_link_get_fd_by_id(link)
-            guard descriptor >= 0 else { continue }
+            guard descriptor >= 0 else {
+                try unlessOutOfSight(what, needed)
+                continue
+            }
             defer { close(descriptor) }
             var info = bpf_link_info()
             var length = UInt32(MemoryLayout<bpf_link_info>.size)
-            guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0,
-                info.type == BPF_LINK_TYPE_TRACING.rawValue, info.tracing.target_obj_id == dispatcher
-            else { continue }
-            programs.append(info.prog_id)
+            // Sound: the kernel writes `length` bytes at most. That of a tracing link is read of one alone.
+            guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else {
+                throw BPFError(what, code: errno)
+            }
+            if info.type == BPF_LINK_TYPE_TRACING.rawValue, info.tracing.target_obj_id == dispatcher {
+                programs.append(info.prog_id)
+            }
         }
-        return programs
     }
 
-    private init?(id: UInt32, _ mode: XDPMode, dispatcher: UInt32?) {
+    /// What went away meanwhile is no failure, nor is what the kernel does not show this process, unless it is needed.
+    private static func unlessOutOfSight(_ operation: String, _ needed: Bool) throws(BPFError) {
+        guard errno == ENOENT || errno == EPERM && !needed else { throw BPFError(operation, code: errno) }
+    }
+
+    private init?(id: UInt32, _ mode: XDPMode, dispatcher: UInt32?, _ needed: Bool) throws(BPFError) {
+        let what = "asking about the BPF program \(id)"
         let descriptor = bpf_prog_get_fd_by_id(id)
-        guard descriptor >= 0 else { return nil }
+        guard descriptor >= 0 else {
+            try Self.unlessOutOfSight(what, needed)
+            return nil
+        }
         defer { close(descriptor) }
         var maps = InlineArray<64, UInt32>(repeating: 0)
         var info = bpf_prog_info()
         var span = maps.mutableSpan
+        // Sound: the kernel gets the room's address as a number, writes as many ids as it is told there is room for, and
+        // forgets it before this returns; the rest is `length` bytes at most.
         let known = unsafe span.withUnsafeMutableBufferPointer { maps in
             info.nr_map_ids = UInt32(maps.count)
             info.map_ids = UInt64(UInt(bitPattern: maps.baseAddress))
             var length = UInt32(MemoryLayout<bpf_prog_info>.size)
             return unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0
         }
-        guard known else { return nil }
+        guard known else { throw BPFError(what, code: errno) }
         self.id = id
         self.mode = mode
         self.dispatcher = dispatcher
@@ -89,8 +131,12 @@ func string<Characters>(of characters: Characters) -> String {
 }
 
 /// The kernel's number of the program that a descriptor refers to.
-func programID(_ descriptor: Int32) -> UInt32? {
+func programID(_ descriptor: Int32) throws(BPFError) -> UInt32 {
     var info = bpf_prog_info()
     var length = UInt32(MemoryLayout<bpf_prog_info>.size)
-    return unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 ? info.id : nil
+    // Sound: the kernel writes `length` bytes at most.
+    guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else {
+        throw BPFError("asking about a BPF program", code: errno)
+    }
+    return info.id
 }

@@ -18,6 +18,13 @@ package struct BPFError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// Runs what may throw an error of the kernel's, and names the interface.
+func about<Result>(
+    _ interface: String, _ body: () throws(BPFError) -> Result
+) throws(XDPError) -> Result {
+    do throws(BPFError) { return try body() } catch { throw XDPError(interface, error) }
+}
+
 extension XDPError {
     /// The error as one about an interface.
     package init(_ interface: String, _ error: BPFError) {

@@ -2,12 +2,20 @@ import CXDP
 import Glibc
 
 /// The BPF file system, where maps and programs are pinned so that they outlive the process that made them.
+///
+/// Where it was mounted without `mode=0700` everybody may make folders and links in it, so a folder of ours is only used
+/// when ``isOwn(_:)`` says that nobody else can change it.
 package enum BPFFileSystem {
     /// Where it is: /sys/fs/bpf, or what LIBXDP_BPFFS says, as for libxdp.
     package static var root: String { LibXDP.bpfFileSystem }
 
     /// Whether one is mounted there.
     package static var isMounted: Bool { apus_xdp_has_bpffs() != 0 }
+
+    /// The command that mounts one which is nobody's but the owner's.
+    package static func mountCommand(at root: String = root) -> String {
+        "mount -t bpf -o mode=0700 bpf \(root)"
+    }
 
     /// A name that a file in it can have. The kernel refuses dots there, and interfaces such as `eth0.100` have
     /// them: those become `%2e`, and a percent sign `%25`.
@@ -23,36 +31,114 @@ package enum BPFFileSystem {
     }
 
     /// Makes a folder in it and those above, for the owner alone, and gives its path: `makeFolder("apus/filter")`.
+    /// Those that are there must be our own, see ``isOwn(_:)``.
     package static func makeFolder(_ folder: String) throws(BPFError) -> String {
         guard isMounted else {
             throw BPFError(
                 "pinning in \(root)", code: ENOENT,
-                detail: "no BPF file system is mounted there (mount -t bpf bpf \(root))")
+                detail: "no BPF file system is mounted there (\(mountCommand()))")
         }
+        try checkRoot()
         var path = root
         for part in folder.split(separator: "/") {
             path += "/\(part)"
-            guard unsafe mkdir(path, S_IRWXU) == 0 || errno == EEXIST else {
-                throw BPFError("making the folder \(path)", code: errno)
-            }
+            // Sound: the path ends with a zero.
+            if unsafe mkdir(path, S_IRWXU) == 0 { continue }
+            guard errno == EEXIST else { throw BPFError("making the folder \(path)", code: errno) }
+            // Who removed it meanwhile is told by the next one.
+            _ = try check(path, isRoot: false)
         }
         return path
     }
 
+    /// Whether a folder in it is there, as `apus/filter`, and it and those above are real folders of this user or of root,
+    /// which nobody else can change; throws where they are not, and where this process may not look.
+    package static func isOwn(_ folder: String) throws(BPFError) -> Bool {
+        try checkRoot()
+        var path = root
+        for part in folder.split(separator: "/") {
+            path += "/\(part)"
+            guard try check(path, isRoot: false) else { return false }
+        }
+        return true
+    }
+
+    private static func checkRoot() throws(BPFError) { _ = try check(root, isRoot: true) }
+
+    /// Sound as long as those above were checked first: nobody else can put another one in the place of what is ours.
+    private static func check(_ path: String, isRoot: Bool) throws(BPFError) -> Bool {
+        var facts = stat()
+        // Sound: the kernel writes the struct.
+        guard unsafe (isRoot ? stat(path, &facts) : lstat(path, &facts)) == 0 else {
+            switch errno {
+            case ENOENT: return false
+            case EACCES: throw outOfSight(path)
+            case let code: throw BPFError("looking at \(path)", code: code)
+            }
+        }
+        let trouble: String
+        if facts.st_mode & S_IFMT != S_IFDIR {
+            trouble = "it is no folder; remove it"
+        } else if facts.st_uid != 0 && facts.st_uid != geteuid() {
+            trouble =
+                "it belongs to the user with the number \(facts.st_uid), who could change what is kept there; "
+                + "run this as that user, or remove it"
+        } else if facts.st_mode & (S_IWGRP | S_IWOTH) != 0 && !(isRoot && facts.st_mode & S_ISVTX != 0) {
+            trouble = "others may write to it; `chmod go-w \(path)` if nobody has changed it, or remove it"
+        } else {
+            return true
+        }
+        throw BPFError("using the folder \(path)", code: EPERM, detail: trouble)
+    }
+
+    private static func outOfSight(_ path: String) -> BPFError {
+        BPFError(
+            "looking at \(path)", code: EPERM, detail: "what is kept there belongs to root; run this as root")
+    }
+
     /// What is in a folder, sorted; nothing where there is no such folder.
-    package static func entries(of path: String) -> [String] {
-        guard let directory = unsafe opendir(path) else { return [] }
-        defer { unsafe closedir(directory) }
+    package static func entries(of path: String) throws(BPFError) -> [String] {
+        guard let folder = try open(path, in: AT_FDCWD, path) else { return [] }
+        return try entries(of: folder, path)
+    }
+
+    /// Opens a folder, no link to one; nil when it is not there.
+    private static func open(
+        _ name: String, in parent: Int32, _ path: String
+    ) throws(BPFError) -> Int32? {
+        // Sound: the name ends with a zero.
+        let folder = unsafe openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if folder >= 0 { return folder }
+        switch errno {
+        case ENOENT: return nil
+        case EACCES: throw outOfSight(path)
+        case let code: throw BPFError("opening the folder \(path)", code: code)
+        }
+    }
+
+    /// What is in an open folder, which is closed.
+    private static func entries(of folder: Int32, _ path: String) throws(BPFError) -> [String] {
+        guard let stream = unsafe fdopendir(folder) else {
+            let code = errno
+            close(folder)
+            throw BPFError("reading the folder \(path)", code: code)
+        }
+        // Sound: the stream is open until then, and an entry is read before the next one is asked for.
+        defer { unsafe closedir(stream) }
         var names: [String] = []
-        while let entry = unsafe readdir(directory) {
+        errno = 0
+        while let entry = unsafe readdir(stream) {
             let name = unsafe string(of: entry.pointee.d_name)
             if name != "." && name != ".." { names.append(name) }
+            errno = 0
         }
+        guard errno == 0 else { throw BPFError("reading the folder \(path)", code: errno) }
         return names.sorted()
     }
 
     /// Puts a pin in the place of another one in a single step.
     package static func move(_ path: String, to other: String) throws(BPFError) {
+        // Sound: both names end with a zero.
         guard unsafe rename(path, other) == 0 else {
             throw BPFError("moving the pin \(path) to \(other)", code: errno)
         }
@@ -60,20 +146,34 @@ package enum BPFFileSystem {
 
     /// Removes a pin. What it held lives on while anybody else holds it. Nothing happens if it is not there.
     package static func unpin(_ path: String) throws(BPFError) {
+        // Sound: the name ends with a zero.
         guard unsafe unlink(path) == 0 || errno == ENOENT else {
             throw BPFError("removing the pin \(path)", code: errno)
         }
     }
 
-    /// Removes a folder with all pins and folders in it. Nothing happens if it is not there.
+    /// Removes a folder with all pins and folders in it; of a link to one, the link. Nothing happens if it is not there.
     package static func removeFolder(_ path: String) throws(BPFError) {
-        for entry in entries(of: path) {
-            // A pin is no folder, which opendir says.
-            if unsafe unlink("\(path)/\(entry)") != 0, errno == EISDIR || errno == EPERM {
-                try removeFolder("\(path)/\(entry)")
-            }
+        try remove(path, in: AT_FDCWD, path)
+    }
+
+    /// From folder to folder by descriptors: nobody can put a link to elsewhere in the place of one that is open.
+    private static func remove(_ name: String, in parent: Int32, _ path: String) throws(BPFError) {
+        // A pin, or a link. Sound: the name ends with a zero.
+        if unsafe unlinkat(parent, name, 0) == 0 { return }
+        switch errno {
+        case ENOENT: return
+        // A folder; the latter is what POSIX wants.
+        case EISDIR, EPERM: break
+        case let code: throw BPFError("removing the pin \(path)", code: code)
         }
-        guard unsafe rmdir(path) == 0 || errno == ENOENT else {
+        guard let folder = try open(name, in: parent, path) else { return }
+        defer { close(folder) }
+        let listed = fcntl(folder, F_DUPFD_CLOEXEC, 3)
+        guard listed >= 0 else { throw BPFError("reading the folder \(path)", code: errno) }
+        for entry in try entries(of: listed, path) { try remove(entry, in: folder, "\(path)/\(entry)") }
+        // Sound: the name ends with a zero.
+        guard unsafe unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
             throw BPFError("removing the folder \(path)", code: errno)
         }
     }

@@ -36,6 +36,29 @@ package final class BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: Sendab
         try self.init(taking: descriptor)
     }
 
+    /// Opens the map that is pinned at a path; nil when nothing is there.
+    package convenience init?(ifPinnedAt path: String) throws(BPFError) {
+        // Sound: the path ends with a zero.
+        let descriptor = unsafe bpf_obj_get(path)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw BPFError("opening the pinned map \(path)", code: errno)
+        }
+        try self.init(taking: descriptor)
+    }
+
+    /// Refuses a map of another type, or with room for more or fewer entries: whoever may pin can put any map in the place
+    /// of another.
+    package func expect(_ type: BPFMapType, entries: ClosedRange<Int>) throws(BPFError) {
+        guard info.type == type, entries.contains(info.maxEntries) else {
+            throw BPFError(
+                "opening the map \(info.name)", code: EINVAL,
+                detail:
+                    "it is of the type \(info.type.rawValue) with room for \(info.maxEntries), not of \(type.rawValue) "
+                    + "with room for \(entries.lowerBound) to \(entries.upperBound)")
+        }
+    }
+
     /// Makes a descriptor of one's own of a map whose descriptor somebody else closes.
     package convenience init(duplicating descriptor: Int32) throws(BPFError) {
         let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)

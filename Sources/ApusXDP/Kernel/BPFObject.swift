@@ -9,7 +9,7 @@ import Glibc
 package final class BPFObject: @unchecked Sendable {
     /// Its name in messages.
     package let name: String
-    // Only used under the lock of libxdp, and behind that by nobody but the last owner.
+    // Sound: it is only used under the lock of libxdp, and last by deinit, when nobody else has it.
     let pointer: OpaquePointer
 
     /// Opens an object that `EmbedBPF` has compiled.

@@ -41,6 +41,17 @@ package final class BPFProgram: Sendable {
         try self.init(taking: descriptor)
     }
 
+    /// Opens the program that is pinned at a path; nil when nothing is there.
+    package convenience init?(ifPinnedAt path: String) throws(BPFError) {
+        // Sound: the path ends with a zero.
+        let descriptor = unsafe bpf_obj_get(path)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw BPFError("opening the pinned program \(path)", code: errno)
+        }
+        try self.init(taking: descriptor)
+    }
+
     /// Opens the program with a number of the kernel's, which takes CAP_SYS_ADMIN.
     package convenience init(id: UInt32) throws(BPFError) {
         let descriptor = bpf_prog_get_fd_by_id(id)

@@ -70,10 +70,13 @@ extension InterfaceProgram {
             }
             own.log = attached.log
             if attached.code == 0 {
-                unsafe own.descriptor = xdp_program__fd(own.program)
-                if own.descriptor < 0, let object = own.object {
-                    unsafe own.descriptor = bpf_program__fd(
-                        bpf_object__find_program_by_name(object.pointer, name))
+                _ = LibXDP.call {
+                    unsafe own.descriptor = xdp_program__fd(own.program)
+                    if own.descriptor < 0, let object = own.object {
+                        unsafe own.descriptor = bpf_program__fd(
+                            bpf_object__find_program_by_name(object.pointer, name))
+                    }
+                    return 0
                 }
                 return own
             }
@@ -88,7 +91,8 @@ extension InterfaceProgram {
         _ attached: LibXDP.Outcome, _ place: Place
     ) -> XDPError {
         let (index, mode) = (place.index, place.mode)
-        let present = AttachedProgram.all(on: index)
+        // What can't be asked is not named.
+        let present = (try? AttachedProgram.all(on: index)) ?? []
         let detail = attached.detail
         let cause: XDPError.Cause =
             switch attached.code {
@@ -142,7 +146,8 @@ extension InterfaceProgram {
         _ own: Loaded, _ id: UInt32, _ dispatcher: UInt32, _ place: Place, _ hasBPFFileSystem: Bool,
         _ remarks: inout [String]
     ) -> XDPProgramGrant {
-        let present = AttachedProgram.all(on: place.index)
+        // For words alone.
+        let present = (try? AttachedProgram.all(on: place.index)) ?? []
         let usesDispatcher = dispatcher != 0
         var takesFragments = own.takesFragments
         if usesDispatcher {
@@ -162,7 +167,7 @@ extension InterfaceProgram {
                     + (hasBPFFileSystem
                         ? "libxdp found that this kernel can't replace BPF functions\(cause(in: own.log))"
                         : "no BPF file system at \(LibXDP.bpfFileSystem) "
-                            + "(mount -t bpf bpf \(LibXDP.bpfFileSystem))"))
+                            + "(\(BPFFileSystem.mountCommand()))"))
         }
         if !takesFragments {
             remarks.append(

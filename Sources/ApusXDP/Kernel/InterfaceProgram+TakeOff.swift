@@ -1,27 +1,42 @@
-internal import ApusHost
 import CXDP
 import Glibc
 
 // Programs that an earlier process has put on an interface.
 extension InterfaceProgram {
     /// Whether a program is on an interface now, alone or in a dispatcher; nil where the kernel does not tell: what is in
-    /// a dispatcher it shows to nobody without CAP_SYS_ADMIN.
-    package static func isAttached(_ id: UInt32, to index: Int32) -> Bool? {
-        let attached = AttachedProgram.attached(to: index)
-        if attached.isEmpty { return false }
-        if attached.contains(where: { $0.id == id })
-            || AttachedProgram.all(on: index).contains(where: { $0.id == id })
-        {
-            return true
+    /// a dispatcher it shows to nobody without CAP_SYS_ADMIN, and one that others replace all the time to nobody.
+    package static func isAttached(_ id: UInt32, to index: Int32) throws(BPFError) -> Bool? {
+        var attached = try AttachedProgram.attached(to: index).map(\.id)
+        for _ in 0..<8 {
+            if attached.isEmpty { return false }
+            if attached.contains(id) { return true }
+            do throws(BPFError) {
+                let all = try AttachedProgram.all(on: index, needed: true)
+                if all.contains(where: { $0.id == id }) { return true }
+            } catch {
+                guard error.code == EPERM else { throw error }
+                return nil
+            }
+            // A dispatcher that a program joins is replaced: then the programs looked at were those of none.
+            let now = try AttachedProgram.attached(to: index).map(\.id)
+            if now == attached { return false }
+            attached = now
         }
-        return Capability.missing(of: [.sysAdmin]).isEmpty ? false : nil
+        return nil
+    }
+
+    /// Whether nothing at all is on an interface, which the kernel tells everybody.
+    package static func isBare(_ index: Int32) throws(BPFError) -> Bool {
+        try AttachedProgram.attached(to: index).isEmpty
     }
 
     /// The programs on an interface that use a map, which the kernel shows to those with CAP_SYS_ADMIN alone.
-    package static func programs(on index: Int32, using map: UInt32) -> [BPFProgram] {
-        AttachedProgram.all(on: index).filter { $0.maps.contains(map) }.compactMap {
-            try? BPFProgram(id: $0.id)
+    package static func programs(on index: Int32, using map: UInt32) throws(BPFError) -> [BPFProgram] {
+        var programs: [BPFProgram] = []
+        for program in try AttachedProgram.all(on: index, needed: true) where program.maps.contains(map) {
+            programs.append(try BPFProgram(id: program.id))
         }
+        return programs
     }
 
     /// Takes a program off an interface that any process has put there, and nothing else than that; a dispatcher that is
@@ -48,7 +63,8 @@ extension InterfaceProgram {
     ) throws(XDPError) -> Bool {
         let (interface, index, mode) = place
         // Alone it is one system call, which the kernel refuses where another program is there.
-        if AttachedProgram.attached(to: index).contains(where: { $0.id == id && $0.mode == mode }),
+        let attached = try about(interface) { () throws(BPFError) in try AttachedProgram.attached(to: index) }
+        if attached.contains(where: { $0.id == id && $0.mode == mode }),
             remove(id, opened: opened, from: index, mode).code == 0
         {
             return true
@@ -63,13 +79,14 @@ extension InterfaceProgram {
             return unsafe xdp_program__detach(program, index, mode.libxdp, 0)
         }
         if outcome.code == 0 { return true }
-        if interfaceName(index) == nil {
-            removePins(of: id)
-            return false
+        let (isGone, isOff, all) = try about(interface) {
+            () throws(BPFError) -> (Bool, Bool, [AttachedProgram]) in
+            if try interfaceName(index) == nil { return (true, true, []) }
+            return (false, try isAttached(id, to: index) == false, try AttachedProgram.all(on: index))
         }
-        if isAttached(id, to: index) == false { return false }
+        if isGone { removePins(of: id) }
+        if isOff { return false }
         // The pins are out of sight: libxdp can't take one program out, but a dispatcher can go as a whole.
-        let all = AttachedProgram.all(on: index)
         guard let own = all.first(where: { $0.id == id }) else {
             throw XDPError(
                 interface,
@@ -115,12 +132,13 @@ extension InterfaceProgram {
     /// Removes libxdp's pins of a program whose interface went away under it, which libxdp then can't do.
     static func removePins(of program: UInt32) {
         let root = BPFFileSystem.root + "/xdp"
-        for folder in BPFFileSystem.entries(of: root) where folder.hasPrefix("dispatch-") {
-            let pins = BPFFileSystem.entries(of: "\(root)/\(folder)").filter { $0.hasSuffix("-prog") }
+        // What can't be read or removed disturbs nobody.
+        for folder in (try? BPFFileSystem.entries(of: root)) ?? [] where folder.hasPrefix("dispatch-") {
+            let entries = (try? BPFFileSystem.entries(of: "\(root)/\(folder)")) ?? []
+            let pins = entries.filter { $0.hasSuffix("-prog") }
             guard
                 pins.contains(where: { (try? BPFProgram(opening: "\(root)/\(folder)/\($0)"))?.id == program })
             else { continue }
-            // What can't be removed disturbs nobody.
             try? BPFFileSystem.removeFolder("\(root)/\(folder)")
         }
     }

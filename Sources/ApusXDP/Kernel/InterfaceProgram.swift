@@ -61,8 +61,15 @@ package final class InterfaceProgram: Sendable {
 
         let place = Place(interface: interface, index: index, mode: mode)
         let own = try Self.attach(code, name, place, throughDispatcher: hasBPFFileSystem, prepare)
-        id = programID(own.descriptor) ?? 0
-        let attached = AttachedProgram.attached(to: index)
+        let attached: [(id: UInt32, mode: XDPMode)]
+        do throws(BPFError) {
+            id = try programID(own.descriptor)
+            attached = try AttachedProgram.attached(to: index)
+        } catch {
+            // Without a program's number, and that of its dispatcher, nobody could tell later whether it is there.
+            Self.takeOff(own, place)
+            throw XDPError(interface, error)
+        }
         dispatcher =
             attached.contains { [id] in $0.id == id } ? 0 : attached.first { $0.mode == mode }?.id ?? 0
         caller = dispatcher == 0 ? .alone(takesFragments: own.takesFragments) : .dispatched
@@ -118,55 +125,53 @@ package final class InterfaceProgram: Sendable {
             .failed("taking off the XDP program", code: failure.code, detail: failure.detail))
     }
 
-    /// Whether the program still sits on the interface: another process may have taken it off.
+    /// Whether the program still sits on the interface: another process may have taken it off. Where that can't be asked
+    /// it is taken to sit there.
     package var isAttached: Bool { loaded.withLock { isAttached($0) } }
 
     func isAttached(_ own: Loaded) -> Bool {
         guard unsafe own.program != nil else { return false }
-        // A dispatcher that a program joins or leaves is replaced.
-        return Self.isAttached(id, to: index) == true
-            || AttachedProgram.attached(to: index).contains { $0.id == dispatcher }
+        do throws(BPFError) {
+            // A dispatcher that a program joins or leaves is replaced.
+            if try Self.isAttached(id, to: index) == true { return true }
+            return try AttachedProgram.attached(to: index).contains { $0.id == dispatcher }
+        } catch {
+            // What can't be asked has not been taken off.
+            return true
+        }
     }
 
     /// The program, for as long as this is not closed.
     package func program() throws(XDPError) -> BPFProgram {
-        let own = try open()
-        do throws(BPFError) {
-            return try BPFProgram(duplicating: own.descriptor)
-        } catch {
-            throw XDPError(interface, error)
-        }
+        try withOpen { own throws(BPFError) in try BPFProgram(duplicating: own.descriptor) }
     }
 
     /// One of its maps, for as long as this is not closed.
     package func map<Key, Value>(
         _ name: String, _: Key.Type = Key.self, _: Value.Type = Value.self
     ) throws(XDPError) -> BPFMap<Key, Value> {
-        guard let object = try open().object else { throw XDPError(interface, .closed) }
-        do throws(BPFError) {
-            return try object.map(name)
-        } catch {
-            throw XDPError(interface, error)
-        }
+        try withOpen { own throws(BPFError) in try own.object!.map(name) }
     }
 
     /// The program's own descriptor of one of its maps, which ends with this object.
     func descriptor(ofMap name: String) throws(XDPError) -> Int32 {
-        guard let object = try open().object else { throw XDPError(interface, .closed) }
-        do throws(BPFError) {
-            return try object.descriptor(ofMap: name)
-        } catch {
-            throw XDPError(interface, error)
-        }
+        try withOpen { own throws(BPFError) in try own.object!.descriptor(ofMap: name) }
     }
 
     /// Whether it is neither closed nor detached.
     var isOpen: Bool { loaded.withLock { unsafe $0.program != nil } }
 
-    private func open() throws(XDPError) -> Loaded {
-        let own = loaded.withLock { $0 }
-        guard unsafe own.program != nil else { throw XDPError(interface, .closed) }
-        return own
+    /// Runs `body` on what is loaded, which nobody closes meanwhile: its descriptors may be those of others then.
+    private func withOpen<Result: Sendable>(
+        _ body: (Loaded) throws(BPFError) -> Result
+    ) throws(XDPError) -> Result {
+        let result = try about(interface) { () throws(BPFError) -> Result? in
+            try loaded.withLock { (own) throws(BPFError) -> Result? in
+                unsafe own.program == nil ? nil : try body(own)
+            }
+        }
+        guard let result else { throw XDPError(interface, .closed) }
+        return result
     }
 
     /// Takes it off; what libxdp said where it stays.
@@ -187,13 +192,27 @@ package final class InterfaceProgram: Sendable {
                 unsafe xdp_program__detach(program, index, grant.mode.libxdp, 0)
             }
             if outcome.code == 0 { return nil }
-            if interfaceName(index) == nil {
-                Self.removePins(of: id)
-                return nil
+            do throws(BPFError) {
+                if try interfaceName(index) == nil {
+                    Self.removePins(of: id)
+                    return nil
+                }
+            } catch {
+                return outcome
             }
             // libxdp opens programs by their numbers, for which the kernel wants CAP_SYS_ADMIN.
             let alone = LibXDP.call { Self.detach(own.descriptor, from: index, grant.mode) }
             return alone.code == 0 || !isAttached(own) ? nil : outcome
         }
+    }
+
+    /// Takes off what was attached a moment ago, when the attaching comes to nothing after all.
+    private static func takeOff(_ own: Loaded, _ place: Place) {
+        guard let program = unsafe own.program else { return }
+        _ = LibXDP.call {
+            let code = unsafe xdp_program__detach(program, place.index, place.mode.libxdp, 0)
+            return code == 0 ? 0 : detach(own.descriptor, from: place.index, place.mode)
+        }
+        close(own)
     }
 }

@@ -36,17 +36,20 @@ enum LibXDP {
         lock.withLock { _ in
             apus_xdp_log_begin()
             let code = body()
+            // Sound: the text is the thread's own, ends with a zero, and is copied before the next call begins it anew.
             return unsafe Outcome(code: -min(code, 0), log: String(cString: apus_xdp_log_end()))
         }
     }
 
-    /// Where libxdp looks for the BPF file system.
+    /// Where libxdp looks for the BPF file system. Sound: a constant, or of the environment, which nobody changes in a
+    /// process that has begun; it ends with a zero.
     static var bpfFileSystem: String { unsafe String(cString: apus_xdp_bpffs()) }
 
     /// Whether a BPF file system is mounted there. libxdp makes its folder in it once a process only, but
     /// threads may be in different mount namespaces, so the folder is made here.
     static func prepareBPFFileSystem() -> Bool {
         guard apus_xdp_has_bpffs() != 0 else { return false }
+        // Sound: the path ends with a zero.
         _ = unsafe mkdir(bpfFileSystem + "/xdp", S_IRWXU)
         return true
     }
@@ -85,6 +88,7 @@ extension Capability {
 
 /// A small file of /proc or /sys as text.
 func readFile(_ path: String) -> String? {
+    // Sound: the path ends with a zero, and no more is read than there is room for.
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
@@ -101,6 +105,7 @@ func readFile(_ path: String) -> String? {
 
 /// The interfaces of this network namespace.
 package func interfaceNames() -> [String] {
+    // Sound: the list ends with an entry without a name, and is freed when it has been read.
     guard let list = unsafe if_nameindex() else { return [] }
     defer { unsafe if_freenameindex(list) }
     var names: [String] = []
@@ -131,16 +136,28 @@ func interfaceKind(_ name: String) throws(XDPError) -> String? {
 
 /// The index of an interface of this network namespace.
 package func interfaceIndex(_ name: String) throws(XDPError) -> Int32 {
+    // Sound: the name ends with a zero.
     let index = unsafe if_nametoindex(name)
-    guard index != 0 else { throw XDPError(name, .noSuchInterface(existing: interfaceNames())) }
-    return Int32(index)
+    if index != 0 { return Int32(index) }
+    guard errno == ENODEV || errno == ENXIO else {
+        throw XDPError(name, .failed("asking for its index", code: errno, detail: ""))
+    }
+    throw XDPError(name, .noSuchInterface(existing: interfaceNames()))
 }
 
 /// The name that an interface of this network namespace has now; nil when it is gone. What it was opened by may be
 /// another one's since.
-package func interfaceName(_ index: Int32) -> String? {
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE)) { name in
-        guard unsafe if_indextoname(UInt32(index), name.baseAddress!) != nil else { return nil }
-        return unsafe String(cString: name.baseAddress!)
+package func interfaceName(_ index: Int32) throws(BPFError) -> String? {
+    let (name, code) = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE)) {
+        name in
+        // Sound: there is room for the longest name and its zero.
+        guard unsafe if_indextoname(UInt32(index), name.baseAddress!) != nil else {
+            return (String?.none, errno)
+        }
+        return (unsafe String(cString: name.baseAddress!), 0)
     }
+    guard name != nil || code == ENXIO || code == ENODEV else {
+        throw BPFError("asking for the name of interface \(index)", code: code)
+    }
+    return name
 }

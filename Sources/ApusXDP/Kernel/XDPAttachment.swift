@@ -17,7 +17,9 @@ public struct XDPAttachment: Sendable, Hashable {
     ///
     /// Needs CAP_SYS_ADMIN, since the kernel shows others' programs to nobody else; without it there are none.
     public static func all(on interface: String) throws(XDPError) -> [XDPAttachment] {
-        AttachedProgram.all(on: try interfaceIndex(interface)).map { program in
+        let index = try interfaceIndex(interface)
+        return try about(interface) { () throws(BPFError) in try AttachedProgram.all(on: index) }.map {
+            program in
             let isDispatcher = program.name == AttachedProgram.dispatcherName
             return XDPAttachment(
                 id: program.id, name: program.name, mode: program.mode,

@@ -22,21 +22,22 @@ public struct Leftover: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What dead Apus processes left on the interfaces of this network namespace. Needs CAP_SYS_ADMIN, since the
-    /// kernel shows others' programs to nobody else; nothing is found without it. ``clean()`` needs CAP_NET_ADMIN
+    /// kernel shows others' programs to nobody else; nothing is found without it, nor where the kernel can't be asked. ``clean()`` needs CAP_NET_ADMIN
     /// beside it.
     public static func all() -> [Leftover] {
         interfaceNames().flatMap { name in
-            (try? interfaceIndex(name)).map { all(on: name, index: $0) } ?? []
+            (try? all(on: name)) ?? []
         }
     }
 
     /// What dead Apus processes left on one interface; see ``all()``.
     public static func all(on interface: String) throws(XDPError) -> [Leftover] {
-        all(on: interface, index: try interfaceIndex(interface))
+        try all(on: interface, index: interfaceIndex(interface))
     }
 
-    static func all(on interface: String, index: Int32) -> [Leftover] {
-        AttachedProgram.all(on: index).compactMap { program in
+    static func all(on interface: String, index: Int32) throws(XDPError) -> [Leftover] {
+        try about(interface) { () throws(BPFError) in try AttachedProgram.all(on: index) }.compactMap {
+            program in
             let isEmptyDispatcher =
                 program.dispatcher == nil && program.name == AttachedProgram.dispatcherName
             guard isEmptyDispatcher || program.owner.map({ !$0.isAlive }) == true else { return nil }
@@ -56,7 +57,8 @@ public struct Leftover: Sendable, Hashable, CustomStringConvertible {
 
     /// Refuses an interface that a living Apus process holds.
     static func refuseLiving(on interface: String, index: Int32) throws(XDPError) {
-        for program in AttachedProgram.all(on: index) {
+        let programs = try about(interface) { () throws(BPFError) in try AttachedProgram.all(on: index) }
+        for program in programs {
             if let owner = program.owner, owner.isAlive { throw XDPError(interface, .held(pid: owner.pid)) }
         }
     }
@@ -64,7 +66,7 @@ public struct Leftover: Sendable, Hashable, CustomStringConvertible {
     /// Removes what dead processes left on an interface before a program is attached to it.
     static func removeDead(on interface: String, index: Int32) throws(XDPError) -> [String] {
         var remarks: [String] = []
-        for leftover in all(on: interface, index: index) {
+        for leftover in try all(on: interface, index: index) {
             try leftover.clean()
             remarks.append("removed a leftover: \(leftover)")
         }

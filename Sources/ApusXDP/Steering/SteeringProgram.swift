@@ -145,7 +145,7 @@ public final class SteeringProgram: Sendable {
     /// Of two processes that attached at the same moment, the older one stays.
     func yieldToOlder() throws(XDPError) {
         let id = program.id
-        let all = AttachedProgram.all(on: index)
+        let all = try about(interface) { () throws(BPFError) in try AttachedProgram.all(on: index) }
         guard let mine = all.first(where: { $0.id == id })?.owner else { return }
         for other in all where other.id != id {
             guard let owner = other.owner, owner.isAlive,

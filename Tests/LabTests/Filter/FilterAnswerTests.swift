@@ -217,7 +217,7 @@ extension Lab {
             try refused(
                 "load vb", 69,
                 "vb: no BPF file system is mounted at /sys/fs/bpf, and without one a filter can't stay; "
-                    + "mount it with `mount -t bpf bpf /sys/fs/bpf`")
+                    + "mount it with `mount -t bpf -o mode=0700 bpf /sys/fs/bpf`")
         }
     }
 }

@@ -87,7 +87,7 @@ extension Lab {
                 throws
             {
                 let run = try scene.run(words, environment: ssh)
-                let match = run.errors.firstMatch(of: /undo it from the console with `(.*)`\n$/)
+                let match = run.errors.firstMatch(of: /undo it from the console with `(.*)`\n/)
                 let line = String(try #require(match, "\(run)", sourceLocation: location).1)
                 #expect(line.wholeMatch(of: way) != nil, "\(line)", sourceLocation: location)
                 try scene.net.b.run("bash", "-c", "PATH='\(folder)':$PATH; \(line)")

@@ -115,8 +115,9 @@ extension Lab {
                 return (process.output + process.errors, code)
             }
             let text =
-                "vb: the program of a filter is on it whose state is not kept here, as when an interface came from another "
-                + "network namespace; take it off with `apus filter unload vb`\n"
+                "vb: a filter of Apus is on it whose state is not kept here, as when the interface came from another "
+                + "network namespace, or its pins are in another mount namespace; take it off with "
+                + "`apus filter unload vb`\n"
             for words in ["status vb", "load vb", "deny vb gre"] {
                 let run = try apus(words)
                 #expect(run.code == 69 && run.text.hasSuffix(": " + text), "\(words): \(run)")

@@ -30,10 +30,12 @@ extension Lab {
             #expect(try machine.forwarded() == 5)
             #expect(try machine.forwarded() == 3)
             #expect(try machine.forwarded() == 0)
-            // Other rules, a bucket of the same name.
-            try machine.replaceRules(burst: 12, "first")
-            #expect(try machine.forwarded() == 4)
+            // Other rules with the same limit, and that with another burst.
+            try machine.replaceRules(burst: 8, "first")
             #expect(try machine.forwarded() == 0)
+            try machine.replaceRules(burst: 6, "first")
+            #expect(try machine.forwarded() == 5)
+            #expect(try machine.forwarded() == 1)
             // A bucket of another name.
             try machine.replaceRules(burst: 7, "second")
             #expect(try machine.forwarded() == 5)
