@@ -128,8 +128,11 @@ public struct RateLimitFilter: Hashable, Sendable {
         if try isTakenOff() {
             return FilterError(interface, .takenOff(now: try programs().map(\.name).sorted()))
         }
-        let exists = try about(interface) { () throws(BPFError) in try store.exists() }
-        if exists { return FilterError(interface, .notLoaded) }
+        let isBare = try about(interface) { () throws(BPFError) in
+            guard try interfaceName(store.index) == interface else { return false }
+            return try !store.exists()
+        }
+        guard isBare else { return FilterError(interface, .notLoaded) }
         return FilterError(interface, try programsWithoutState().isEmpty ? .notLoaded : .withoutState)
     }
 
