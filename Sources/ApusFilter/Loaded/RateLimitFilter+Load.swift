@@ -310,8 +310,7 @@ extension RateLimitFilter {
                 mode: mode == .native ? .native : .generic, needing: Capability.toFilter, prepare: prepare)
             return (entry, entry.grant.remarks)
         } catch {
-            let hasOther = ((try? programsWithoutState()) ?? []).isEmpty == false
-            throw FilterError(interface, hasOther ? .withoutState : .interface(error))
+            throw FilterError(interface, .interface(error))
         }
     }
 }

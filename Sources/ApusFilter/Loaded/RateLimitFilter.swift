@@ -128,17 +128,16 @@ public struct RateLimitFilter: Hashable, Sendable {
         if try isTakenOff() {
             return FilterError(interface, .takenOff(now: try programs().map(\.name).sorted()))
         }
+        return FilterError(interface, try programsWithoutState().isEmpty ? .notLoaded : .withoutState)
+    }
+
+    /// The entry programs on the interface, if it is there and nothing is kept of a filter.
+    func programsWithoutState() throws(FilterError) -> [XDPAttachment] {
         let isBare = try about(interface) { () throws(BPFError) in
             guard try interfaceName(store.index) == interface else { return false }
             return try !store.exists()
         }
-        guard isBare else { return FilterError(interface, .notLoaded) }
-        return FilterError(interface, try programsWithoutState().isEmpty ? .notLoaded : .withoutState)
-    }
-
-    /// The entry programs on an interface of which nothing is kept.
-    func programsWithoutState() throws(FilterError) -> [XDPAttachment] {
-        try programs().filter { $0.name == Self.entryName }
+        return try !isBare ? [] : programs().filter { $0.name == Self.entryName }
     }
 
     /// What the kernel shows of programs on the interface.
