@@ -11,8 +11,9 @@ cd "$(dirname "$0")/.."
 # that nobody does: floods against the packet filter, eight loops on one core, a pace of 20,000 packets a second, a
 # reload every 100 ms, a tenth of a core, huge pages that nobody else takes.
 alone='^ApusFilterTests\.(Accuracy|Nftables|Traffic)Tests/|^ApusPacketSocketTests\.CongestionTests/|^ApusDPDKTests\.VirtualDeviceTests/.*hugepages|^LabTests\.Lab/(IdleTests|LoadTests|ReloadTests)/'
-# About as long as each other, and as all others together. Devices of DPDK's, also of a machine that QEMU emulates, and captures.
-device='^LabTests\.Lab/[A-Za-z]*Device[A-Za-z]*Tests/|^ApusCLITests\.(Capture|Generate)LabTests/'
+# About as long as each other, and as all others together. Devices of DPDK's and what takes long of the packet filter, also
+# in machines that QEMU emulates; and captures.
+device='^LabTests\.Lab/([A-Za-z]*Device[A-Za-z]*|Filter(Kill|[A-Za-z]*Dispatcher))Tests/|^ApusCLITests\.(Capture|Generate)LabTests/'
 lab='^(LabTests|ApusXDPTests)\.'
 runtime='^(ApusRuntimeTests|ApusHostTests|ApusConfigTests|LawTests)\.'
 

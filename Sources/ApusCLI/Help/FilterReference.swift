@@ -59,8 +59,9 @@ enum FilterReference {
                 ),
                 (
                     "limitNeighbors",
-                    "Whether ARP and neighbor discovery are judged like all else, true or false; otherwise they pass. "
-                        + "Default: false."
+                    "Whether ARP and neighbor discovery, with the messages about multicast listeners that it needs, are limited "
+                        + "too, true or false; otherwise they pass, also from sources that are denied or banned. Neighbor "
+                        + "discovery is then judged like any ICMPv6, and ARP by the limits alone. Default: false."
                 ),
                 (
                     "management",

@@ -25,7 +25,7 @@ public struct FilterRules: Hashable, Sendable {
     public var fragments: FragmentPolicy = .limit
     /// What becomes of frames that are neither IPv4 nor IPv6 nor ARP.
     public var notIP: FilterPolicy = .allow
-    /// Whether ARP and neighbor discovery are judged like all else; otherwise they pass.
+    /// Whether neighbor discovery is judged like any ICMPv6, and ARP by the limits; otherwise they pass.
     public var limitsNeighbors = false
     /// What passes before all else: SSH from anywhere, unless the rules say otherwise. None at all is fine.
     public var management: [ManagementService] = [FilterRules.ssh]

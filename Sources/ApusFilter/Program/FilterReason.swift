@@ -4,7 +4,7 @@ import CFilter
 public enum FilterReason: UInt32, CaseIterable, Sendable {
     /// Judged by the lists and within all limits that apply.
     case within
-    /// ARP or neighbor discovery.
+    /// ARP or neighbor discovery, or what that needs of the messages about multicast listeners (MLD).
     case neighbor
     /// To a service of management.
     case management

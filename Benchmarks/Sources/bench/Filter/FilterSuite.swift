@@ -93,13 +93,14 @@ private func besideFewerSources() -> [Comparison] {
         } peer: {
             try SprayedFilter(sources: 1).competitor("1 source")
         }
-    } + [
-        Comparison("filter/sources-random", per: "packet") {
-            try SprayedFilter.full().competitor("Apus")
-        } peer: {
-            try SprayedFilter(sources: 1_000_000).competitor("1000000 known")
+    }
+        + [("", false), ("-slow", true)].map { name, isSlow in
+            Comparison("filter/sources-random\(name)", per: "packet") {
+                try SprayedFilter.full(slowly: isSlow).competitor("Apus")
+            } peer: {
+                try SprayedFilter(sources: 1_000_000).competitor("1000000 known")
+            }
         }
-    ]
 }
 
 /// The rules of the suite.
@@ -118,11 +119,13 @@ enum Rules {
         return rules
     }
 
-    /// That limit alone, with a table for a million sources.
-    static var million: FilterRules {
+    /// That limit alone, or one whose buckets take seconds to fill, with a table for a million sources.
+    static func million(slowly isSlow: Bool) -> FilterRules {
         var rules = FilterRules()
         rules.sourceCapacity = 1_000_000
-        rules.limits = [withinReach]
+        rules.limits = [
+            isSlow ? FilterLimit(scope: .source, packets: PacketRate(perSecond: 0.1)) : withinReach
+        ]
         return rules
     }
 

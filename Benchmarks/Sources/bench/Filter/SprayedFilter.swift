@@ -13,7 +13,7 @@ import Foundation
 
     /// One that knows so many sources, of which each packet is of one at random.
     convenience init(sources: Int) throws {
-        try self.init()
+        try self.init(Rules.million(slowly: false))
         unsafe traffic_spray_in_turn(spray, Self.first, UInt32(sources))
         try judge(sources)
         // A set of the table has room for twice as many sources as there are for each on average; now and then more
@@ -25,24 +25,26 @@ import Foundation
         unsafe traffic_spray_randomly(spray, Self.first, UInt32(sources))
     }
 
-    /// One whose table is full of sources that never come back: each packet takes the place of another one.
-    static func full() throws -> SprayedFilter {
-        let sprayed = try SprayedFilter()
+    /// One whose table is full of sources that never come back: each packet takes the place of another one, whose bucket is
+    /// full, or where limits fill slowly has yet to.
+    static func full(slowly isSlow: Bool) throws -> SprayedFilter {
+        let sprayed = try SprayedFilter(Rules.million(slowly: isSlow))
         unsafe traffic_spray_randomly(sprayed.spray, first, 1 << 31)
         // Each set is chosen forty times, and has fourteen places.
         try sprayed.judge(6_000_000)
         let before = try sprayed.filter.status().sources
         try sprayed.judge(LoadedFilter.count)
         let after = try sprayed.filter.status().sources
-        let replaced = after.evicted + after.forgotten - before.evicted - before.forgotten
+        let (evicted, forgotten) = (after.evicted - before.evicted, after.forgotten - before.forgotten)
+        let replaced = isSlow ? forgotten : evicted
         guard Double(replaced) > 0.99 * Double(LoadedFilter.count) else {
             throw BenchError("of \(LoadedFilter.count) new sources \(replaced) took the place of another one")
         }
         return sprayed
     }
 
-    private init() throws {
-        filter = try LoadedFilter(apus: Rules.million)
+    private init(_ rules: FilterRules) throws {
+        filter = try LoadedFilter(apus: rules)
         unsafe spray = try filter.spray()
     }
 
