@@ -93,8 +93,8 @@ static __always_inline int uses(__u32 feature)
 	return (apus_rules_data.features & feature) != 0;
 }
 
-/* The time of a packet, in nanoseconds. To read the clock takes a third of the time of all else, so who does not need
- * it does not pay for it. */
+/* The time of a packet, in nanoseconds. To read the clock costs more than most else here (Docs/Tried.md), so who does not
+ * need it does not pay for it. */
 static __always_inline __u64 clock_of(struct apus_flow *flow)
 {
 	if (!flow->now)
