@@ -51,31 +51,30 @@ public struct RateLimitFilter: Hashable, Sendable {
     /// Those that are loaded on the interfaces of this network namespace, by name. One that another version has loaded, or
     /// that can't be read, is among them: each of its members throws why.
     public static func all() throws(FilterError) -> [RateLimitFilter] {
-        let all = try about(everything) { () throws(BPFError) -> [RateLimitFilter] in
-            var all: [RateLimitFilter] = []
-            for store in try FilterStore.all() {
-                if let name = try interfaceName(store.index) { all.append(RateLimitFilter(name, store)) }
-            }
-            return all
-        }
-        return all.filter { filter in
+        try kept().filter { filter in
             do throws(FilterError) { return try filter.inForce() != nil } catch { return true }
         }
         .sorted { $0.interface < $1.interface }
     }
 
-    /// What is to be said of those interfaces of this network namespace whose filter another tool has taken off, while its
-    /// state is kept; by name.
-    public static func takenOff() throws(FilterError) -> [FilterError] {
-        let all = try about(everything) { () throws(BPFError) -> [RateLimitFilter] in
+    /// Those of which something is kept and whose interfaces are there, complete or not.
+    private static func kept() throws(FilterError) -> [RateLimitFilter] {
+        try about(everything) { () throws(BPFError) -> [RateLimitFilter] in
             var all: [RateLimitFilter] = []
             for store in try FilterStore.all() {
                 if let name = try interfaceName(store.index) { all.append(RateLimitFilter(name, store)) }
             }
             return all
         }
+    }
+
+    /// What is to be said of those interfaces of this network namespace whose filter another tool has taken off, while its
+    /// state is kept; by name.
+    public static func takenOff() throws(FilterError) -> [FilterError] {
         var errors: [FilterError] = []
-        for filter in all where (try? filter.isTakenOff()) == true { errors.append(try filter.absence()) }
+        for filter in try kept() where (try? filter.isTakenOff()) == true {
+            errors.append(try filter.absence())
+        }
         return errors.sorted { $0.interface < $1.interface }
     }
 
