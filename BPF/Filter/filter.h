@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 /* Changes whenever a layout here does: state of another version is not taken over. */
-#define APUS_FILTER_VERSION 2
+#define APUS_FILTER_VERSION 3
 
 #define APUS_FILTER_LIMITS 32	/* limits at a time, and places for their buckets */
 #define APUS_FILTER_SERVICES 256 /* services of management, one for each prefix they are managed from */
@@ -78,6 +78,9 @@ enum apus_feature {
 	APUS_FILTER_PROTOCOLS = 1 << 11,
 	APUS_FILTER_BANS = 1 << 12,
 	APUS_FILTER_TRIAL = 1 << 13,	       /* take the time from a map and say there what was judged: explain, tests */
+	APUS_FILTER_TICKS = 1 << 14,	       /* tell the time by the kernel's ticks, which costs next to nothing */
+	APUS_FILTER_INLINE = 1 << 15,	       /* leave out calls, which takes CAP_PERFMON to load */
+	APUS_FILTER_ONE_BUFFER = 1 << 16,      /* no frame comes in several buffers; takes CAP_PERFMON, too */
 };
 
 /* An address as 16 octets in network order, an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */
@@ -129,7 +132,11 @@ struct apus_filter_rules {
 	__u32 sets; /* of the table of sources */
 	__u32 limit_count;
 	__u32 management_count;
+	__u32 list_mark_shift; /* 64 less the bits of a mark's number, in the marks of the lists */
+	__u32 ban_mark_shift;  /* and in those of the bans */
 	__u32 reserved;
+	__u64 tick;	 /* nanoseconds of a tick of the kernel's; */
+	__u64 tick_zero; /* CLOCK_MONOTONIC was that when there were none, modulo 2^64 */
 	__u64 secret[8]; /* of the hash, so that nobody can choose addresses that meet in one set */
 	struct apus_match management[APUS_FILTER_SERVICES];
 	struct apus_limit limits[APUS_FILTER_LIMITS];
@@ -203,6 +210,11 @@ enum apus_verdict {
 	APUS_VERDICT_DENY,
 };
 
+/* The bits of the networks that marks are about: one is marked where a list or the bans may have something about any part
+ * of it. */
+#define APUS_MARKED_LENGTH4 24
+#define APUS_MARKED_LENGTH6 48
+
 /* A key of the trie of prefixes. The family comes first, since ::/0 is no prefix of IPv4 addresses. */
 struct apus_prefix {
 	__u32 length; /* of all that follows: 32 more than of the mapped address, and that 96 more than of IPv4's */
@@ -220,6 +232,12 @@ struct apus_ban {
 /* A piece of what is written down about the rules in force: text. */
 struct apus_text {
 	__u64 words[32];
+};
+
+/* One moment by both clocks. */
+struct apus_clocks {
+	__u64 now;   /* nanoseconds of CLOCK_MONOTONIC */
+	__u64 ticks; /* of the kernel's timer */
 };
 
 /* A trial's time, and what was judged. */

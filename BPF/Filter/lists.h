@@ -46,12 +46,33 @@ static __always_inline enum apus_verdict verdict_of(const struct apus_entry *ent
 	return entry && is_in_force(entry->until, flow) ? entry->verdict : APUS_VERDICT_NONE;
 }
 
+/* The number of a source's mark: multiplicative hashing (Dietzfelbinger et al. 1997) of its network. */
+static __always_inline __u64 mark_of(const struct apus_flow *flow, __u32 shift)
+{
+	__u64 network = flow->family == 4 ? flow->source.low & bpf_cpu_to_be64(~0ull << (128 - 96 - APUS_MARKED_LENGTH4))
+					  : flow->source.high & bpf_cpu_to_be64(~0ull << (64 - APUS_MARKED_LENGTH6));
+
+	return network * (apus_rules_data.secret[7] | 1) >> (shift & 63);
+}
+
+static __always_inline int is_marked(void *marks, __u32 shift, const struct apus_flow *flow)
+{
+	__u64 number = mark_of(flow, shift);
+	__u32 key = number >> 6;
+	__u64 *word = bpf_map_lookup_elem(marks, &key);
+
+	return word && *word >> (number & 63) & 1;
+}
+
 static __always_inline int is_banned(struct apus_flow *flow)
 {
 	/* Before Linux 6.4 a key has to be on the stack, not in memory that a caller lends. */
 	struct apus_address source = flow->source;
-	struct apus_ban *ban = bpf_map_lookup_elem(&apus_bans, &source);
+	struct apus_ban *ban;
 
+	if (!is_marked(&apus_ban_marks, apus_rules_data.ban_mark_shift, flow))
+		return 0;
+	ban = bpf_map_lookup_elem(&apus_bans, &source);
 	return ban && clock_of(flow) < ban->until;
 }
 
@@ -80,6 +101,9 @@ static __always_inline enum apus_verdict source_verdict(struct apus_flow *flow)
 	enum apus_verdict verdict = APUS_VERDICT_NONE;
 	struct apus_address source = flow->source;
 
+	if (!uses(APUS_FILTER_ADDRESSES | APUS_FILTER_PREFIXES) ||
+	    !is_marked(&apus_list_marks, apus_rules_data.list_mark_shift, flow))
+		return APUS_VERDICT_NONE;
 	if (uses(APUS_FILTER_ADDRESSES))
 		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &source), flow);
 	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES))

@@ -47,6 +47,22 @@ struct {
 	__type(value, struct apus_ban);
 } apus_bans SEC(".maps");
 
+/* A bit for each network that the lists may have something about, by a hash: most packets need no look at more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} apus_list_marks SEC(".maps");
+
+/* The same for bans. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} apus_ban_marks SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -98,7 +114,9 @@ static __always_inline int uses(__u32 feature)
 static __always_inline __u64 clock_of(struct apus_flow *flow)
 {
 	if (!flow->now)
-		flow->now = bpf_ktime_get_ns();
+		flow->now = uses(APUS_FILTER_TICKS)
+				    ? bpf_jiffies64() * apus_rules_data.tick + apus_rules_data.tick_zero
+				    : bpf_ktime_get_ns();
 	return flow->now;
 }
 

@@ -19,13 +19,19 @@ static __always_inline void ban(const volatile struct apus_limit *limit, const s
 {
 	struct apus_ban ban = {.until = flow->now + limit->ban, .number = limit->number};
 	struct apus_address source = flow->source;
+	__u64 number = mark_of(flow, apus_rules_data.ban_mark_shift);
+	__u32 key = number >> 6;
+	__u64 *marks = bpf_map_lookup_elem(&apus_ban_marks, &key);
 
-	if (bpf_map_update_elem(&apus_bans, &source, &ban, BPF_ANY) == 0)
-		count(APUS_TABLE_BANNED, flow->octets);
+	if (!marks || bpf_map_update_elem(&apus_bans, &source, &ban, BPF_ANY) != 0)
+		return;
+	__sync_fetch_and_or(marks, 1ull << (number & 63));
+	count(APUS_TABLE_BANNED, flow->octets);
 }
 
-/* These functions are not static: the verifier looks at each once, for whatever it may be called with, and not once for
- * each way that leads there. */
+/* The functions that are not static the verifier looks at once each, for whatever they may be called with, and not once for
+ * each way that leads there: for those without CAP_PERFMON there would be too many. A call takes 9 ns where the processor's
+ * returns have to be guarded, so for others the same is there without calls. */
 
 /* Parses a frame; `flow` is all zeros but for the octets. */
 __attribute__((noinline)) int apus_parse(struct xdp_md *ctx, struct apus_flow *flow)
@@ -45,7 +51,7 @@ enum apus_step {
 };
 
 /* Charges a packet to one limit, if that applies. */
-__attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
+static __always_inline int charge_to(struct apus_flow *flow, __u32 index)
 {
 	const volatile struct apus_limit *limit;
 	__u64 now;
@@ -84,6 +90,11 @@ __attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
 	}
 	__sync_fetch_and_add(&source->passed, (1ull << APUS_PASSED_SHIFT) + flow->octets);
 	return APUS_STEP_WITHIN;
+}
+
+__attribute__((noinline)) int apus_charge(struct apus_flow *flow, __u32 index)
+{
+	return charge_to(flow, index);
 }
 
 /* Takes the charge of one limit back, if it has a bit in `charged`. */
@@ -131,6 +142,14 @@ static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 {
 	__u32 charged = 0;
 
+	/* On the stack there is room for this or for calls. */
+	if (uses(APUS_FILTER_INLINE) && apus_rules_data.limit_count == 1) {
+		__u32 step = charge_to(flow, 0);
+
+		*applied = step & 1;
+		return (step & 3) == APUS_STEP_REFUSED ? APUS_DROP_LIMIT + (step >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS
+						       : APUS_PASS_WITHIN;
+	}
 #pragma unroll
 	for (__u32 i = 0; i < APUS_FILTER_LIMITS; i++) {
 		__u32 step;
@@ -150,13 +169,11 @@ static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 }
 
 /* What the lists say; APUS_REASONS when it is for the limits to say. */
-__attribute__((noinline)) __u32 apus_judge_lists(struct apus_flow *flow)
+static __always_inline __u32 judge_lists(struct apus_flow *flow)
 {
 	enum apus_verdict verdict;
 	int is_udp;
 
-	if (!flow)
-		return APUS_REASONS;
 	is_udp = flow->protocol == IPPROTO_UDP;
 	if (is_management(flow))
 		return APUS_PASS_MANAGEMENT;
@@ -199,11 +216,16 @@ __attribute__((noinline)) __u32 apus_judge_lists(struct apus_flow *flow)
 	return uses(APUS_FILTER_DENY) ? APUS_DROP_POLICY : APUS_REASONS;
 }
 
+__attribute__((noinline)) __u32 apus_judge_lists(struct apus_flow *flow)
+{
+	return flow ? judge_lists(flow) : APUS_REASONS;
+}
+
 static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, __u32 *applied)
 {
 	__u32 reason;
 
-	switch (apus_parse(ctx, flow)) {
+	switch (uses(APUS_FILTER_INLINE) ? apus_parse_flow(ctx, flow) : apus_parse(ctx, flow)) {
 	case APUS_KIND_IP:
 		break;
 	case APUS_KIND_NEIGHBOR:
@@ -219,7 +241,7 @@ static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, _
 	default:
 		return uses(APUS_FILTER_DENY_MALFORMED) ? APUS_DROP_MALFORMED : APUS_PASS_MALFORMED;
 	}
-	reason = apus_judge_lists(flow);
+	reason = uses(APUS_FILTER_INLINE) ? judge_lists(flow) : apus_judge_lists(flow);
 	return reason != APUS_REASONS ? reason : limit(flow, applied);
 }
 
@@ -236,7 +258,7 @@ int apus_filter_rules(struct xdp_md *ctx)
 			return XDP_ABORTED;
 		flow.now = trial->now;
 	}
-	flow.octets = bpf_xdp_get_buff_len(ctx);
+	flow.octets = uses(APUS_FILTER_ONE_BUFFER) ? (__u32)(ctx->data_end - ctx->data) : bpf_xdp_get_buff_len(ctx);
 	reason = judge(ctx, &flow, &applied);
 	count(reason, flow.octets);
 	if (trial) {

@@ -233,7 +233,9 @@ import Testing
         rules.entries = try ["192.0.2.1", "192.0.2.2", "198.51.100.0/24"].map(entry)
         try with(rules) { filter, _ in
             func mayTake(_ text: String, of most: Int) throws -> Bool {
-                try FilterLists(filter.current().maps).mayTake(entry(text), most: most)
+                let current = try filter.current()
+                return try FilterLists(current.maps, secret: current.state.secret).mayTake(
+                    entry(text), most: most)
             }
             for new in ["192.0.2.3", "2001:db8::1", "203.0.113.0/24", "198.51.100.0/25"] {
                 #expect(try !mayTake(new, of: 3))

@@ -8,11 +8,13 @@ import Testing
 /// The program beside a plain model of the rules, on the same frames at the same times.
 @Suite(.serialized) struct ModelTests {
     /// A trial of rules, whose clock the test holds.
-    static func program(_ rules: FilterRules, start: UInt64) throws -> RulesProgram {
+    ///
+    /// - Parameter mayInline: the program has two forms, one of which takes CAP_PERFMON to load.
+    static func program(_ rules: FilterRules, start: UInt64, mayInline: Bool = true) throws -> RulesProgram {
         let numbers = LimitNumbers().replaced(by: rules.limits)
         return try RulesProgram(
             rules, numbers: numbers.inForce, secret: (1...8).map { UInt64($0) &* 0x9e37_79b9_7f4a_7c15 },
-            caller: .alone(takesFragments: true), now: start, isTrial: true)
+            caller: .alone(takesFragments: true), now: start, isTrial: true, mayInline: mayInline)
     }
 
     @Test(arguments: 0..<60) func agreesWithTheModel(seed: UInt64) throws {
@@ -32,7 +34,7 @@ import Testing
         let rules = FilterRules(random: &random)
         try rules.validate()
         let start: UInt64 = 5_000_000_000_000
-        let program = try Self.program(rules, start: start)
+        let program = try Self.program(rules, start: start, mayInline: seed % 2 == 0)
         var model = Model(rules, start: start)
         var now = start
         var undecided = 0

@@ -13,13 +13,16 @@ import Testing
     private func load(_ rules: FilterRules, _ callers: [TailCaller], isTrial: Bool = false) throws {
         try rules.validate()
         for caller in callers {
-            do throws(BPFError) {
-                _ = try RulesProgram(
-                    rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
-                    secret: [1, 2, 3, 4, 5, 6, 7, 8], caller: caller, now: monotonicTime, isTrial: isTrial)
-            } catch {
-                Issue.record("\(caller), trial \(isTrial): \(error); \(rules.text)")
-                throw error
+            for mayInline in [false, true] {
+                do throws(BPFError) {
+                    _ = try RulesProgram(
+                        rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
+                        secret: [1, 2, 3, 4, 5, 6, 7, 8], caller: caller, now: monotonicTime,
+                        isTrial: isTrial, mayInline: mayInline)
+                } catch {
+                    Issue.record("\(caller), trial \(isTrial), \(mayInline): \(error); \(rules.text)")
+                    throw error
+                }
             }
         }
     }
@@ -70,9 +73,13 @@ import Testing
         return rules
     }
 
-    @Test(arguments: [FilterLimit.Scope.all, .source, .prefix, .sourcePort])
-    func thirtyTwoLimitsAndEverythingElseAreLoaded(_ scope: FilterLimit.Scope) throws {
-        var rules = try Self.all(32, scope, management: 256)
+    /// With as many services of management as there can be, and as many as don't need calls; with one limit, too, as it is
+    /// not called.
+    @Test(arguments: [FilterLimit.Scope.all, .source, .prefix, .sourcePort], [(32, 256), (32, 16), (1, 16)])
+    func thirtyTwoLimitsAndEverythingElseAreLoaded(
+        _ scope: FilterLimit.Scope, _ count: (limits: Int, management: Int)
+    ) throws {
+        var rules = try Self.all(count.limits, scope, management: count.management)
         rules.fragments = scope == .source ? .deny : scope == .prefix ? .allow : .limit
         let caller = Self.callers[scope == .all ? 0 : scope == .source ? 1 : 2]
         try load(rules, [caller], isTrial: scope == .all)

@@ -19,6 +19,11 @@ static inline void apus_filter_add_limit(struct apus_filter_rules *rules, struct
         rules->limits[rules->limit_count++] = limit;
 }
 
+/// One of them.
+static inline struct apus_limit apus_filter_limit(const struct apus_filter_rules *rules, unsigned index) {
+    return rules->limits[index % APUS_FILTER_LIMITS];
+}
+
 /// A way of a set, and its tag, which is 0 where the way is free.
 static inline struct apus_source apus_filter_way(const struct apus_set *set, unsigned way) {
     return set->ways[way % APUS_FILTER_WAYS];

@@ -146,16 +146,11 @@ extension RateLimitFilter {
         try validate(entry)
         let value = apus_entry(entry, now: now)
         do throws(BPFError) {
-            if case .source = entry.subject, try !FilterLists(current.maps).mayTake(entry) { return false }
-            switch entry.subject {
-            case .source(let prefix) where prefix.isAddress:
-                guard current.maps.addresses.info.maxEntries > 1 else { return false }
-                try current.maps.addresses.update(apus_address(prefix.address), value)
-            case .source(let prefix):
-                guard current.maps.prefixes.info.maxEntries > 1 else { return false }
-                try current.maps.prefixes.update(apus_prefix(prefix), value)
-            case .ipProtocol, .port, .sourcePort: return false
-            }
+            guard case .source(let prefix) = entry.subject else { return false }
+            let lists = FilterLists(current.maps, secret: current.state.secret)
+            let room = prefix.isAddress ? current.maps.addresses.info : current.maps.prefixes.info
+            guard room.maxEntries > 1, try lists.mayTake(entry) else { return false }
+            try lists.add(prefix, value)
         } catch  where error.code == E2BIG || error.code == ENOSPC {
             return false
         } catch {

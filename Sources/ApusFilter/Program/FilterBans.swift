@@ -25,10 +25,11 @@ struct FilterBans {
         return (addresses, bans)
     }
 
-    /// Takes over those of another map that are not over.
-    func copy(_ other: FilterBans, now: UInt64) throws(BPFError) {
+    /// Takes over those of another map that are not over, and says who they ban.
+    func copy(_ other: FilterBans, now: UInt64) throws(BPFError) -> [apus_address] {
         let (addresses, bans) = try other.inForce(at: now)
         if !addresses.isEmpty { try map.update(addresses, values: bans) }
+        return addresses
     }
 
     /// Keeps those of some limits, which may have other numbers from now on; of these the old numbers are the keys.

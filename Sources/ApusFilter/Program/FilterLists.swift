@@ -6,13 +6,21 @@ import CFilter
 /// The lists of what is allowed and denied, in the maps of a rules program.
 struct FilterLists {
     private let maps: FilterMaps
+    private let marks: FilterMarks
 
-    init(_ maps: FilterMaps) { self.maps = maps }
+    /// - Parameters:
+    ///   - maps: of the program.
+    ///   - secret: that it has.
+    init(_ maps: FilterMaps, secret: [UInt64]) {
+        self.maps = maps
+        marks = FilterMarks(maps.listMarks, secret: secret)
+    }
 
     /// Writes entries to maps that are empty.
     func write(_ entries: [FilterEntry], now: UInt64) throws(BPFError) {
         var addresses: (keys: [apus_address], values: [apus_entry]) = ([], [])
         var prefixes: (keys: [apus_prefix], values: [apus_entry]) = ([], [])
+        try marks.set(entries.prefixes)
         for entry in entries {
             let value = apus_entry(entry, now: now)
             switch entry.subject {
@@ -44,6 +52,17 @@ struct FilterLists {
             : try maps.prefixes.entries().contains { $0.key.prefix == prefix }
     }
 
+    /// Adds an entry about a source, or puts it in the place of the one about the same.
+    func add(_ prefix: AddressPrefix, _ value: apus_entry) throws(BPFError) {
+        // First: packets are looked up as soon as there is something to be found.
+        try marks.set([prefix])
+        if prefix.isAddress {
+            try maps.addresses.update(apus_address(prefix.address), value)
+        } else {
+            try maps.prefixes.update(apus_prefix(prefix), value)
+        }
+    }
+
     /// Ports are written one by one: each is decided by the narrowest range that has it, and when that is over by the next
     /// wider one that is not.
     func writePorts(_ entries: [FilterEntry], now: UInt64) throws(BPFError) {
@@ -71,6 +90,16 @@ struct FilterLists {
         if range.transport != .udp { kinds.append(tcp) }
         if range.transport != .tcp { kinds.append(udp) }
         return kinds.flatMap { kind in (range.first...range.last).map { kind.rawValue << 16 | UInt32($0) } }
+    }
+}
+
+extension [FilterEntry] {
+    /// The sources that they are about.
+    var prefixes: [AddressPrefix] {
+        compactMap { entry in
+            guard case .source(let prefix) = entry.subject else { return nil }
+            return prefix
+        }
     }
 }
 

@@ -13,6 +13,9 @@ struct FilterMaps {
     let counts: BPFMap<UInt32, apus_count>
     /// Who is banned.
     let bans: BPFMap<apus_address, apus_ban>
+    /// Marks of the lists, and of the bans.
+    let listMarks: BPFMap<UInt32, UInt64>
+    let banMarks: BPFMap<UInt32, UInt64>
     /// Single addresses that are allowed or denied.
     let addresses: BPFMap<apus_address, apus_entry>
     /// Prefixes.
@@ -33,6 +36,8 @@ struct FilterMaps {
         buckets = try object.map("apus_buckets")
         counts = try object.map("apus_counts")
         bans = try object.map("apus_bans")
+        listMarks = try object.map("apus_list_marks")
+        banMarks = try object.map("apus_ban_marks")
         addresses = try object.map("apus_addresses")
         prefixes = try object.map("apus_prefixes")
         ports = try object.map("apus_ports")
@@ -46,6 +51,8 @@ struct FilterMaps {
         buckets = try BPFMap(opening: "\(folder)/buckets")
         counts = try BPFMap(opening: "\(folder)/counts")
         bans = try BPFMap(opening: "\(folder)/bans")
+        listMarks = try BPFMap(opening: "\(folder)/list-marks")
+        banMarks = try BPFMap(opening: "\(folder)/ban-marks")
         addresses = try BPFMap(opening: "\(folder)/addresses")
         prefixes = try BPFMap(opening: "\(folder)/prefixes")
         ports = try BPFMap(opening: "\(folder)/ports")
@@ -54,6 +61,8 @@ struct FilterMaps {
         try buckets.expect(.array, entries: Int(APUS_FILTER_LIMITS)...Int(APUS_FILTER_LIMITS))
         try counts.expect(.perCPUArray, entries: Int(APUS_REASONS.rawValue)...Int(APUS_REASONS.rawValue))
         try bans.expect(.leastRecentlyUsed, entries: 1...FilterRules.mostBans)
+        try FilterMarks.expect(listMarks)
+        try FilterMarks.expect(banMarks)
         // With room for twice what rules may have.
         try addresses.expect(.hash, entries: 1...FilterRules.mostPrefixes * 2)
         try prefixes.expect(.longestPrefix, entries: 1...FilterRules.mostPrefixes * 2)
@@ -67,6 +76,8 @@ struct FilterMaps {
         try buckets.pin(to: "\(folder)/buckets")
         try counts.pin(to: "\(folder)/counts")
         try bans.pin(to: "\(folder)/bans")
+        try listMarks.pin(to: "\(folder)/list-marks")
+        try banMarks.pin(to: "\(folder)/ban-marks")
         try addresses.pin(to: "\(folder)/addresses")
         try prefixes.pin(to: "\(folder)/prefixes")
         try ports.pin(to: "\(folder)/ports")
@@ -89,9 +100,18 @@ struct FilterInheritance {
 
 extension BPFObject {
     /// Prepares the maps that rules need: those that are taken over, and the sizes of others.
-    func prepareMaps(for rules: FilterRules, sets: Int, _ inherited: FilterInheritance?) throws(BPFError) {
+    ///
+    /// - Returns: the words of the marks of the lists and of the bans.
+    func prepareMaps(
+        for rules: FilterRules, sets: Int, _ inherited: FilterInheritance?
+    ) throws(BPFError) -> (listMarks: Int, banMarks: Int) {
+        var words = (
+            listMarks: FilterMarks.words(for: FilterMarks.networks(of: rules.entries.prefixes)),
+            banMarks: FilterMarks.words(for: rules.banCapacity)
+        )
         try set("apus_sources", maxEntries: sets)
         try set("apus_bans", maxEntries: rules.banCapacity)
+        try set("apus_ban_marks", maxEntries: words.banMarks)
         if let inherited, inherited.keepsTables {
             let tables = inherited.maps
             try use(tables.buckets, as: "apus_buckets")
@@ -101,6 +121,8 @@ extension BPFObject {
             }
             if inherited.keepsBans, tables.bans.info.maxEntries == rules.banCapacity {
                 try use(tables.bans, as: "apus_bans")
+                try use(tables.banMarks, as: "apus_ban_marks")
+                words.banMarks = tables.banMarks.info.maxEntries
             }
         } else if inherited != nil {
             try set("apus_bans", maxEntries: FilterBans.capacity(for: rules.banCapacity))
@@ -110,7 +132,9 @@ extension BPFObject {
             try use(lists.prefixes, as: "apus_prefixes")
             try use(lists.ports, as: "apus_ports")
             try use(lists.protocols, as: "apus_protocols")
-            return
+            try use(lists.listMarks, as: "apus_list_marks")
+            words.listMarks = lists.listMarks.info.maxEntries
+            return words
         }
         var counts: [UInt32: Int] = [:]
         for entry in rules.entries {
@@ -125,5 +149,7 @@ extension BPFObject {
         let usesPorts =
             counts[APUS_FILTER_PORTS.rawValue] != nil || counts[APUS_FILTER_SOURCE_PORTS.rawValue] != nil
         try set("apus_ports", maxEntries: usesPorts ? Int(APUS_PORT_KINDS.rawValue) << 16 : 1)
+        try set("apus_list_marks", maxEntries: words.listMarks)
+        return words
     }
 }

@@ -1,5 +1,6 @@
 import ApusConfig
 import ApusWire
+import ApusXDP
 import CFilter
 
 /// The rules as the program reads them: `struct apus_filter_rules` of BPF/Filter/filter.h.
@@ -8,6 +9,9 @@ struct RulesEncoding {
     static let second = Double(UInt64(1_000_000_000) << UInt64(APUS_FILTER_TIME_SHIFT))
     /// How far a bucket's time may be ahead at most: a year.
     private static let mostRoom = second * 31_536_000
+
+    /// Services of management, one for each prefix they are managed from, of which each packet is held against all.
+    private static let mostInlineManagement: UInt32 = 16
 
     private(set) var rules = apus_filter_rules()
 
@@ -39,14 +43,33 @@ struct RulesEncoding {
             "the program has no room for these rules, or they have not been numbered")
     }
 
-    /// The same for a trial, which takes its time from a map and says there what was judged.
-    var trial: RulesEncoding {
-        var trial = self
-        trial.rules.features |= APUS_FILTER_TRIAL.rawValue
-        return trial
+    /// Makes it a trial, which takes its time from a map and says there what was judged.
+    mutating func setTrial() { rules.features |= APUS_FILTER_TRIAL.rawValue }
+
+    /// Sets the sizes of the maps of marks, in words.
+    mutating func setMarks(list: Int, ban: Int) {
+        rules.list_mark_shift = FilterMarks.shift(words: list)
+        rules.ban_mark_shift = FilterMarks.shift(words: ban)
     }
 
-    /// The features that rules use, apart from those of the kernel.
+    /// Leaves out what only those without CAP_PERFMON need. With many services of management the calls stay: the verifier
+    /// looks at each service for each way that leads there.
+    mutating func leaveOutCalls(of caller: TailCaller) {
+        if rules.management_count <= Self.mostInlineManagement {
+            rules.features |= APUS_FILTER_INLINE.rawValue
+        }
+        if caller == .alone(takesFragments: false) { rules.features |= APUS_FILTER_ONE_BUFFER.rawValue }
+    }
+
+    /// Tells the time by ticks, if that is exact enough for the limits.
+    mutating func tellTime(by clock: TickClock) {
+        let limits = (0..<rules.limit_count).map { unsafe apus_filter_limit(&rules, $0) }
+        guard clock.isEnough(for: limits) else { return }
+        rules.features |= APUS_FILTER_TICKS.rawValue
+        (rules.tick, rules.tick_zero) = (clock.tick, clock.zero)
+    }
+
+    /// The features that rules use, apart from those of the host.
     static func features(_ source: FilterRules) -> UInt32 {
         var features: UInt32 = 0
         func set(_ feature: apus_feature, _ condition: Bool) {

@@ -1,4 +1,6 @@
 import ApusConfig
+import ApusHost
+import ApusWire
 import ApusXDP
 import CFilter
 import Glibc
@@ -26,16 +28,23 @@ struct RulesProgram {
     ///   - now: nanoseconds of CLOCK_MONOTONIC, when entries with a lifetime begin theirs.
     ///   - inherited: what it takes over.
     ///   - isTrial: whether it takes its time from a map and says there what was judged.
+    ///   - mayInline: whether the verifier lets it do without calls.
     init(
         _ rules: FilterRules, numbers: [UInt32], secret: [UInt64], caller: TailCaller, now: UInt64,
-        _ inherited: FilterInheritance? = nil, isTrial: Bool = false
+        _ inherited: FilterInheritance? = nil, isTrial: Bool = false, mayInline: Bool = Self.mayInline
     ) throws(BPFError) {
         let sets = FilterMaps.sets(for: rules.sourceCapacity)
-        let encoding = RulesEncoding(
-            rules, numbers: numbers, sets: sets, secret: secret)
         let object = try BPFObject(RateLimitProgram.object, name: Self.name)
-        try object.set(".rodata", to: (isTrial ? encoding.trial : encoding).rules)
-        try object.prepareMaps(for: rules, sets: sets, inherited)
+        let words = try object.prepareMaps(for: rules, sets: sets, inherited)
+        var encoding = RulesEncoding(rules, numbers: numbers, sets: sets, secret: secret)
+        encoding.setMarks(list: words.listMarks, ban: words.banMarks)
+        if mayInline { encoding.leaveOutCalls(of: caller) }
+        if isTrial {
+            encoding.setTrial()
+        } else if let clock = try TickClock.read() {
+            encoding.tellTime(by: clock)
+        }
+        try object.set(".rodata", to: encoding.rules)
         try object.set(Self.name, calledBy: caller)
         try object.load()
         self.numbers = numbers
@@ -45,11 +54,18 @@ struct RulesProgram {
         if inherited == nil {
             for number in numbers { try maps.buckets.update(LimitNumbers.place(of: number), .full(at: now)) }
         }
-        if inherited?.keepsLists != true { try FilterLists(maps).write(rules.entries, now: now) }
+        if inherited?.keepsLists != true {
+            try FilterLists(maps, secret: secret).write(rules.entries, now: now)
+        }
         if let inherited, !inherited.keepsTables {
-            try FilterBans(maps.bans).copy(FilterBans(inherited.maps.bans), now: now)
+            let banned = try FilterBans(maps.bans).copy(FilterBans(inherited.maps.bans), now: now)
+            try FilterMarks(maps.banMarks, secret: secret).set(
+                banned.map { AddressPrefix($0.address, length: $0.address.bitCount) })
         }
     }
+
+    /// Whether this process may load programs that the verifier wants CAP_PERFMON for.
+    static var mayInline: Bool { Capability.missing(of: [.perfmon]).isEmpty }
 
     /// Judges a frame as of a time, in nanoseconds.
     ///
