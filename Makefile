@@ -176,12 +176,12 @@ bench:
 	Benchmarks/run.sh $(SUITE) $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
 bench-short:
-	@$(AGAIN) setup
+	@$(AGAIN) setup WITH="build bench-short"
 	$(call fresh,Examples/.build/release/HotPath)
 	$(SHORT) --ci
 
 bench-record:
-	@$(AGAIN) setup
+	@$(AGAIN) setup WITH="build bench-short"
 	Benchmarks/run.sh --record
 
 bench-check:

@@ -147,6 +147,6 @@ struct BaselineTests {
         let record = try Baseline(readingFrom: path.path())
         #expect(record.room > 1 && record.room < 2)
         let suites = Set(record.timeRatios.keys.map { $0.prefix { $0 != "/" } })
-        #expect(suites == ["rings", "pool", "wire", "tax", "scale"])
+        #expect(suites == ["rings", "pool", "wire", "tax", "scale", "filter"])
     }
 }

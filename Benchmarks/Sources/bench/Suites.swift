@@ -23,8 +23,8 @@ func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
             ?? forwarder(
                 relayCore: cores.own, senderCore: cores.other, isQuick: arguments.has("quick"),
                 asRoot: asRoot("forwarder", arguments)),
-        obstacle("filter", arguments).map { Suite("filter", leftOut: [$0], [Trial]()) }
-            ?? filter(cores, asRoot: asRoot("filter", arguments)),
+        besideItself("filter", arguments).map { Suite("filter", leftOut: [$0], [Trial]()) }
+            ?? filter(cores, sender: partner == nil ? nil : cores.other, asRoot: asRoot("filter", arguments)),
     ]
     precondition(all.map(\.name) == suiteNames)
     return all
@@ -54,11 +54,14 @@ private func obstacle(_ what: String, _ arguments: Arguments) -> String? {
     if arguments.has("one-core") {
         return "\(what) can't be measured with --one-core: who sends needs a core of its own"
     }
+    return besideItself(what, arguments)
+}
+
+/// Why what has no place for a second Apus can't be measured with those options; `nil` when it can.
+private func besideItself(_ what: String, _ arguments: Arguments) -> String? {
     // The interface, or the place between camera and screen, is made once, and who works there is made on it.
-    if arguments.has("same") {
-        return "\(what) can't be measured with --same: there is no place for a second Apus beside the first"
-    }
-    return nil
+    arguments.has("same")
+        ? "\(what) can't be measured with --same: there is no place for a second Apus beside the first" : nil
 }
 
 /// The line that measures what was asked for of a suite as root.

@@ -10,8 +10,10 @@ import Relays
 
 /// The suite `filter`.
 ///
-/// - Parameter line: what measures it as root.
-func filter(_ cores: Cores, asRoot line: String) -> Suite {
+/// - Parameters:
+///   - sender: the core that the flood comes from.
+///   - line: what measures it as root.
+func filter(_ cores: Cores, sender: Int?, asRoot line: String) -> Suite {
     let missing =
         geteuid() != 0
         ? "it needs root, for network namespaces: \(line)"
@@ -21,11 +23,11 @@ func filter(_ cores: Cores, asRoot line: String) -> Suite {
     if let missing {
         return Suite("filter", leftOut: ["filter can't be measured here: \(missing)"], [Trial]())
     }
-    let flood = floodTrial(guardCore: cores.own, senderCore: cores.other)
+    let flood = floodTrial(guardCore: cores.own, senderCore: sender)
     return Suite(
         "filter", versions: try filterVersions(), leftOut: [flood.leftOut].compactMap(\.self),
         besideXDPFilter().map { Trial($0) } + [Trial(bare()), Trial(oneSource())]
-            + besideFewerSources().map { Trial($0) } + [flood.trial].compactMap(\.self))
+            + (besideFewerSources() + worstPackets()).map { Trial($0) } + [flood.trial].compactMap(\.self))
 }
 
 /// `xdp-filter version 1.3.1 using libbpf version 1.1.2`, without the first two words.
@@ -45,16 +47,16 @@ private func besideXDPFilter() -> [Comparison] {
     let source = FilterSubject.source(AddressPrefix("192.0.2.1/32")!)
     let listed = ["ip --mode src 192.0.2.1"]
     func comparison(
-        _ name: String, _ verdict: XDPAction, _ reason: FilterReason?, _ rules: FilterRules,
-        policy: String = "allow", listed: [String] = [], peerVerdict: XDPAction? = nil
+        _ name: String, _ verdict: FilterVerdict, _ rules: FilterRules, policy: String = "allow",
+        listed: [String] = [], peerVerdict: XDPAction = .pass
     ) -> Comparison {
         Comparison("filter/\(name)", per: "packet") {
             let filter = try LoadedFilter(apus: rules)
-            try filter.check(verdict, reason)
-            return filter.competitor("Apus", verdict)
+            try filter.check(verdict)
+            return filter.competitor("Apus", verdict.passes ? .pass : .drop)
         } peer: {
             let filter = try LoadedFilter(xdpFilterWith: policy, listed)
-            return filter.competitor("xdp-filter", peerVerdict ?? verdict)
+            return filter.competitor("xdp-filter", peerVerdict)
         }
     }
     var (allowed, denied, limited) = (Rules.all, Rules.all, Rules.all)
@@ -64,10 +66,10 @@ private func besideXDPFilter() -> [Comparison] {
     limited.limits[0].packets = PacketRate(perSecond: 0.001)
     limited.limits[0].packetBurst = 1
     return [
-        comparison("pass", .pass, .within, Rules.all),
-        comparison("allowed", .pass, .allowedSource, allowed, policy: "deny", listed: listed),
-        comparison("denied", .drop, .deniedSource, denied, listed: listed),
-        comparison("limited", .drop, nil, limited, peerVerdict: .pass),
+        comparison("pass", .reason(.within), Rules.all),
+        comparison("allowed", .reason(.allowedSource), allowed, policy: "deny", listed: listed),
+        comparison("denied", .reason(.deniedSource), denied, listed: listed, peerVerdict: .drop),
+        comparison("limited", .limit(0), limited),
     ]
 }
 
@@ -75,7 +77,7 @@ private func besideXDPFilter() -> [Comparison] {
 private func bare() -> Subject {
     Subject("filter/bare", per: "packet") {
         let filter = try LoadedFilter(apus: FilterRules())
-        try filter.check(.pass, .within)
+        try filter.check(.reason(.within))
         return filter.competitor("Apus", .pass)
     }
 }
@@ -101,33 +103,4 @@ private func besideFewerSources() -> [Comparison] {
                 try SprayedFilter(sources: 1_000_000).competitor("1000000 known")
             }
         }
-}
-
-/// The rules of the suite.
-enum Rules {
-    /// Something on each list, and a limit that is never reached for each source.
-    static var all: FilterRules {
-        var rules = FilterRules()
-        rules.entries = [
-            FilterEntry(.source(AddressPrefix("203.0.113.1/32")!), .deny),
-            FilterEntry(.source(AddressPrefix("203.0.113.128/25")!), .deny),
-            FilterEntry(.port(PortRange(.udp, 9)), .deny),
-            FilterEntry(.sourcePort(PortRange(.udp, 11_211)), .deny),
-            FilterEntry(.ipProtocol(47), .deny),
-        ]
-        rules.limits = [withinReach]
-        return rules
-    }
-
-    /// That limit alone, or one whose buckets take seconds to fill, with a table for a million sources.
-    static func million(slowly isSlow: Bool) -> FilterRules {
-        var rules = FilterRules()
-        rules.sourceCapacity = 1_000_000
-        rules.limits = [
-            isSlow ? FilterLimit(scope: .source, packets: PacketRate(perSecond: 0.1)) : withinReach
-        ]
-        return rules
-    }
-
-    private static let withinReach = FilterLimit(scope: .source, packets: PacketRate(perSecond: 1e9))
 }

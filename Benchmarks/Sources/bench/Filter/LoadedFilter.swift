@@ -19,12 +19,15 @@ final class LoadedFilter {
     private static let farEnd = "far"
 
     private let space: Space
+    private let frame: [UInt8]
     /// What sits on the interface.
     let program: Int32
 
     /// Apus with these rules.
-    convenience init(apus rules: FilterRules) throws {
-        try self.init { space in
+    ///
+    /// - Parameter frame: what it judges.
+    convenience init(apus rules: FilterRules, judging frame: [UInt8] = judgedFrame) throws {
+        try self.init(frame) { space in
             _ = try space.enter { try RateLimitFilter.load(rules, on: Self.interface, mode: .native) }
         }
     }
@@ -35,7 +38,7 @@ final class LoadedFilter {
     ///   - policy: what becomes of packets that no list names, in its word.
     ///   - listed: what of its commands put more on the lists.
     convenience init(xdpFilterWith policy: String, _ listed: [String] = []) throws {
-        try self.init { space in
+        try self.init(judgedFrame) { space in
             try space.run("xdp-filter load \(Self.interface) --features all --policy \(policy)")
             let others = [
                 "ip --mode src 203.0.113.1", "port --mode dst --proto udp 9",
@@ -45,7 +48,7 @@ final class LoadedFilter {
         }
     }
 
-    private init(_ load: (Space) throws -> Void) throws {
+    private init(_ frame: [UInt8], _ load: (Space) throws -> Void) throws {
         let space = try Space("filter")
         try space.run("ip link add \(Self.interface) type veth peer name \(Self.farEnd)")
         for name in [Self.interface, Self.farEnd] { try space.run("ip link set \(name) up") }
@@ -54,7 +57,7 @@ final class LoadedFilter {
         guard found >= 0 else {
             throw BenchError("no program is on the interface: \(unsafe String(cString: strerror(-found)))")
         }
-        (self.space, program) = (space, found)
+        (self.space, self.frame, program) = (space, frame, found)
     }
 
     deinit { close(program) }
@@ -76,35 +79,42 @@ final class LoadedFilter {
         try space.enter { try RateLimitFilter(on: Self.interface).status() }
     }
 
-    /// That Apus says that verdict of packets, and for that reason: `nil` is a limit.
-    func check(_ verdict: XDPAction, _ reason: FilterReason?) throws {
+    /// That Apus judges packets so.
+    func check(_ expected: FilterVerdict) throws {
         func judged(_ status: FilterStatus) -> UInt64 {
-            reason.map { status.reasons[$0]!.packets } ?? status.limits[0].dropped.packets
+            switch expected {
+            case .reason(let reason): status.reasons[reason]!.packets
+            case .limit(let index): status.limits[index].dropped.packets
+            }
         }
+        let verdict: XDPAction = expected.passes ? .pass : .drop
         // The first may be within a limit.
-        try runOnPackets(program, 1, nil)
+        try runOnPackets(program, 1, nil, frame)
         let before = judged(try status())
-        try runOnPackets(program, Self.count, verdict)
+        try runOnPackets(program, Self.count, verdict, frame)
         let count = judged(try status()) - before
         guard count == Self.count else {
-            throw BenchError("of \(Self.count) packets \(count) were \(reason?.text ?? "over the limit")")
+            throw BenchError("of \(Self.count) packets \(count) were judged so: \(expected)")
         }
     }
 
     /// A round on packets of one source.
-    func competitor(_ name: String, _ verdict: XDPAction) -> Competitor {
+    ///
+    /// - Parameter count: how many.
+    func competitor(_ name: String, _ verdict: XDPAction, count: Int = count) -> Competitor {
         Competitor(name) {
         } run: { [self] in
-            try runOnPackets(program, Self.count, verdict)
-            return Self.count
+            try runOnPackets(program, count, verdict, frame)
+            return count
         }
     }
 }
 
-/// Runs a program on a UDP datagram over IPv4 in a frame of 64 octets, on this core.
-func runOnPackets(_ program: Int32, _ count: Int, _ verdict: XDPAction?) throws {
+/// Runs a program on packets on this core, all of the same frame.
+func runOnPackets(
+    _ program: Int32, _ count: Int, _ verdict: XDPAction?, _ frame: [UInt8] = judgedFrame
+) throws {
     var found: UInt32 = 0
-    let frame = judgedFrame
     let code = unsafe traffic_judge(program, frame, frame.count, UInt32(count), &found)
     guard code == 0 else { throw BenchError("running a program: \(unsafe String(cString: strerror(code)))") }
     guard verdict == nil || found == verdict!.rawValue else {
@@ -112,4 +122,5 @@ func runOnPackets(_ program: Int32, _ count: Int, _ verdict: XDPAction?) throws 
     }
 }
 
-private let judgedFrame = Probe.arriving(64)
+/// A UDP datagram over IPv4 in a frame of 64 octets.
+let judgedFrame = Probe.arriving(64)

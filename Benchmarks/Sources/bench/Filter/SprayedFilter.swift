@@ -8,6 +8,7 @@ import Foundation
 @safe final class SprayedFilter {
     private let filter: LoadedFilter
     private let spray: OpaquePointer
+    private let verdict: XDPAction
     /// The first address: 1.0.0.0.
     private static let first: UInt32 = 0x0100_0000
 
@@ -43,23 +44,45 @@ import Foundation
         return sprayed
     }
 
-    private init(_ rules: FilterRules) throws {
+    /// One whose packets are all of new sources, each of which takes places of others in a table that is full, one for each
+    /// limit but the last; that one refuses them.
+    static func refusing(_ rules: FilterRules) throws -> SprayedFilter {
+        let sprayed = try SprayedFilter(rules, verdict: .drop)
+        unsafe traffic_spray_randomly(sprayed.spray, first, 1 << 31)
+        let (last, count) = (rules.limits.count - 1, 1024)
+        // As above.
+        try sprayed.judge(6 * rules.sourceCapacity / last)
+        let before = try sprayed.filter.status()
+        try sprayed.judge(count)
+        let after = try sprayed.filter.status()
+        let refused = after.limits[last].dropped.packets - before.limits[last].dropped.packets
+        let (old, new) = (before.sources, after.sources)
+        let replaced = new.evicted + new.forgotten - old.evicted - old.forgotten
+        guard refused == count, Double(replaced) > 0.99 * Double(count * last) else {
+            throw BenchError(
+                "of \(count) packets the last limit refused \(refused), and they took \(replaced) places")
+        }
+        return sprayed
+    }
+
+    private init(_ rules: FilterRules, verdict: XDPAction = .pass) throws {
         filter = try LoadedFilter(apus: rules)
         unsafe spray = try filter.spray()
+        self.verdict = verdict
     }
 
     deinit { unsafe traffic_spray_close(spray) }
 
     private func judge(_ count: Int) throws {
-        try runOnPackets(unsafe traffic_spray_program(spray), count, .pass)
+        try runOnPackets(unsafe traffic_spray_program(spray), count, verdict)
     }
 
     /// A round.
-    func competitor(_ name: String) -> Competitor {
+    func competitor(_ name: String, count: Int = LoadedFilter.count) -> Competitor {
         Competitor(name) {
         } run: { [self] in
-            try judge(LoadedFilter.count)
-            return LoadedFilter.count
+            try judge(count)
+            return count
         }
     }
 }

@@ -8,6 +8,8 @@ enum Probe {
     static let far = MACAddress("02:00:00:00:02:02")!
     /// Whom the answers are for.
     static let peer = MACAddress("02:00:00:00:01:01")!
+    /// Its address.
+    static let peerAddress = IPAddress.v4(IPv4Address("192.0.2.1")!)
     /// Where the datagrams are sent to.
     static let listen = Endpoint(.v4(IPv4Address("192.0.2.2")!), port: 5004)
 
