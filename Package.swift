@@ -150,8 +150,8 @@ let package = Package(
         tests(
             "ApusXDPTests",
             on: [
-                "ApusXDP", "ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "CXDP", "NetworkLab",
-                "XDPHolder",
+                "ApusXDP", "ApusPacketSocket", "ApusPorts", "ApusRings", "ApusWire", "CCapNG", "CXDP",
+                "NetworkLab", "XDPHolder",
             ],
             plugins: ["EmbedBPF"]),
         tests(

@@ -1,3 +1,4 @@
+import CCapNG
 import Glibc
 import NetworkLab
 import Testing
@@ -49,16 +50,11 @@ struct InterfaceProgramTests {
             #expect(try ping(net))
             #expect(try #require(try counted.value(of: 0)) > before)
 
-            let wrongMode: XDPMode = mode == .native ? .generic : .native
-            #expect(throws: XDPError.self) {
-                try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: wrongMode)
-            }
-            #expect(try InterfaceProgram.isAttached(id, to: index) == true)
-            #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: mode))
+            #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index))
             #expect(try InterfaceProgram.isAttached(id, to: index) == false)
             #expect(try AttachedProgram.attached(to: index).isEmpty)
             // It is off, which is no mistake.
-            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: mode))
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index))
         }
         #expect(!(try net.b.run("ip", "-d", "link", "show", "vb").standardOutput.contains("xdp")))
         #expect(try net.b.run("sh", "-c", "ls /sys/fs/bpf/xdp 2>/dev/null || true").standardOutput.isEmpty)
@@ -77,10 +73,33 @@ struct InterfaceProgramTests {
             try net.b.run(
                 "ip", "link", "set", "dev", "vb", "xdpdrv", "object",
                 "/usr/lib/x86_64-linux-gnu/bpf/xsk_def_xdp_prog_5.3.o", "section", "xdp")
-            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index))
             #expect(try AttachedProgram.all(on: index).map(\.name) == ["xsk_def_prog"])
             let error = try #require(throws: XDPError.self) { try attach() }
             #expect(error.cause == .occupied(program: "xsk_def_prog"))
+        }
+    }
+
+    @Test(arguments: [XDPMode.native, .generic])
+    func `What keeps it on is told of the mode that it is in`(_ mode: XDPMode) throws {
+        let net = try Pair("refused")
+        defer { net.lab.close() }
+        try net.b.enter {
+            let index = try interfaceIndex("vb")
+            let program = try attach("vb", mode).program()
+            // Of this thread alone, which ends with the body: what it takes to see programs, and not to take them off.
+            capng_clear(CAPNG_SELECT_CAPS)
+            let types = capng_type_t(rawValue: CAPNG_EFFECTIVE.rawValue | CAPNG_PERMITTED.rawValue)
+            let number = unsafe capng_name_to_capability("sys_admin")
+            #expect(capng_update(CAPNG_ADD, types, UInt32(number)) == 0)
+            #expect(capng_apply(CAPNG_SELECT_CAPS) == 0)
+            let error = try #require(throws: XDPError.self) {
+                try InterfaceProgram.takeOff(program, from: "vb", index: index)
+            }
+            guard case .failed(_, EPERM, _) = error.cause else {
+                Issue.record("\(error)")
+                return
+            }
         }
     }
 
@@ -99,12 +118,12 @@ struct InterfaceProgramTests {
             let steering = try SteeringProgram(attachingTo: "vb", mode: .native)
             let program = try BPFProgram(opening: pin)
             #expect(try InterfaceProgram.isAttached(program.id, to: index) == true)
-            #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            #expect(try InterfaceProgram.takeOff(program, from: "vb", index: index))
             #expect(try InterfaceProgram.isAttached(program.id, to: index) == false)
             #expect(steering.isAttached)
             let left = try AttachedProgram.all(on: index).map(\.name).sorted()
             #expect(left == ["apus_steer", "xdpfilt_alw_ip"])
-            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index))
             try steering.detach()
             try net.b.run("xdp-filter", "unload", "vb")
             #expect(try AttachedProgram.attached(to: index).isEmpty)
@@ -133,7 +152,7 @@ struct InterfaceProgramTests {
             attached.close()
             try net.b.run("ip", "link", "del", "vb")
             #expect(try InterfaceProgram.isAttached(program.id, to: index) == false)
-            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index, mode: .native))
+            #expect(try !InterfaceProgram.takeOff(program, from: "vb", index: index))
         }
         #expect(try net.b.run("ls", "/sys/fs/bpf/xdp").standardOutput.isEmpty)
     }
@@ -195,7 +214,7 @@ struct InterfaceProgramTests {
                 let program = try attached.program()
                 attached.close()
                 _ = try InterfaceProgram.takeOff(
-                    program, from: "vb", index: interfaceIndex("vb"), mode: .native)
+                    program, from: "vb", index: interfaceIndex("vb"))
             }
             try round()
             let before = try open()

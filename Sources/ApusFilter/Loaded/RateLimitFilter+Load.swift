@@ -178,20 +178,14 @@ extension RateLimitFilter {
         return removal
     }
 
-    /// Takes a program off in whichever mode it is there; whether it was.
+    /// Takes a program off; whether it was there.
     @discardableResult
     private func takeOff(_ program: BPFProgram) throws(FilterError) -> Bool {
-        for mode in [XDPMode.native, .generic] {
-            do throws(XDPError) {
-                if try InterfaceProgram.takeOff(program, from: interface, index: store.index, mode: mode) {
-                    return true
-                }
-            } catch {
-                guard mode == .generic else { continue }
-                throw FilterError(interface, .interface(error))
-            }
+        do throws(XDPError) {
+            return try InterfaceProgram.takeOff(program, from: interface, index: store.index)
+        } catch {
+            throw FilterError(interface, .interface(error))
         }
-        return false
     }
 
     /// The entry program: by its pin, or where a command was killed before that, by the slot it jumps by.

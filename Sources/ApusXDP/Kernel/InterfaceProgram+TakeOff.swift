@@ -48,9 +48,13 @@ extension InterfaceProgram {
     ///   - index: the interface, which may have another name now.
     /// - Returns: whether it was there.
     package static func takeOff(
-        _ program: BPFProgram, from interface: String, index: Int32, mode: XDPMode
+        _ program: BPFProgram, from interface: String, index: Int32
     ) throws(XDPError) -> Bool {
-        try takeOff(program.id, opened: program.descriptor, from: (interface, index, mode)) { _ in false }
+        // The kernel never has programs of both modes on an interface. Where none is any more, what libxdp has pinned of this
+        // one may have to go.
+        let attached = try about(interface) { () throws(BPFError) in try AttachedProgram.attached(to: index) }
+        let place = (interface, index, attached.first?.mode ?? .native)
+        return try takeOff(program.id, opened: program.descriptor, from: place) { _ in false }
     }
 
     /// Takes a program off, by its number where nobody has a descriptor of it.

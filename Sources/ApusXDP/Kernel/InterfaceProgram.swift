@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// It stays on the interface when this object goes, and when the process does: libxdp's pins hold a program in a
 /// dispatcher, and the interface one that is alone. ``detach()`` takes it off, and so does
-/// ``takeOff(_:from:index:mode:)`` in any later process.
+/// ``takeOff(_:from:index:)`` in any later process.
 ///
 /// Control plane: all members may be called from any thread, and cost system calls.
 package final class InterfaceProgram: Sendable {
