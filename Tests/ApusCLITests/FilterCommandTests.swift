@@ -148,6 +148,11 @@ import Testing
         for length in 0...packet.count { _ = FrameFacts(Array(packet.prefix(length))).text }
         let tagged = packet.prefix(12) + [0x81, 0, 0, 7] + packet.dropFirst(12)
         #expect(FrameFacts(Array(tagged)).text == "[2001:db8::1]:4 > [2001:db8::2]:5 tcp")
+        // A source route, which hosts refuse, and a packet recorded in part.
+        var routed = packet
+        routed[20] = 43
+        routed.insert(contentsOf: [6, 0, 0, 1, 0, 0, 0, 0], at: 54)
+        #expect(FrameFacts(Array(routed.prefix(70))).text == "[2001:db8::1]:4 > [2001:db8::2]:5 tcp")
         #expect(FrameFacts([UInt8](repeating: 0, count: 12) + [8, 6]).text == "ARP")
         #expect(FrameFacts([UInt8](repeating: 0, count: 12) + [8, 7]).text == "Ethernet type 0x0807")
     }

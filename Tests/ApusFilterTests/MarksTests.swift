@@ -10,8 +10,6 @@ import Testing
 
 /// The bits by which most packets are not looked up.
 @Suite(.serialized, .requires(.root)) struct MarksTests {
-    private static let secret: [UInt64] = (1...8).map { $0 &* 0x9e37_79b9_7f4a_7c15 }
-
     @Test func thereAreSixteenBitsForEachNetwork() {
         #expect(FilterMarks.words(for: 0) == 1)
         for networks in [1, 100, 4096] { #expect(FilterMarks.words(for: networks) * 64 == 65_536) }
@@ -84,7 +82,7 @@ import Testing
         for _ in 0..<5000 { _ = try program.judge(banned, at: 1000) }
         #expect(try program.judge(banned, at: 1000).verdict == .reason(.banned))
         let next = try RulesProgram(
-            rules, numbers: numbers, secret: Self.secret, caller: .alone(takesFragments: true), now: 1000,
+            rules, numbers: numbers, secret: RulesEncoding.knownSecret, caller: .alone(takesFragments: true), now: 1000,
             FilterInheritance(maps: program.maps, keepsLists: true, keepsTables: false), isTrial: true)
         #expect(next.maps.banMarks.info.id != program.maps.banMarks.info.id)
         #expect(try next.judge(banned, at: 1000).verdict == .reason(.banned))

@@ -13,7 +13,7 @@ import Testing
     static func program(_ rules: FilterRules, start: UInt64, mayInline: Bool = true) throws -> RulesProgram {
         let numbers = LimitNumbers().replaced(by: rules.limits)
         return try RulesProgram(
-            rules, numbers: numbers.inForce, secret: (1...8).map { UInt64($0) &* 0x9e37_79b9_7f4a_7c15 },
+            rules, numbers: numbers.inForce, secret: RulesEncoding.knownSecret,
             caller: .alone(takesFragments: true), now: start, isTrial: true, mayInline: mayInline)
     }
 

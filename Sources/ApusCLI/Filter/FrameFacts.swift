@@ -1,6 +1,9 @@
 import Apus
 
 /// What a frame is, as far as people want to know: where it comes from and goes. It decides nothing.
+///
+/// It looks for itself, as the views of packets refuse what a host refuses: source routes, options that it does not know, a
+/// capture's packets that were cut. The filter judges those like all others, so it is to be told whose they are.
 struct FrameFacts {
     private(set) var source: IPAddress?
     private(set) var destination: IPAddress?

@@ -1,21 +1,12 @@
 extension FilterLimit {
     /// Checks what concerns this limit alone.
     func validate(_ report: ConfigurationReport) {
-        validateName(report)
+        report.check(name: name, at: map["name"])
         validateScope(report)
         service?.validate(report)
         validateRates(report)
         validateBursts(report)
         validateBan(report)
-    }
-
-    private func validateName(_ report: ConfigurationReport) {
-        let isControl: (Unicode.Scalar) -> Bool = { $0.properties.generalCategory == .control }
-        if name.isEmpty || name.unicodeScalars.count > 64 || name.unicodeScalars.contains(where: isControl) {
-            report.add(
-                "expected a name of 1 to 64 characters, none of them a control character, found \(name.quoted)",
-                at: map["name"])
-        }
     }
 
     private func validateScope(_ report: ConfigurationReport) {

@@ -5,7 +5,7 @@ extension StreamConfiguration {
     func validate(
         _ report: ConfigurationReport, limits: LimitConfiguration, interfaces: [InterfaceConfiguration]
     ) {
-        validateName(report)
+        report.check(name: name, at: map["name"])
         report.check(ttl, .ttl, at: map["ttl"])
         validateInterface(interfaces, report)
         if let refusal = listeningRefusal { report.add(refusal, at: map["listen"]) }
@@ -24,15 +24,6 @@ extension StreamConfiguration {
             "the interface \(interface.quoted) is none of those that \"interfaces\" lists, as one over DPDK has to be"
                 + (near.map { "; did you mean \"\($0)\"?" } ?? ", with its addresses; add it there"),
             at: map["interface"])
-    }
-
-    private func validateName(_ report: ConfigurationReport) {
-        let isControl: (Unicode.Scalar) -> Bool = { $0.properties.generalCategory == .control }
-        if name.isEmpty || name.unicodeScalars.count > 64 || name.unicodeScalars.contains(where: isControl) {
-            report.add(
-                "expected a name of 1 to 64 characters, none of them a control character, found \(name.quoted)",
-                at: map["name"])
-        }
     }
 
     private var listeningRefusal: String? {

@@ -30,6 +30,24 @@ package enum BPFFileSystem {
             .joined(separator: ".")
     }
 
+    /// Opens what is pinned at a path, a map or a program by the word: a descriptor of it.
+    static func openPin(_ path: String, _ what: String) throws(BPFError) -> Int32 {
+        // Sound: the path ends with a zero.
+        let descriptor = unsafe bpf_obj_get(path)
+        guard descriptor >= 0 else { throw BPFError("opening the pinned \(what) \(path)", code: errno) }
+        return descriptor
+    }
+
+    /// The same; nil when nothing is there.
+    static func openPinIfThere(_ path: String, _ what: String) throws(BPFError) -> Int32? {
+        do throws(BPFError) {
+            return try openPin(path, what)
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            return nil
+        }
+    }
+
     /// Makes a folder in it and those above, for the owner alone, and gives its path: `makeFolder("apus/filter")`.
     /// Those that are there must be our own, see ``isOwn(_:)``.
     package static func makeFolder(_ folder: String) throws(BPFError) -> String {

@@ -31,19 +31,12 @@ package final class BPFMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: Sendab
 
     /// Opens the map that is pinned at a path.
     package convenience init(opening path: String) throws(BPFError) {
-        let descriptor = unsafe bpf_obj_get(path)
-        guard descriptor >= 0 else { throw BPFError("opening the pinned map \(path)", code: errno) }
-        try self.init(taking: descriptor)
+        try self.init(taking: BPFFileSystem.openPin(path, "map"))
     }
 
     /// Opens the map that is pinned at a path; nil when nothing is there.
     package convenience init?(ifPinnedAt path: String) throws(BPFError) {
-        // Sound: the path ends with a zero.
-        let descriptor = unsafe bpf_obj_get(path)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw BPFError("opening the pinned map \(path)", code: errno)
-        }
+        guard let descriptor = try BPFFileSystem.openPinIfThere(path, "map") else { return nil }
         try self.init(taking: descriptor)
     }
 

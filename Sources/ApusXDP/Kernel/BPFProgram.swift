@@ -36,19 +36,12 @@ package final class BPFProgram: Sendable {
 
     /// Opens the program that is pinned at a path.
     package convenience init(opening path: String) throws(BPFError) {
-        let descriptor = unsafe bpf_obj_get(path)
-        guard descriptor >= 0 else { throw BPFError("opening the pinned program \(path)", code: errno) }
-        try self.init(taking: descriptor)
+        try self.init(taking: BPFFileSystem.openPin(path, "program"))
     }
 
     /// Opens the program that is pinned at a path; nil when nothing is there.
     package convenience init?(ifPinnedAt path: String) throws(BPFError) {
-        // Sound: the path ends with a zero.
-        let descriptor = unsafe bpf_obj_get(path)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw BPFError("opening the pinned program \(path)", code: errno)
-        }
+        guard let descriptor = try BPFFileSystem.openPinIfThere(path, "program") else { return nil }
         try self.init(taking: descriptor)
     }
 

@@ -28,7 +28,7 @@ extension RulesProgram {
     /// Rules that judge by the kernel's clock, as on an interface, where the test runs them on packets. They need not be
     /// valid: nobody is refused a rate so low that nothing fills while a test lasts.
     static func running(
-        _ rules: FilterRules, secret: [UInt64] = (1...8).map { $0 &* 0x9e37_79b9_7f4a_7c15 }
+        _ rules: FilterRules, secret: [UInt64] = RulesEncoding.knownSecret
     ) throws -> RulesProgram {
         try RulesProgram(
             rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce, secret: secret,
