@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 # Regular expressions over Target.Suite/test. Last, with nothing beside them, are those that hold the cores or expect
 # that nobody does: floods against the packet filter, eight loops on one core, a pace of 20,000 packets a second, a
 # reload every 100 ms, a tenth of a core, huge pages that nobody else takes.
-alone='^ApusFilterTests\.(Accuracy|Nftables|Traffic)Tests/|^ApusPacketSocketTests\.CongestionTests/|^ApusDPDKTests\.VirtualDeviceTests/.*hugepages|^LabTests\.Lab/(IdleTests|LoadTests|ReloadTests)/'
+alone='^ApusFilterTests\.(Accuracy|Flood|Nftables|Traffic)Tests/|^ApusPacketSocketTests\.CongestionTests/|^ApusDPDKTests\.VirtualDeviceTests/.*hugepages|^LabTests\.Lab/(FilterForward|Idle|Load|Reload)Tests/'
 # About as long as each other, and as all others together. Devices of DPDK's and what takes long of the packet filter, also
 # in machines that QEMU emulates; and captures.
 device='^LabTests\.Lab/([A-Za-z]*Device[A-Za-z]*|Filter(Kill|[A-Za-z]*Dispatcher))Tests/|^ApusCLITests\.(Capture|Generate)LabTests/'

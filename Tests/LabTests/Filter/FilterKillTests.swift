@@ -7,16 +7,15 @@ extension Lab {
     /// Commands of `apus filter` that are killed in the middle of their work.
     @Suite(.requires(.root, .program("ping")))
     struct FilterKillTests {
-        /// How many moments of a command's time it is killed at.
-        private static let moments = 40
-
         /// Kills a command at moments that are spread over the time it takes.
         ///
         /// - Parameters:
+        ///   - moments: how many.
         ///   - prepare: before each.
         ///   - mend: what must be possible after each.
         private func kill(
-            _ words: String, in scene: FilterScene, prepare: () throws -> Void, mend: (Int) throws -> Void
+            _ words: String, at moments: Int = 40, in scene: FilterScene, prepare: () throws -> Void,
+            mend: (Int) throws -> Void
         ) throws {
             var times: [Duration] = []
             for _ in 0..<3 {
@@ -28,15 +27,15 @@ extension Lab {
             // A machine that is busy for a moment makes one too long.
             let time = times.sorted()[1]
             var killed = 0
-            for moment in 0..<Self.moments {
+            for moment in 0..<moments {
                 try prepare()
                 let process = try scene.start(words)
-                usleep(UInt32(time / .microseconds(1) * Double(moment) / Double(Self.moments)))
+                usleep(UInt32(time / .microseconds(1) * Double(moment) / Double(moments)))
                 process.send(SIGKILL)
                 if process.waitForExit() == .signaled(SIGKILL) { killed += 1 }
                 try mend(moment)
             }
-            #expect(killed >= Self.moments / 4, "\(killed) were killed before their end, of \(time)")
+            #expect(killed >= moments / 4, "\(killed) were killed before their end, of \(time)")
         }
 
         private let rules =
@@ -105,6 +104,46 @@ extension Lab {
                 try scene.expectNothing("\(moment)")
             }
             _ = try scene.run("unload vb")
+            try scene.expectNothing()
+        }
+
+        /// What is changed, from rules with all that is taken away.
+        private static let changes = [
+            "allow vb 198.51.100.0/24 udp/9", "deny vb 198.51.100.0/24 2001:db8:9::/48 udp/9 gre",
+            "limit vb --name other --source any --service udp/5004 --rate 50kpps",
+            "remove vb 203.0.113.0/24 udp/7 --limit source",
+        ]
+
+        @Test(arguments: changes) func `A change is made as a whole or not at all`(words: String) throws {
+            let scene = try FilterScene("kill-change")
+            defer { scene.net.close() }
+            let file = try scene.files.write("rules.json5", rules)
+            try scene.fine("load vb --config \(file)")
+            let old = try scene.fine("dump vb")
+            try scene.fine(words)
+            let new = try scene.fine("dump vb")
+            #expect(old != new)
+            func pins() throws -> Int {
+                try scene.net.b.run("find", "/sys/fs/bpf/apus").standardOutput.split(separator: "\n").count
+            }
+            try scene.fine("reload vb --config \(file)")
+            let kept = try pins()
+            try kill(words, at: 16, in: scene) {
+                // The next command, which also removes what was left.
+                try scene.fine("reload vb --config \(file)")
+                #expect(try scene.fine("dump vb") == old)
+                #expect(try pins() == kept)
+            } mend: { moment in
+                try answers(in: scene, moment)
+                let text = try scene.fine("dump vb")
+                #expect(text == old || text == new, "\(moment): \(text)")
+                // Where it was not, it is made now.
+                if text == old {
+                    try scene.fine(words)
+                    #expect(try scene.fine("dump vb") == new, "\(moment)")
+                }
+            }
+            try scene.fine("unload vb")
             try scene.expectNothing()
         }
     }

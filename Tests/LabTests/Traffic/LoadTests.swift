@@ -36,7 +36,7 @@ extension Lab {
         }
 
         /// What the kernels at both ends and the links between dropped.
-        private static func kernelDrops(_ scene: Scene, _ backend: Backend) throws -> Int {
+        static func kernelDrops(_ scene: Scene, _ backend: Backend) throws -> Int {
             var drops = 0
             var places = [
                 (scene.sender, "e0", "tx"), (scene.relay, "out0", "tx"), (scene.receiver, "e0", "rx"),

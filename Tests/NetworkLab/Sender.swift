@@ -1,0 +1,168 @@
+import CLinux
+import Glibc
+
+/// A packet socket that sends frames as they are.
+public final class Sender: Sendable {
+    private let descriptor: CInt
+
+    /// Opens it in the network namespace of the calling thread.
+    public init(_ interface: String) throws {
+        descriptor = socket(AF_PACKET, APUS_SOCK_RAW | APUS_SOCK_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw LabError("socket(AF_PACKET): \(errno)") }
+        var address = sockaddr_ll()
+        address.sll_family = UInt16(AF_PACKET)
+        address.sll_ifindex = unsafe Int32(if_nametoindex(interface))
+        let bound = unsafe withUnsafeBytes(of: &address) { bytes in
+            // Sound: the kernel reads as many octets as the struct has.
+            unsafe bind(
+                descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self),
+                UInt32(bytes.count))
+        }
+        guard bound == 0 else { throw LabError("bind(\(interface)): \(errno)") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sends `total` frames at a pace, these over and over, and waits for room where there is none.
+    ///
+    /// - Parameter isOver: asked all the time whether it shall end before.
+    /// - Returns: how many it sent, and the nanoseconds from the first to the last.
+    @discardableResult
+    public func send(
+        _ frames: [[UInt8]], total: Int = .max, perSecond rate: Double, isOver: () -> Bool = { false }
+    ) throws -> (sent: Int, time: UInt64) {
+        let batch = 64
+        // So many that each batch is one call.
+        let repeated =
+            frames.count >= batch ? frames : (0..<batch * frames.count).map { frames[$0 % frames.count] }
+        let octets = repeated.flatMap { $0 }
+        let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: octets.count)
+        let parts = UnsafeMutableBufferPointer<iovec>.allocate(capacity: repeated.count)
+        let messages = UnsafeMutableBufferPointer<apus_message>.allocate(capacity: repeated.count)
+        defer {
+            unsafe memory.deallocate()
+            unsafe parts.deallocate()
+            unsafe messages.deallocate()
+        }
+        // Sound: each message refers to its part and each part to octets of the memory, all of which outlive the calls.
+        _ = unsafe memory.initialize(from: octets)
+        var offset = 0
+        for (index, frame) in repeated.enumerated() {
+            unsafe parts.initializeElement(
+                at: index, to: iovec(iov_base: memory.baseAddress! + offset, iov_len: frame.count))
+            var message = unsafe apus_message()
+            unsafe message.header.msg_iov = parts.baseAddress! + index
+            unsafe message.header.msg_iovlen = 1
+            unsafe messages.initializeElement(at: index, to: message)
+            offset += frame.count
+        }
+        var (sent, place) = (0, 0)
+        let begun = monotonicNanoseconds
+        while sent < total, !isOver() {
+            let due = min(total, Int(Double(monotonicNanoseconds - begun) / 1e9 * rate) + 1)
+            let count = min(due - sent, batch, repeated.count - place)
+            guard count > 0 else {
+                usleep(100)
+                continue
+            }
+            let taken = unsafe apus_send_messages(
+                descriptor, messages.baseAddress! + place, UInt32(count), 0)
+            guard taken >= 0 else {
+                guard errno == ENOBUFS || errno == EAGAIN else { throw LabError("sendmmsg: \(errno)") }
+                usleep(50)
+                continue
+            }
+            sent += Int(taken)
+            place = (place + Int(taken)) % repeated.count
+        }
+        return (sent, monotonicNanoseconds - begun)
+    }
+
+    /// What became of datagrams that were sent in batches.
+    public struct Batches: Sendable {
+        /// The number of each datagram's source, in the order in which they were sent.
+        public fileprivate(set) var sources: [UInt32] = []
+        /// How many had been sent when each batch was, and the time of CLOCK_MONOTONIC then.
+        public fileprivate(set) var ends: [(sent: Int, time: UInt64)] = []
+
+        /// Nanoseconds from the first batch to the last.
+        public var time: UInt64 { ends.isEmpty ? 0 : ends[ends.count - 1].time - ends[0].time }
+    }
+
+    /// Sends datagrams at a pace, of sources by chance or in turn, and notes when.
+    ///
+    /// - Parameters:
+    ///   - catchesUp: whether it sends at once what was due while it was kept from sending, and of sources by chance; else no
+    ///     two are closer than the pace says, however busy the machine, and sources take turns.
+    ///   - isOver: asked all the time whether it shall end.
+    public func send(
+        _ datagrams: Datagrams, perSecond rate: Double, catchesUp: Bool = true,
+        until isOver: () -> Bool
+    ) throws -> Batches {
+        let (batch, length) = (64, datagrams.frame.count)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: batch * length, alignment: 16)
+        let parts = UnsafeMutableBufferPointer<iovec>.allocate(capacity: batch)
+        let messages = UnsafeMutableBufferPointer<apus_message>.allocate(capacity: batch)
+        defer {
+            unsafe memory.deallocate()
+            unsafe parts.deallocate()
+            unsafe messages.deallocate()
+        }
+        // Sound: each message refers to its part and each part to octets of the memory, all of which outlive the calls.
+        for index in 0..<batch {
+            let frame = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: memory[index * length..<(index + 1) * length])
+            unsafe frame.copyBytes(from: datagrams.frame)
+            unsafe parts.initializeElement(
+                at: index, to: iovec(iov_base: frame.baseAddress!, iov_len: length))
+            var message = unsafe apus_message()
+            unsafe message.header.msg_iov = parts.baseAddress! + index
+            unsafe message.header.msg_iovlen = 1
+            unsafe messages.initializeElement(at: index, to: message)
+        }
+        var batches = Batches()
+        // Of the frames in memory so many are written, and of those the first are sent.
+        var (state, ready, done) = (1 as UInt32, 0, 0)
+        let gap = 1e9 / rate
+        var next = Double(monotonicNanoseconds)
+        while !isOver() {
+            let now = Double(monotonicNanoseconds)
+            if done == ready {
+                guard now >= next else {
+                    usleep(UInt32(min(100, (next - now) / 1000 + 1)))
+                    continue
+                }
+                (ready, done) = (catchesUp ? min(batch, Int((now - next) / gap) + 1) : 1, 0)
+                for index in 0..<ready {
+                    // Numerical Recipes' generator: its upper half is random enough.
+                    state = state &* 1_664_525 &+ 1_013_904_223
+                    let source =
+                        catchesUp
+                        ? UInt32((UInt64(state) * UInt64(datagrams.sources)) >> 32)
+                        : UInt32(batches.sources.count % datagrams.sources)
+                    unsafe datagrams.write(source, memory.baseAddress! + index * length)
+                    batches.sources.append(source)
+                }
+                next = catchesUp ? next + Double(ready) * gap : now + gap
+            }
+            let taken = unsafe apus_send_messages(
+                descriptor, messages.baseAddress! + done, UInt32(ready - done), 0)
+            guard taken > 0 else {
+                guard errno == ENOBUFS || errno == EAGAIN else { throw LabError("sendmmsg: \(errno)") }
+                usleep(50)
+                continue
+            }
+            done += Int(taken)
+            batches.ends.append((batches.sources.count - ready + done, monotonicNanoseconds))
+        }
+        batches.sources.removeLast(ready - done)
+        return batches
+    }
+}
+
+/// CLOCK_MONOTONIC.
+var monotonicNanoseconds: UInt64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
