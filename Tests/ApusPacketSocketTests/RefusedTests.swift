@@ -7,12 +7,12 @@ import Testing
 /// Packets that the kernel drops instead of sending: it says ENOBUFS, as it does when its queue is full.
 @Suite("Packets that the kernel refuses", .requires(.root, .program("tcpdump")), .timeLimit(.minutes(5)))
 struct RefusedTests {
-    /// Offers frames at once and then flushes, for three seconds at most, until each was sent or dropped.
+    /// Offers frames at once and then flushes, for fifteen seconds at most, until each was sent or dropped.
     private func send(_ frames: [[UInt8]], over port: inout Port<PacketSocketDriver>) -> PortStatistics {
         var burst = Burst()
         var taken: UInt64 = 0
         var left = frames[...]
-        let deadline = ContinuousClock.now + .seconds(3)
+        let deadline = ContinuousClock.now + .seconds(15)
         repeat {
             while burst.room > 0, let frame = left.popFirst() { burst.append(port.packet(frame)) }
             taken += UInt64(port.transmit(&burst))
@@ -61,6 +61,14 @@ struct RefusedTests {
 
     @Test("where most are refused, the others wait for moments only", arguments: [false, true])
     func most(bypass: Bool) throws {
+        let time = try undisturbed(beyond: .milliseconds(100)) { try sendMost(bypass) } isRight: {
+            $0 < .seconds(1)
+        }
+        #expect(time < .seconds(1))
+    }
+
+    /// How long it takes until the kernel has sent or refused all of many packets, two of three of which it refuses.
+    private func sendMost(_ bypass: Bool) throws -> Duration {
         let scene = try Scene("most")
         defer { scene.close() }
         try scene.b.run("ip", "link", "set", "vb", "mtu", "9000")
@@ -69,10 +77,11 @@ struct RefusedTests {
         let frames = (0..<900).map { frame($0 % 3 == 0 ? 100 : 2000, UInt8($0 % 251)) }
         let start = ContinuousClock.now
         let statistics = send(frames, over: &port)
-        #expect(ContinuousClock.now - start < .seconds(1))
+        let time = ContinuousClock.now - start
         expectSame(try capture.frames(300), frames.filter { $0.count == 100 })
         #expect(statistics.sent == 300)
         #expect(statistics.drops[.sendRefused] == 600)
+        return time
     }
 
     @Test("without a carrier nothing waits until there is one again")

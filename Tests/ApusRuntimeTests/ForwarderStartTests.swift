@@ -54,7 +54,7 @@ struct ForwarderStartTests {
             let forwarder = try Forwarder(configuration(.xdp))
             func attend(_ what: Comment, until condition: (ForwarderStatus, [String]) -> Bool) {
                 var told: [String] = []
-                let deadline = ContinuousClock.now + .seconds(10)
+                let deadline = ContinuousClock.now + .seconds(30)
                 while ContinuousClock.now < deadline {
                     do { try forwarder.attend() } catch { told.append("\(error)") }
                     if condition(forwarder.status(), told) { return }

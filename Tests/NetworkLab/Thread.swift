@@ -3,6 +3,16 @@ import Glibc
 
 /// Runs `body` on a new thread and waits for it. If it takes longer than `timeout`, the process ends.
 func onNewThread(named name: String, timeout: Duration, _ body: @escaping () -> Void) throws {
+    let thread = try startThread(body)
+    var deadline = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &deadline)
+    deadline.tv_sec += Int(timeout.components.seconds) + 1
+    let joined = unsafe pthread_timedjoin_np(thread, nil, &deadline)
+    precondition(joined == 0, "a closure in the namespace \(name) has not returned in \(timeout)")
+}
+
+/// Starts a thread, which somebody has to join.
+func startThread(_ body: @escaping () -> Void) throws -> pthread_t {
     let work = unsafe Unmanaged.passRetained(Work(body))
     // The retain of passRetained is given up by the thread, or below when there is none.
     var thread = pthread_t()
@@ -16,11 +26,7 @@ func onNewThread(named name: String, timeout: Duration, _ body: @escaping () -> 
         unsafe work.release()
         throw LabError.call("pthread_create", code)
     }
-    var deadline = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &deadline)
-    deadline.tv_sec += Int(timeout.components.seconds) + 1
-    let joined = unsafe pthread_timedjoin_np(thread, nil, &deadline)
-    precondition(joined == 0, "a closure in the namespace \(name) has not returned in \(timeout)")
+    return thread
 }
 
 private final class Work {

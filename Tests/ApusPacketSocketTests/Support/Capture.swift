@@ -18,9 +18,9 @@ final class Capture {
 
     deinit { unsafe _ = unlink(path) }
 
-    /// Ends it and gives the frames, once there are `count` or after five seconds.
+    /// Ends it and gives the frames, once there are `count` or after twenty seconds.
     func frames(_ count: Int) throws -> [[UInt8]] {
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(20)
         var frames = read()
         while frames.count < count, ContinuousClock.now < deadline {
             usleep(20000)

@@ -87,15 +87,17 @@ extension Port<PacketSocketDriver> {
     ) -> Int {
         var burst = Burst()
         var received = 0
-        var lastArrival = ContinuousClock.now
+        // By looks, so that a pause of this process counts as one of them.
+        var looks: Int32 = 0
         while received < count {
             let arrived = receive(into: &burst)
             if arrived == 0 {
-                if ContinuousClock.now - lastArrival > .milliseconds(milliseconds) { break }
+                if looks * 10 >= milliseconds { break }
+                looks += 1
                 wait(milliseconds: 10)
                 continue
             }
-            lastArrival = .now
+            looks = 0
             received += arrived
             burst.forEach { body(&$0) }
             burst.removeAll()

@@ -97,10 +97,13 @@ struct ServiceControlTests {
             import json
             slow = connect(); slow.sendall(b"status\\n"); slow.recv(1)
             other = connect()
-            started = time.time()
+            took = []
             for _ in range(100):
+                started = time.time()
                 other.sendall(b"stop\\n"); assert line(other) == '{"ok":true}'
-            print("fast" if time.time() - started < 2 else "slow")
+                took.append(time.time() - started)
+            # Half of them: some may meet a moment in which the machine does something else.
+            print("fast" if sorted(took)[50] < 0.02 else "slow")
             gone = connect(); gone.sendall(b"status\\n"); gone.recv(1); gone.close()
             data = json.loads("{" + line(slow))
             print(len(data["status"]["streams"]))
@@ -142,8 +145,15 @@ struct ServiceControlTests {
             s = [connect() for _ in range(16)]
             for c in s: c.sendall(b"stop\\n"); line(c)
             print(line(connect()))
-            s[3].close(); time.sleep(0.2)
-            c = connect(); c.sendall(b"stop\\n"); print(line(c))
+            s[3].close()
+            # It is free when the server has seen that.
+            for _ in range(100):
+                c = connect()
+                try: c.sendall(b"stop\\n"); answer = line(c)
+                except OSError: answer = ""
+                if answer == '{"ok":true}': break
+                time.sleep(0.1)
+            print(answer)
             """)
         #expect(
             client.line() == "{\"ok\":false,\"error\":\"16 clients are connected, and there may be no more\"}"
@@ -199,7 +209,8 @@ struct ServiceControlTests {
         var status = ForwarderStatus.sample
         status.streams = (0..<20_000).map { ForwarderStatus.stream("stream \($0)", packets: 1) }
         let (configuration, figures) = (ControlConfiguration(socket: path), status)
-        let limits = ControlLimits(silence: 1500, line: 300, answer: 600)
+        // Far enough from each other that a pause of the machine does not make one look like another.
+        let limits = ControlLimits(silence: 6000, line: 300, answer: 600)
         let pump = try Pump.control(
             { () throws(ServiceError) in try ControlSocket(configuration, limits: limits) },
             { command, _ in command == .status ? .status(StatusSnapshot(figures)) : .done() })
@@ -214,8 +225,8 @@ struct ServiceControlTests {
             t = time.time()
             line_, silent, slow = connect(), connect(), connect()
             line_.sendall(b"sta"); slow.sendall(b"status\\n")
-            print(0.2 < ended(line_, t) < 0.6)
-            print(1.4 < ended(silent, t) < 2.5)
+            print(0.2 < ended(line_, t) < 5)
+            print(5.9 < ended(silent, t) < 30)
             # It was cut off long ago, in the middle of the answer.
             data = b""
             while True:
@@ -256,18 +267,17 @@ struct ServiceControlTests {
         let client = try python(
             """
             s = connect(); s.sendall(b"stop\\n"); print(line(s))
-            time.sleep(0.5); s.close(); time.sleep(0.2)
+            input(); s.close()
             for _ in range(20):
                 s = connect(); s.sendall(b"stop\\n"); assert line(s) == '{"ok":true}'
-            print("served"); time.sleep(5)
+            print("served"); time.sleep(60)
             """)
         #expect(client.line() == "{\"ok\":true}")
         let copies = copiesOfConnections()
         #expect(copies.count == 1)
+        client.goOn()
         #expect(client.line() == "served")
-        let before = pump.rounds
-        usleep(500_000)
-        #expect(pump.rounds - before < 100)
+        #expect(pump.isResting())
         for copy in copies { close(copy) }
     }
 

@@ -158,7 +158,8 @@ struct ServiceMetricsTests {
             """
         let crowd = try Script(script)
         #expect(crowd.line() == "connected")
-        #expect(pump.isResting(within: 3))
+        // Before those that say nothing are forgotten, after ten seconds.
+        #expect(pump.isResting(within: 5))
         crowd.goOn()
         #expect(crowd.line() == "served 24")
     }
@@ -201,12 +202,13 @@ struct ServiceMetricsTests {
             s = socket.create_connection(("127.0.0.1", \(endpoint.port))); t = time.time()
             s.settimeout(0.05); ended = False
             s.sendall(b"GET /metrics HTTP/1.1\\r\\nX: ")
-            while not ended and time.time() - t < 5:
+            while not ended and time.time() - t < 20:
                 try:
                     s.sendall(b"a"); ended = s.recv(100) == b""
                 except TimeoutError: pass
                 except OSError: ended = True
-            print(ended and 0.6 < time.time() - t < 1.5)
+            # Its silences are shorter, so that only the whole of it can have ended it.
+            print(ended and 0.6 < time.time() - t)
             """)
         #expect(client.line() == "True")
     }

@@ -101,6 +101,10 @@ struct ServiceProcessTests {
                     + "for i in range(2000): s.sendto(b'x'*100,('192.0.2.2',5004)); time.sleep(0.0005)",
             ])
             try sender.waitForLine(containing: "sends")
+            // At the last of these moments some packets have come, however long that takes.
+            if moment == 400 {
+                try eventually("packets come") { try !service.control("status").contains("\"received\":0,") }
+            }
             usleep(UInt32(moment * 1000))
             #expect(service.running.stop() == .exited(0))
             let summary = service.running.errors
@@ -162,7 +166,7 @@ struct ServiceProcessTests {
         #expect(refusal?.description.contains("forward.json5:1:12") == true)
         #expect(try service.control("stop") == "{\"ok\":true}\n")
         // The command returns when the forwarder has ended all its work; the process has but to exit.
-        #expect(service.running.waitForExit(within: .seconds(2)) == .exited(0))
+        #expect(service.running.waitForExit() == .exited(0))
         #expect(service.running.errors.contains("of user 0"))
     }
 
@@ -176,31 +180,39 @@ struct ServiceProcessTests {
             s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             s.bind("\(service.folder.path)/notify.sock")
             print("bound")
-            while True: print(s.recv(4096).decode().replace("\\n", " | "))
+            import time
+            while True:
+                message = s.recv(4096).decode().replace("\\n", " | ")
+                print("WATCHDOG=1 at %d" % (time.monotonic() * 1000) if message == "WATCHDOG=1" else message)
             """)
         #expect(listener.line() == "bound")
         try service.start(environment: [
             "NOTIFY_SOCKET": service.folder.path + "/notify.sock", "WATCHDOG_USEC": "400000",
         ])
-        /// The next message that is no sign of life, and how many of those came before it.
-        func next() -> (message: String, beats: Int) {
-            var beats = 0
-            while true {
-                let line = listener.line()
-                if line != "WATCHDOG=1" || beats > 100 { return (line, beats) }
-                beats += 1
-            }
+        /// The time of a sign of life, in milliseconds.
+        func beat(_ line: String) -> Int? {
+            line.hasPrefix("WATCHDOG=1 at ") ? Int(line.dropFirst(14)) : nil
         }
-        #expect(next().message == "READY=1 | STATUS=forwarding 1 stream")
-        sleep(2)
+        /// The next message that is no sign of life.
+        func next() -> String {
+            for _ in 0..<100 {
+                let line = listener.line()
+                if beat(line) == nil { return line }
+            }
+            return "nothing"
+        }
+        #expect(next() == "READY=1 | STATUS=forwarding 1 stream")
+        let beats = (0..<11).compactMap { _ in beat(listener.line()) }
+        #expect(beats.count == 11)
+        // Half of 400 ms is the beat, and the manager asks for no more than one in 400 ms. Most of them: the machine may
+        // do something else at one or the other.
+        let gaps = zip(beats, beats.dropFirst()).map { $1 - $0 }.sorted()
+        #expect((150...350).contains(gaps[gaps.count / 2]), "\(gaps)")
         service.running.send(SIGHUP)
-        let (message, beats) = next()
-        // Half of 400 ms is the beat; the manager asks for no more than one in 400 ms, in two seconds.
-        #expect((5...12).contains(beats))
-        #expect(message.hasPrefix("RELOADING=1 | MONOTONIC_USEC="))
-        #expect(next().message == "READY=1 | STATUS=forwarding 1 stream")
+        #expect(next().hasPrefix("RELOADING=1 | MONOTONIC_USEC="))
+        #expect(next() == "READY=1 | STATUS=forwarding 1 stream")
         service.running.send(SIGTERM)
-        #expect(next().message == "STOPPING=1 | STATUS=stopping")
+        #expect(next() == "STOPPING=1 | STATUS=stopping")
         #expect(service.running.waitForExit(within: .seconds(5)) == .exited(0))
     }
 
@@ -211,13 +223,14 @@ struct ServiceProcessTests {
         // Not also while it asks for its next hop: 256 packets wait for one.
         _ = try service.relay.run("ping", "-c", "1", "-W", "5", "192.0.2.1")
         try service.start(["--stats", "--json"])
+        let over = service.folder.path + "/other.sock"
         let storm = try service.relay.start([
             "/usr/bin/python3", "-c",
             """
             import socket, os, signal, time
             s = socket.socket(socket.AF_UNIX); s.connect("\(service.socket)"); f = s.makefile()
-            n = 0; end = time.time() + 5
-            while time.time() < end:
+            n = 0; end = time.time() + 60
+            while time.time() < end and not os.path.exists("\(over)"):
                 os.kill(\(service.running.pid), signal.SIGHUP)
                 s.sendall(b"reload\\n"); assert '"ok":true' in f.readline(); n += 1
             print("reloads", n)
@@ -225,14 +238,17 @@ struct ServiceProcessTests {
         ])
         try service.send(2000, to: 5100)
         for _ in 0..<5 {
-            _ = try service.relay.run("curl", "-sSf", "-m", "2", "http://127.0.0.1:9469/metrics")
+            _ = try service.relay.run("curl", "-sSf", "-m", "20", "http://127.0.0.1:9469/metrics")
         }
-        try storm.waitForLine(containing: "reloads", timeout: .seconds(15))
+        // All of it while the storm goes on, which is then told to end.
+        try eventually("three lines of statistics", within: .seconds(20)) {
+            service.running.output.split(separator: "\n").count >= 3
+        }
+        #expect(storm.isRunning)
+        try Data().write(to: URL(fileURLWithPath: over))
+        try storm.waitForLine(containing: "reloads")
         let reloads = Int(storm.output.split(separator: " ").last!.dropLast()) ?? 0
         #expect(reloads > 10)
-        // A line a second for five seconds, of which a busy machine may take two.
-        let lines = service.running.output.split(separator: "\n").count
-        #expect(lines >= 3)
         try service.waitFor(2000)
         let status = try service.control("status")
         #expect(
@@ -267,7 +283,7 @@ struct ServiceProcessTests {
         #expect(text.standardOutput.contains("apus_stream_received_packets_total{stream=\"s5004\"} 10\n"))
         #expect(try service.control("stop") == "{\"ok\":true}\n")
         // The last line is lost, so that what came of it is told where somebody reads.
-        try shell.waitForLine(containing: "ended 69", timeout: .seconds(6))
+        try shell.waitForLine(containing: "ended 69")
         #expect(shell.errors.contains("\nreceived 10 packets"), "\(shell.errors)")
         #expect(shell.errors.contains("cannot write all of the output: nobody reads it any more"))
     }
@@ -280,8 +296,8 @@ struct ServiceProcessTests {
         try shell.waitForLine(containing: "stopping, asked by SIGTERM")
         usleep(300_000)
         try service.relay.run("kill", "-TERM", pid)
-        // 128 and the number of the signal, long before the two seconds that a reader is given.
-        try shell.waitForLine(containing: "ended 143", timeout: .seconds(1))
+        // 128 and the number of the signal; after the two seconds that a reader is given it would be 69.
+        try shell.waitForLine(containing: "ended 143")
         try service.start()
         #expect(service.running.stop() == .exited(0))
     }

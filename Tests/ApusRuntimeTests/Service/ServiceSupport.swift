@@ -104,20 +104,27 @@ final class Folder {
     }
 }
 
-/// A TCP port of the loopback address that nobody uses now.
+/// A TCP port of the loopback address that nobody uses now, and nobody is given by the kernel: none of its ephemeral
+/// ports, which other tests' connections have.
 func freePort() -> UInt16 {
+    while true {
+        let port = UInt16.random(in: 12_000..<32_000)
+        if isFree(port) { return port }
+    }
+}
+
+private func isFree(_ port: UInt16) -> Bool {
     let descriptor = socket(AF_INET, APUS_SOCK_STREAM, 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    unsafe withUnsafeMutableBytes(of: &address) { bytes in
-        let form = unsafe bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
-        unsafe bind(descriptor, form, length)
-        unsafe getsockname(descriptor, form, &length)
+    address.sin_port = port.bigEndian
+    return unsafe withUnsafeBytes(of: &address) { bytes in
+        // Sound: the kernel reads as many octets as the struct has.
+        unsafe bind(
+            descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count)) == 0
     }
-    return UInt16(bigEndian: address.sin_port)
 }
 
 /// How many more descriptors are open after `body` than before.

@@ -58,7 +58,10 @@ struct StatusCacheTests {
     func shared() {
         let cache = StatusCache()
         cache.serve(Counting())
-        #expect(cache.snapshot === cache.snapshot)
+        // Unless the machine takes that long between the two.
+        var isShared = false
+        for _ in 0..<20 where !isShared { isShared = cache.snapshot === cache.snapshot }
+        #expect(isShared)
     }
 
     private final class Seen: Sendable {

@@ -218,10 +218,12 @@ extension Lab {
                 try source.send(Numbered.packet(number), to: SocketAddress("192.0.2.2", 5004))
             }
             #expect(sink.wait(for: 5).count == 5)
+            var metrics = ""
             // Ports are read four times a second.
-            usleep(400_000)
-            let metrics = try host.run("curl", "-sS", "-f", "http://127.0.0.1:9469/metrics").standardOutput
-            #expect(metrics.contains(#/(?m)^apus_[a-z_]*received[a-z_]*(\{[^}]*\})? 5$/#), "\(metrics)")
+            try eventually("five packets received by the metrics") {
+                metrics = try host.run("curl", "-sS", "-f", "http://127.0.0.1:9469/metrics").standardOutput
+                return metrics.contains(#/(?m)^apus_[a-z_]*received[a-z_]*(\{[^}]*\})? 5$/#)
+            }
             #expect(metrics.contains(#/(?m)^apus_stream_[a-z_]+\{[^}]*\} 5$/#), "\(metrics)")
             let health = try host.run("curl", "-sS", "-f", "http://127.0.0.1:9469/health").standardOutput
             #expect(health.contains(#""status":"ok""#), "\(health)")

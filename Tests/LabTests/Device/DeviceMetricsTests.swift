@@ -22,11 +22,13 @@ extension Lab {
                 if number % 50 == 0 { usleep(5000) }
             }
             #expect(sink.wait(for: 300).count == 300)
-            // Ports are read four times a second.
-            usleep(400_000)
-            let text = try scene.relay.run("curl", "-sS", "-f", "http://127.0.0.1:9469/metrics")
-                .standardOutput
             let (near, far) = ("interface=\"\(kind.rawValue)0\"", "interface=\"\(kind.rawValue)1\"")
+            var text = ""
+            // Ports are read four times a second.
+            try eventually("all packets counted") {
+                text = try scene.relay.run("curl", "-sS", "-f", "http://127.0.0.1:9469/metrics").standardOutput
+                return text.contains("apus_port_sent_packets_total{\(far),queue=\"0\",backend=\"dpdk\"} 300\n")
+            }
             func value(_ series: String) -> UInt64? {
                 text.split(separator: "\n").first { $0.hasPrefix(series + " ") }
                     .flatMap { UInt64($0.dropFirst(series.utf8.count + 1)) }

@@ -131,8 +131,8 @@ extension Lab {
             defer { scene.net.close() }
             try scene.fine("load vb")
             try scene.fine("limit vb --source any --rate 10pps --burst 5")
-            let ping = try scene.net.a.start(["ping", "-i", "0.01", "-c", "800", "-W", "1", "192.0.2.2"])
-            usleep(300_000)
+            let ping = try scene.net.a.start(["ping", "-i", "0.01", "-c", "20000", "-W", "1", "192.0.2.2"])
+            try eventually("replies") { ping.output.contains(" bytes from ") }
             let reading = try scene.run("top vb --once --json").object()
             let sources = try #require(reading["sources"] as? [[String: Any]])
             #expect(sources.count >= 1 && sources[0]["source"] as? String == "192.0.2.1", "\(reading)")

@@ -25,14 +25,15 @@ extension Lab {
                 times.append(ContinuousClock.now - start)
             }
             // A machine that is busy for a moment makes one too long.
-            let time = times.sorted()[1]
+            var time = times.sorted()[1]
             var killed = 0
             for moment in 0..<moments {
                 try prepare()
                 let process = try scene.start(words)
                 usleep(UInt32(time / .microseconds(1) * Double(moment) / Double(moments)))
                 process.send(SIGKILL)
-                if process.waitForExit() == .signaled(SIGKILL) { killed += 1 }
+                // How busy the machine is changes meanwhile, and with it the time that the command takes.
+                if process.waitForExit() == .signaled(SIGKILL) { killed += 1 } else { time = time * 0.9 }
                 try mend(moment)
             }
             #expect(killed >= moments / 4, "\(killed) were killed before their end, of \(time)")

@@ -28,11 +28,18 @@ enum FFmpeg {
         for sender in senders where sender.waitForExit(within: .seconds(20)) != .exited(0) {
             throw LabError("`\(sender.command)` has not sent all: \(sender.errors)")
         }
-        // The last packet may still be in a ring.
-        usleep(100_000)
+        // The last packet may still be in a ring, or a receiver has not had its turn: it reads the goodbye first.
+        usleep(300_000)
+        for (passage, receiver) in zip(passages, receivers) {
+            var looks = 0
+            try eventually("all packets read by `\(receiver.command)`") {
+                looks = isDrained(passage.arrival.port, of: receiver) ? looks + 1 : 0
+                return looks == 10
+            }
+        }
         for passage in passages { try sayGoodbye(passage) }
         return try receivers.map { receiver in
-            guard receiver.waitForExit(within: .seconds(5)) == .exited(0) else {
+            guard receiver.waitForExit(within: .seconds(20)) == .exited(0) else {
                 throw LabError("`\(receiver.command)` has not ended at the goodbye: \(receiver.errors)")
             }
             let frames = receiver.output.split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
@@ -78,18 +85,27 @@ extension Passage {
 
 /// Waits until a process, or another one in its namespace, has bound a UDP port.
 func waitForPort(_ port: Int, of process: Running) throws {
-    let wanted = ":" + String(format: "%04X", port)
     let deadline = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < deadline {
-        for table in ["udp", "udp6"] {
-            let text = try? String(contentsOfFile: "/proc/\(process.pid)/net/\(table)", encoding: .utf8)
-            for line in (text ?? "").split(separator: "\n").dropFirst() {
-                let fields = line.split(separator: " ")
-                if fields.count > 1, fields[1].hasSuffix(wanted) { return }
-            }
-        }
+        if !sockets(port, of: process).isEmpty { return }
         guard process.isRunning else { break }
         usleep(10_000)
     }
     throw LabError("`\(process.command)` has not bound port \(port): \(process.errors)")
+}
+
+/// Whether there is nothing left to be read on a UDP port in the namespace of a process.
+private func isDrained(_ port: Int, of process: Running) -> Bool {
+    // `tx_queue:rx_queue` of proc(5).
+    sockets(port, of: process).allSatisfy { $0.count > 4 && $0[4].hasSuffix(":00000000") }
+}
+
+/// The UDP sockets with a port in the namespace of a process, as its tables have them.
+private func sockets(_ port: Int, of process: Running) -> [[Substring]] {
+    let wanted = ":" + String(format: "%04X", port)
+    return ["udp", "udp6"].flatMap { table in
+        let text = try? String(contentsOfFile: "/proc/\(process.pid)/net/\(table)", encoding: .utf8)
+        return (text ?? "").split(separator: "\n").dropFirst().map { $0.split(separator: " ") }
+            .filter { $0.count > 1 && $0[1].hasSuffix(wanted) }
+    }
 }

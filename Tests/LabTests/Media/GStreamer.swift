@@ -30,13 +30,13 @@ enum GStreamer {
     }
 
     private static func waitForSize(of name: String, in scratch: Scratch, atLeast length: Int) {
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(20)
         var (last, since) = (0, ContinuousClock.now)
         while scratch.size(name) < length, ContinuousClock.now < deadline {
             usleep(20_000)
             let size = scratch.size(name)
             if size != last { (last, since) = (size, ContinuousClock.now) }
-            if ContinuousClock.now - since > .seconds(1) { return }
+            if ContinuousClock.now - since > .seconds(4) { return }
         }
     }
 

@@ -29,9 +29,10 @@ extension Lab {
 
         @Test func `a neighbor that answers at once keeps packets waiting for some milliseconds only`() throws
         {
-            // At 1000 packets a second 64 are 64 ms; the machine may be busy once, but not three times.
+            // At 1000 packets a second 64 are 64 ms. The machine may do something else at that moment, but not each of so
+            // many times; a neighbor that is asked for again after a second fills the queue each time.
             var full: UInt64 = 1
-            for _ in 0..<3 where full > 0 {
+            for _ in 0..<10 where full > 0 {
                 let scene = try Scene("quick")
                 let forward = try ApusForward(
                     in: scene.relay,
@@ -57,15 +58,15 @@ extension Lab {
             let source = try scene.source()
             let target = try SocketAddress("192.0.2.2", 5004)
             let sending = Background {
-                try paced(2500, perSecond: 1000) { try source.send(Numbered.packet($0), to: target) }
+                try paced(4000, perSecond: 1000) { try source.send(Numbered.packet($0), to: target) }
             }
+            try eventually("traffic") { sink.count > 0 }
             usleep(1_200_000)  // longer than the kernel's locktime for new entries
-            #expect(sink.count > 0)
             try scene.receiver.run("ip", "link", "set", "dev", "e0", "address", "02:00:00:00:00:99")
             _ = try sending.wait()
-            let numbers = sink.wait(for: 2500, within: .seconds(1)).compactMap { Numbered.read($0)?.number }
-            #expect(numbers.last == 2499, "it goes on")
-            #expect(numbers.count > 1500, "\(numbers.count) of 2500")
+            let numbers = sink.drain().compactMap { Numbered.read($0)?.number }
+            #expect(numbers.last == 3999, "it goes on")
+            #expect(numbers.count > 2500, "\(numbers.count) of 4000")
             _ = try forward.finish()
         }
 
@@ -104,7 +105,10 @@ extension Lab {
 
             let before = try arrivals("e1")
             try scene.relay.run("ip", "route", "replace", "10.9.9.9/32", "via", "203.0.113.1")
-            usleep(400_000)
+            // It is told of the change before it is asked, and does not take half a second to use it then.
+            _ = try forward.status()
+            usleep(500_000)
+            _ = try forward.status()
             try sendTen(10)
             #expect(sink.wait(for: 20).count == 20)
             #expect(try arrivals("e1") - before >= 10, "by the new way")
@@ -140,7 +144,7 @@ extension Lab {
             }
             // One neighbor leaves as much room for others as it takes.
             #expect(try forward.status().waiting == 4)
-            let status = try forward.wait(for: "the others are given up", within: .seconds(8)) {
+            let status = try forward.wait(for: "the others are given up", within: .seconds(20)) {
                 $0[drop: "unresolved"] + $0[drop: "unreachable"] == 4
             }
             #expect(status.waiting == 0 && status.sent == 0)
@@ -164,7 +168,7 @@ extension Lab {
                 try scene.relay.run("ip", "link", "set", interface, "up")
                 usleep(300_000)
             }
-            let deadline = ContinuousClock.now + .seconds(8)
+            let deadline = ContinuousClock.now + .seconds(20)
             var number = 1
             while sink.count < 2, ContinuousClock.now < deadline {
                 try source.send(Numbered.packet(number), to: target)

@@ -64,7 +64,7 @@ final class ApusForward: Sendable {
     /// Waits until the figures are as wanted.
     @discardableResult
     func wait(
-        for what: String, within limit: Duration = .seconds(5), until isMet: (Status) -> Bool
+        for what: String, within limit: Duration = .seconds(20), until isMet: (Status) -> Bool
     ) throws -> Status {
         let deadline = ContinuousClock.now + limit
         while true {
@@ -84,7 +84,7 @@ final class ApusForward: Sendable {
 
     /// Ends it and gives the final figures.
     func finish(_ signal: CInt = SIGTERM, _ location: SourceLocation = #_sourceLocation) throws -> Status {
-        let ended = process.stop(signal, within: .seconds(10))
+        let ended = process.stop(signal, within: .seconds(20))
         #expect(ended == .exited(0), "\(process.errors)", sourceLocation: location)
         let last = try #require(
             process.output.split(whereSeparator: \.isNewline).last, "\(process.errors)",

@@ -64,23 +64,30 @@ final class Sink: Sendable {
     var count: Int { state.datagrams.withLock { $0.count } }
 
     /// Waits for that many, and a moment longer for what should not come; gives all.
-    func wait(for count: Int, within limit: Duration = .seconds(5)) -> [[UInt8]] {
+    func wait(for count: Int, within limit: Duration = .seconds(20)) -> [[UInt8]] {
         let deadline = ContinuousClock.now + limit
         while self.count < count, ContinuousClock.now < deadline { usleep(5000) }
         usleep(60_000)
         return datagrams
     }
 
-    /// Waits until nothing has come for a while; gives all.
-    func drain(quiet: Duration = .milliseconds(500), within limit: Duration = .seconds(20)) -> [[UInt8]] {
+    /// Waits until nothing has come for a while, half a second by looks at it: a pause of this process counts as one.
+    func drain(within limit: Duration = .seconds(20)) -> [[UInt8]] {
         let deadline = ContinuousClock.now + limit
-        var (last, since) = (count, ContinuousClock.now)
-        while ContinuousClock.now < deadline, ContinuousClock.now - since < quiet {
+        var (last, looks) = (count, 0)
+        while ContinuousClock.now < deadline, looks < 50 {
             usleep(10_000)
             let now = count
-            if now != last { (last, since) = (now, ContinuousClock.now) }
+            (last, looks) = (now, now == last ? looks + 1 : 0)
         }
         return datagrams
+    }
+
+    /// Waits until no more than so many of those that were sent are still to come, or for five seconds: who sends no
+    /// more at a time than the rings in between hold loses none by a process that has to wait for its turn.
+    func keepUp(with sent: Int, window: Int = 150) {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while count + window < sent, ContinuousClock.now < deadline { usleep(1000) }
     }
 
     /// The numbers of what has come, if all are ``Numbered`` packets of `stream`.
@@ -150,13 +157,18 @@ enum Numbered {
 }
 
 /// Does something `count` times at a rate, and gives how long it took.
+///
+/// What a pause of this process has kept from being done is done later and not all at once, which would be another rate:
+/// after a pause the time goes on as if it had taken 20 ms.
 @discardableResult
 func paced(_ count: Int, perSecond rate: Int, _ body: (Int) throws -> Void) rethrows -> Duration {
     let start = ContinuousClock.now
-    var done = 0
+    var (done, last, passed) = (0, start, Duration.zero)
     while done < count {
-        let passed = (ContinuousClock.now - start) / .seconds(1)
-        let due = min(count, Int(passed * Double(rate)) + 1)
+        let now = ContinuousClock.now
+        passed += min(now - last, .milliseconds(20))
+        last = now
+        let due = min(count, Int(passed / .seconds(1) * Double(rate)) + 1)
         while done < due {
             try body(done)
             done += 1
