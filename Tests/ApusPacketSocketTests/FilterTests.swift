@@ -157,7 +157,11 @@ struct FilterTests {
     func replaced() throws {
         let scene = try Scene("replaced")
         defer { scene.close() }
-        let interface = try scene.open { $0.filter = .udpPorts([5004]) }
+        let interface = try scene.open {
+            $0.filter = .udpPorts([5004])
+            // All of them have room, however late this process has its turn.
+            $0.receiveRing = .blocks(size: 4096, count: 4096, timeout: 1)
+        }
         var port = try interface.makePort(
             pool: FrameMemory(frames: 1024, hugePages: .never).makePool(frames: 1024))
         let sender = try scene.a.start([

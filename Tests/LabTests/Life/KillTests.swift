@@ -42,13 +42,15 @@ extension Lab {
             // From the first packet that the second one sent to the last nothing is missing.
             let tail = after.dropFirst(killed)
             let isWhole = tail.elementsEqual((tail.first ?? 0)...sent - 1)
-            #expect(isWhole, "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1)")
 
             #expect(ping.waitForExit(within: .seconds(20)) == .exited(0))
             #expect(ping.output.contains(" 0% packet loss"), "\(ping.output.suffix(300))")
             let tcp = session.finish()
             #expect(tcp.failure == nil && tcp.exchanges > 100 && tcp.slowest < .seconds(1), "\(tcp)")
             let status = try second.finish()
+            #expect(
+                isWhole,
+                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(status.ports)")
             #expect(status.sent == UInt64(tail.count) && status.drops.isEmpty, "\(status.drops)")
             let left = try Self.traces(in: scene.relay)
             #expect(left == before, "after a clean stop nothing is left: \(left)")

@@ -22,6 +22,8 @@ extension Lab {
         /// Compares all that both count, and gives the jitter that each has found.
         private func count(_ backend: Backend) throws -> (ours: Double, theirs: Double) {
             let scene = try Scene("counters")
+            // No packets are to wait for a next hop, of which there is room for some hundred.
+            try scene.warmUp()
             let scratch = try Scratch()
             let forward = try ApusForward(
                 in: scene.relay, backend.options + ["-l", "192.0.2.2:5004", "-t", "198.51.100.1:6004"])
