@@ -68,6 +68,8 @@ struct SharedQueueTests {
         let line = try Line("share")
         defer { line.lab.close() }
         let receivers = try [5006, 5008].map { try count(line, port: $0) }
+        // Nothing is to wait for a next hop, of which there is room for some hundred packets.
+        try line.relay.run("ping", "-c", "1", "-W", "5", "10.2.0.1")
         try line.relay.enter {
             let forwarder = try Forwarder(
                 configuration(workers, spin: spin, ring: 8192, to: ["10.2.0.1:5006", "10.2.0.1:5008"]))

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Measures what is about real time, and once more where something else had the machine meanwhile: five times at most.
+/// Measures what is about real time, and once more where something else had the machine meanwhile: ten times at most.
 ///
 /// A result that is not right counts only if nothing disturbed it, and one that is right counts in any case. So nothing
 /// that is wrong comes to be right by it, other than what is wrong only sometimes.
@@ -16,7 +16,7 @@ public func undisturbed<R>(
     beyond pause: Duration = .milliseconds(20), _ measure: () throws -> R, isRight: (R) -> Bool
 ) throws -> R {
     var longest: [Duration] = []
-    for _ in 0..<5 {
+    for _ in 0..<10 {
         let watch = PauseWatch()
         let thread = try startThread { watch.run() }
         let outcome = Result(catching: measure)
@@ -26,7 +26,7 @@ public func undisturbed<R>(
         guard longest.last! > pause else { return try outcome.get() }
         if case .success(let result) = outcome, isRight(result) { return result }
     }
-    throw LabError("measured five times, and something else had the machine each time, for as long as \(longest)")
+    throw LabError("measured ten times, and something else had the machine each time, for as long as \(longest)")
 }
 
 /// What a thread does that wants to run every millisecond, and the longest time for which it did not.
