@@ -31,7 +31,11 @@ import Testing
     ) throws {
         let (rate, octets) = `case`
         // A sender who has to wait at the end lets the bucket fill, of which nobody takes anything then.
-        let share = try undisturbed { try flood(mode, rate, octets) } isRight: { $0 >= 0.99 }
+        let share = try undisturbed {
+            try flood(mode, rate, octets)
+        } isRight: {
+            $0 >= 0.99
+        }
         #expect(share >= 0.99)
     }
 
@@ -106,7 +110,9 @@ import Testing
     private func withFlood(
         _ mode: RateLimitFilter.Mode, _ rules: FilterRules, meanwhile: (RateLimitFilter) throws -> Void
     ) throws {
-        let seen = try undisturbed { try flood(mode, rules, meanwhile) } isRight: {
+        let seen = try undisturbed {
+            try flood(mode, rules, meanwhile)
+        } isRight: {
             $0.lost == 0 && $0.sent > 500 && $0.share >= 0.99 && $0.excess > 10
         }
         #expect(seen.lost == 0 && seen.sent > 500 && seen.share >= 0.99)

@@ -61,7 +61,9 @@ struct RefusedTests {
 
     @Test("where most are refused, the others wait for moments only", arguments: [false, true])
     func most(bypass: Bool) throws {
-        let time = try undisturbed(beyond: .milliseconds(100)) { try sendMost(bypass) } isRight: {
+        let time = try undisturbed(beyond: .milliseconds(100)) {
+            try sendMost(bypass)
+        } isRight: {
             $0 < .seconds(1)
         }
         #expect(time < .seconds(1))

@@ -26,7 +26,8 @@ public func undisturbed<R>(
         guard longest.last! > pause else { return try outcome.get() }
         if case .success(let result) = outcome, isRight(result) { return result }
     }
-    throw LabError("measured ten times, and something else had the machine each time, for as long as \(longest)")
+    throw LabError(
+        "measured ten times, and something else had the machine each time, for as long as \(longest)")
 }
 
 /// What a thread does that wants to run every millisecond, and the longest time for which it did not.

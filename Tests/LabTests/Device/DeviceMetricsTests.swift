@@ -26,8 +26,10 @@ extension Lab {
             var text = ""
             // Ports are read four times a second.
             try eventually("all packets counted") {
-                text = try scene.relay.run("curl", "-sS", "-f", "http://127.0.0.1:9469/metrics").standardOutput
-                return text.contains("apus_port_sent_packets_total{\(far),queue=\"0\",backend=\"dpdk\"} 300\n")
+                text = try scene.relay.run("curl", "-sS", "-f", "http://127.0.0.1:9469/metrics")
+                    .standardOutput
+                return text.contains(
+                    "apus_port_sent_packets_total{\(far),queue=\"0\",backend=\"dpdk\"} 300\n")
             }
             func value(_ series: String) -> UInt64? {
                 text.split(separator: "\n").first { $0.hasPrefix(series + " ") }

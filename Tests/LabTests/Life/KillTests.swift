@@ -50,7 +50,8 @@ extension Lab {
             let status = try second.finish()
             #expect(
                 isWhole,
-                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(status.ports)")
+                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(status.ports)"
+            )
             #expect(status.sent == UInt64(tail.count) && status.drops.isEmpty, "\(status.drops)")
             let left = try Self.traces(in: scene.relay)
             #expect(left == before, "after a clean stop nothing is left: \(left)")
