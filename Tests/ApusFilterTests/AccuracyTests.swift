@@ -20,6 +20,17 @@ import Testing
         try Flood(limit, octets: 64).expect(\.packets, burst: burst, rate: rate, beyond: 1)
     }
 
+    /// By the clock of the kernel's ticks, within one of which as much more may pass as the rate allows in its time. Looked
+    /// at for longer, since each end of what is measured lies somewhere in a tick.
+    @Test(arguments: scopes, [1_000.0, 1_000_000])
+    func packetsPassAtTheirRateByTicks(_ scope: FilterLimit.Scope, _ rate: Double) throws {
+        let clock = try #require(try TickClock.read(), "the kernel's ticks are longer than 4 ms")
+        let limit = FilterLimit(name: "limit", scope: scope, packets: PacketRate(perSecond: rate))
+        try Flood(limit, octets: 64, byTicks: true).expect(
+            \.packets, burst: Double(limit.effectivePacketBurst!), rate: rate,
+            beyond: 1 + rate * Double(clock.tick) / 1e9)
+    }
+
     @Test(arguments: scopes, [(10e6, 64), (1e9, 64), (10e6, 1500), (1e9, 1500)])
     func bitsPassAtTheirRate(_ scope: FilterLimit.Scope, _ case: (rate: Double, octets: Int)) throws {
         let (rate, octets) = `case`
@@ -40,21 +51,27 @@ private struct Flood {
 
     /// What passed.
     let passed: FilterCount
+    private let isByTicks: Bool
+    /// How long it lasts at least, in seconds.
+    private let length: Double
     /// The longest time that it may have lasted, in seconds.
     private let most: Double
     /// What had passed and been offered by then, in seconds.
     private let samples: [(time: Double, passed: FilterCount, offered: FilterCount)]
 
-    init(_ limit: FilterLimit, octets: Int) throws {
+    init(_ limit: FilterLimit, octets: Int, byTicks: Bool = false) throws {
         var rules = FilterRules()
         rules.limits = [limit]
         let program = try RulesProgram.running(rules)
+        #expect(program.tellsTimeByTicks == byTicks)
+        (isByTicks, length) = (byTicks, byTicks ? 2.4 : 0.8)
         let frame = frame(from: 0xc633_6407, octets: octets)
         let begun = monotonicTime
+        let end = begun + UInt64(length * 1e9)
         let threads = try (0..<2).map { cpu in
             try PinnedThread(to: cpu) { [program = program.program] in
                 var packets: UInt64 = 0
-                while monotonicTime < begun + 800_000_000 {
+                while monotonicTime < end {
                     // Behind so many runs the kernel waits until nobody uses an older program: seldom on both at once.
                     let times = cpu == 0 ? 1 << 19 : 3 << 17
                     packets += UInt64(times)
@@ -70,7 +87,7 @@ private struct Flood {
             }
         }
         var samples: [(Double, FilterCount, FilterCount)] = []
-        while monotonicTime < begun + 800_000_000 {
+        while monotonicTime < end {
             let before = monotonicTime
             let passed = try count(FilterReason.within.rawValue)
             let after = monotonicTime
@@ -112,17 +129,22 @@ private struct Flood {
                 sourceLocation: sourceLocation)
         }
         /// What came between two moments, without those parts in which less was offered than twice the limit, since both CPUs
-        /// did something else and the bucket may have run over; or in which nobody looked for as long as half a burst.
+        /// did something else and the bucket may have run over; or in which nobody looked for as long as half a burst. The
+        /// burst that ticks need bridges such parts, and what came in one may be that of all of a tick.
         func unpaused(_ from: Int, _ to: Int) -> (time: Double, came: Double) {
             zip(samples[from..<to], samples[(from + 1)...to]).reduce((0, 0)) { sum, part in
                 let length = part.1.time - part.0.time
-                guard length < Self.burst / 2, part.1.offered - part.0.offered > 2 * rate * length else {
-                    return sum
-                }
+                let isPaused =
+                    isByTicks
+                    ? length > 5 * Self.burst
+                    : length > Self.burst / 2 || part.1.offered - part.0.offered < 2 * rate * length
+                guard !isPaused else { return sum }
                 return (sum.0 + length, sum.1 + part.1.passed - part.0.passed)
             }
         }
-        let (first, last) = (try emptiest(0.05..<0.3), try emptiest(0.5..<0.8))
+        let (first, last) = (
+            try emptiest(0.05..<length * 0.375), try emptiest(length * 0.625..<length)
+        )
         let between = unpaused(first, last)
         print(
             "\(rate): \((between.came / rate / between.time - 1) * 100) % in \(between.time) s without pauses of "

@@ -14,6 +14,9 @@ struct RulesProgram {
     /// Where a trial gets its time and says what was judged; nil otherwise.
     let trial: BPFMap<UInt32, apus_trial>?
 
+    /// Whether it tells the time by the kernel's ticks.
+    let tellsTimeByTicks: Bool
+
     private let numbers: [UInt32]
 
     static let name = "apus_filter_rules"
@@ -44,6 +47,7 @@ struct RulesProgram {
         } else if let clock = try TickClock.read() {
             encoding.tellTime(by: clock)
         }
+        tellsTimeByTicks = encoding.rules.features & APUS_FILTER_TICKS.rawValue != 0
         try object.set(".rodata", to: encoding.rules)
         try object.set(Self.name, calledBy: caller)
         try object.load()
