@@ -42,7 +42,8 @@ private func filterVersions() throws -> [String: String] {
     return versions
 }
 
-/// The four ways that a packet of one source can go, of both filters with all lists in use.
+/// The four ways that a packet of one source can go, of both filters with all lists in use; and `marked`, the first of them
+/// where a list has something about the packet's network, so that a look at its mark is not enough.
 private func besideXDPFilter() -> [Comparison] {
     let source = FilterSubject.source(AddressPrefix("192.0.2.1/32")!)
     let listed = ["ip --mode src 192.0.2.1"]
@@ -59,7 +60,8 @@ private func besideXDPFilter() -> [Comparison] {
             return filter.competitor("xdp-filter", peerVerdict)
         }
     }
-    var (allowed, denied, limited) = (Rules.all, Rules.all, Rules.all)
+    var (marked, allowed, denied, limited) = (Rules.all, Rules.all, Rules.all, Rules.all)
+    marked.entries.append(FilterEntry(.source(AddressPrefix("192.0.2.2/32")!), .deny))
     allowed.policy = .deny
     allowed.entries.append(FilterEntry(source, .allow))
     denied.entries.append(FilterEntry(source, .deny))
