@@ -79,8 +79,7 @@ enum apus_feature {
 	APUS_FILTER_BANS = 1 << 12,
 	APUS_FILTER_TRIAL = 1 << 13,	       /* take the time from a map and say there what was judged: explain, tests */
 	APUS_FILTER_TICKS = 1 << 14,	       /* tell the time by the kernel's ticks, which costs next to nothing */
-	APUS_FILTER_INLINE = 1 << 15,	       /* leave out calls, which takes CAP_PERFMON to load */
-	APUS_FILTER_ONE_BUFFER = 1 << 16,      /* no frame comes in several buffers; takes CAP_PERFMON, too */
+	APUS_FILTER_ONE_BUFFER = 1 << 15,      /* no frame comes in several buffers, and who loads it has CAP_PERFMON */
 };
 
 /* An address as 16 octets in network order, an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */

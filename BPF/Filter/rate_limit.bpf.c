@@ -30,8 +30,8 @@ static __always_inline void ban(const volatile struct apus_limit *limit, const s
 }
 
 /* The functions that are not static the verifier looks at once each, for whatever they may be called with, and not once for
- * each way that leads there: for those without CAP_PERFMON there would be too many. A call takes 9 ns where the processor's
- * returns have to be guarded, so for others the same is there without calls. */
+ * each way that leads there, which would be too many for many limits, or without CAP_PERFMON. A call takes 9 ns where the
+ * processor's returns have to be guarded, so there is a program without calls as well. */
 
 /* Parses a frame; `flow` is all zeros but for the octets. */
 __attribute__((noinline)) int apus_parse(struct xdp_md *ctx, struct apus_flow *flow)
@@ -137,19 +137,21 @@ __attribute__((noinline)) int apus_discharge_all(const struct apus_flow *flow, _
 	return 0;
 }
 
+/* Charges the packet to the one limit there is. */
+static __always_inline __u32 limit_once(struct apus_flow *flow, __u32 *applied)
+{
+	__u32 step = apus_rules_data.limit_count ? charge_to(flow, 0) : APUS_STEP_APART;
+
+	*applied = step & 1;
+	return (step & 3) == APUS_STEP_REFUSED ? APUS_DROP_LIMIT + (step >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS
+					       : APUS_PASS_WITHIN;
+}
+
 /* Charges the packet to all limits that apply; when one refuses it, takes the charges back. */
 static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 {
 	__u32 charged = 0;
 
-	/* On the stack there is room for this or for calls. */
-	if (uses(APUS_FILTER_INLINE) && apus_rules_data.limit_count == 1) {
-		__u32 step = charge_to(flow, 0);
-
-		*applied = step & 1;
-		return (step & 3) == APUS_STEP_REFUSED ? APUS_DROP_LIMIT + (step >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS
-						       : APUS_PASS_WITHIN;
-	}
 #pragma unroll
 	for (__u32 i = 0; i < APUS_FILTER_LIMITS; i++) {
 		__u32 step;
@@ -221,11 +223,11 @@ __attribute__((noinline)) __u32 apus_judge_lists(struct apus_flow *flow)
 	return flow ? judge_lists(flow) : APUS_REASONS;
 }
 
-static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, __u32 *applied)
+static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, __u32 *applied, int without_calls)
 {
 	__u32 reason;
 
-	switch (uses(APUS_FILTER_INLINE) ? apus_parse_flow(ctx, flow) : apus_parse(ctx, flow)) {
+	switch (without_calls ? apus_parse_flow(ctx, flow) : apus_parse(ctx, flow)) {
 	case APUS_KIND_IP:
 		break;
 	case APUS_KIND_NEIGHBOR:
@@ -233,7 +235,9 @@ static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, _
 			return APUS_PASS_NEIGHBOR;
 		break;
 	case APUS_KIND_ARP:
-		return uses(APUS_FILTER_LIMIT_NEIGHBORS) ? limit(flow, applied) : APUS_PASS_NEIGHBOR;
+		if (!uses(APUS_FILTER_LIMIT_NEIGHBORS))
+			return APUS_PASS_NEIGHBOR;
+		goto limits;
 	case APUS_KIND_NOT_IP:
 		if (uses(APUS_FILTER_DENY_NOT_IP))
 			return APUS_DROP_NOT_IP;
@@ -241,12 +245,14 @@ static __always_inline __u32 judge(struct xdp_md *ctx, struct apus_flow *flow, _
 	default:
 		return uses(APUS_FILTER_DENY_MALFORMED) ? APUS_DROP_MALFORMED : APUS_PASS_MALFORMED;
 	}
-	reason = uses(APUS_FILTER_INLINE) ? judge_lists(flow) : apus_judge_lists(flow);
-	return reason != APUS_REASONS ? reason : limit(flow, applied);
+	reason = without_calls ? judge_lists(flow) : apus_judge_lists(flow);
+	if (reason != APUS_REASONS)
+		return reason;
+limits:
+	return without_calls ? limit_once(flow, applied) : limit(flow, applied);
 }
 
-SEC("xdp")
-int apus_filter_rules(struct xdp_md *ctx)
+static __always_inline int filter(struct xdp_md *ctx, int without_calls)
 {
 	struct apus_flow flow = {};
 	struct apus_trial *trial = 0;
@@ -259,7 +265,7 @@ int apus_filter_rules(struct xdp_md *ctx)
 		flow.now = trial->now;
 	}
 	flow.octets = uses(APUS_FILTER_ONE_BUFFER) ? (__u32)(ctx->data_end - ctx->data) : bpf_xdp_get_buff_len(ctx);
-	reason = judge(ctx, &flow, &applied);
+	reason = judge(ctx, &flow, &applied, without_calls);
 	count(reason, flow.octets);
 	if (trial) {
 		trial->reason = reason;
@@ -268,6 +274,20 @@ int apus_filter_rules(struct xdp_md *ctx)
 	if (uses(APUS_FILTER_DRY_RUN))
 		return XDP_PASS;
 	return reason <= APUS_PASS_MALFORMED ? XDP_PASS : XDP_DROP;
+}
+
+/* For any rules. */
+SEC("xdp")
+int apus_filter_rules(struct xdp_md *ctx)
+{
+	return filter(ctx, 0);
+}
+
+/* For rules with one limit or none and few services of management. It takes CAP_PERFMON to load. */
+SEC("xdp")
+int apus_filter_few(struct xdp_md *ctx)
+{
+	return filter(ctx, 1);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

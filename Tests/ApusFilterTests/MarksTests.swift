@@ -32,7 +32,7 @@ import Testing
 
     /// Of an entry of each length the first address, the last and one between are denied, and those before and behind are
     /// not, by the program; and as few others have the mark of one of these as there should be.
-    @Test(arguments: [false, true]) func entriesOfEachLengthAreFound(mayInline: Bool) throws {
+    @Test(arguments: [false, true]) func entriesOfEachLengthAreFound(hasPerfmon: Bool) throws {
         for length in [0, 1, 7, 8, 9, 16, 22, 23, 24, 25, 31, 32] {
             let first: UInt32 = 0xb400_0000
             let prefix = AddressPrefix(
@@ -41,7 +41,7 @@ import Testing
             let size = UInt64(1) << UInt64(32 - length)
             var rules = FilterRules()
             rules.entries = [FilterEntry(.source(prefix), .deny)]
-            let program = try ModelTests.program(rules, start: 1, mayInline: mayInline)
+            let program = try ModelTests.program(rules, start: 1, hasPerfmon: hasPerfmon)
             for offset in [0, size / 3, size - 1] {
                 let source = UInt32(truncatingIfNeeded: UInt64(start.bits) + offset)
                 #expect(try !program.judge(frame(from: source), at: 1000).passed, "/\(length) + \(offset)")
@@ -82,7 +82,8 @@ import Testing
         for _ in 0..<5000 { _ = try program.judge(banned, at: 1000) }
         #expect(try program.judge(banned, at: 1000).verdict == .reason(.banned))
         let next = try RulesProgram(
-            rules, numbers: numbers, secret: RulesEncoding.knownSecret, caller: .alone(takesFragments: true), now: 1000,
+            rules, numbers: numbers, secret: RulesEncoding.knownSecret, caller: .alone(takesFragments: true),
+            now: 1000,
             FilterInheritance(maps: program.maps, keepsLists: true, keepsTables: false), isTrial: true)
         #expect(next.maps.banMarks.info.id != program.maps.banMarks.info.id)
         #expect(try next.judge(banned, at: 1000).verdict == .reason(.banned))

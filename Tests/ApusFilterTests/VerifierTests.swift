@@ -13,14 +13,14 @@ import Testing
     private func load(_ rules: FilterRules, _ callers: [TailCaller], isTrial: Bool = false) throws {
         try rules.validate()
         for caller in callers {
-            for mayInline in [false, true] {
+            for hasPerfmon in [false, true] {
                 do throws(BPFError) {
                     _ = try RulesProgram(
                         rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
                         secret: [1, 2, 3, 4, 5, 6, 7, 8], caller: caller, now: monotonicTime,
-                        isTrial: isTrial, mayInline: mayInline)
+                        isTrial: isTrial, hasPerfmon: hasPerfmon)
                 } catch {
-                    Issue.record("\(caller), trial \(isTrial), \(mayInline): \(error); \(rules.text)")
+                    Issue.record("\(caller), trial \(isTrial), \(hasPerfmon): \(error); \(rules.text)")
                     throw error
                 }
             }
@@ -29,6 +29,22 @@ import Testing
 
     private static let callers: [TailCaller] =
         [.dispatched, .alone(takesFragments: false), .alone(takesFragments: true)]
+
+    /// Who has CAP_PERFMON has the program without calls for few rules, and only for those.
+    @Test func fewRulesHaveAProgramWithoutCalls() throws {
+        for (limits, management, hasPerfmon, name) in [
+            (0, 0, true, "apus_filter_few"), (1, 16, true, "apus_filter_few"),
+            (2, 0, true, "apus_filter_rul"), (1, 32, true, "apus_filter_rul"),
+            (1, 16, false, "apus_filter_rul"),
+        ] {
+            let rules = try Self.all(limits, .source, management: management)
+            let program = try RulesProgram(
+                rules, numbers: LimitNumbers().replaced(by: rules.limits).inForce,
+                secret: RulesEncoding.knownSecret, caller: .alone(takesFragments: false), now: monotonicTime,
+                hasPerfmon: hasPerfmon)
+            #expect(program.program.name == name, "\(limits) \(management) \(hasPerfmon)")
+        }
+    }
 
     @Test func rulesOfAnySeedAreLoaded() throws {
         for seed in 100..<124 as Range<UInt64> {

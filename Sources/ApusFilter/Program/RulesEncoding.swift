@@ -10,8 +10,6 @@ struct RulesEncoding {
     /// How far a bucket's time may be ahead at most: a year.
     private static let mostRoom = second * 31_536_000
 
-    /// Services of management, one for each prefix they are managed from, of which each packet is held against all.
-    private static let mostInlineManagement: UInt32 = 16
     /// A secret that everybody knows, for a table that nobody else fills; with zeros all sources would meet in one place of
     /// it.
     static let knownSecret: [UInt64] = (1...8).map { $0 &* 0x9e37_79b9_7f4a_7c15 }
@@ -55,14 +53,8 @@ struct RulesEncoding {
         rules.ban_mark_shift = FilterMarks.shift(words: ban)
     }
 
-    /// Leaves out what only those without CAP_PERFMON need. With many services of management the calls stay: the verifier
-    /// looks at each service for each way that leads there.
-    mutating func leaveOutCalls(of caller: TailCaller) {
-        if rules.management_count <= Self.mostInlineManagement {
-            rules.features |= APUS_FILTER_INLINE.rawValue
-        }
-        if caller == .alone(takesFragments: false) { rules.features |= APUS_FILTER_ONE_BUFFER.rawValue }
-    }
+    /// Says that no frame comes in several buffers.
+    mutating func setOneBuffer() { rules.features |= APUS_FILTER_ONE_BUFFER.rawValue }
 
     /// Tells the time by ticks, if that is exact enough for the limits.
     mutating func tellTime(by clock: TickClock) {

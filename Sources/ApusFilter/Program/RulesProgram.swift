@@ -19,7 +19,11 @@ struct RulesProgram {
 
     private let numbers: [UInt32]
 
-    static let name = "apus_filter_rules"
+    /// The program for any rules, and the one for few, which has no calls.
+    private static let (forAll, forFew) = ("apus_filter_rules", "apus_filter_few")
+    /// Services of management that few rules have, one for each prefix they are managed from: the verifier looks at each for
+    /// each way through the headers.
+    private static let mostManagement: UInt32 = 16
 
     /// Loads a program; the kernel's verifier has accepted it then.
     ///
@@ -31,17 +35,17 @@ struct RulesProgram {
     ///   - now: nanoseconds of CLOCK_MONOTONIC, when entries with a lifetime begin theirs.
     ///   - inherited: what it takes over.
     ///   - isTrial: whether it takes its time from a map and says there what was judged.
-    ///   - mayInline: whether the verifier lets it do without calls.
+    ///   - hasPerfmon: whether the verifier accepts what takes CAP_PERFMON to load, which is faster.
     init(
         _ rules: FilterRules, numbers: [UInt32], secret: [UInt64], caller: TailCaller, now: UInt64,
-        _ inherited: FilterInheritance? = nil, isTrial: Bool = false, mayInline: Bool = Self.mayInline
+        _ inherited: FilterInheritance? = nil, isTrial: Bool = false, hasPerfmon: Bool = Self.hasPerfmon
     ) throws(BPFError) {
         let sets = FilterMaps.sets(for: rules.sourceCapacity)
-        let object = try BPFObject(RateLimitProgram.object, name: Self.name)
+        let object = try BPFObject(RateLimitProgram.object, name: Self.forAll)
         let words = try object.prepareMaps(for: rules, sets: sets, inherited)
         var encoding = RulesEncoding(rules, numbers: numbers, sets: sets, secret: secret)
         encoding.setMarks(list: words.listMarks, ban: words.banMarks)
-        if mayInline { encoding.leaveOutCalls(of: caller) }
+        if hasPerfmon, caller == .alone(takesFragments: false) { encoding.setOneBuffer() }
         if isTrial {
             encoding.setTrial()
         } else if let clock = try TickClock.read() {
@@ -49,10 +53,15 @@ struct RulesProgram {
         }
         tellsTimeByTicks = encoding.rules.features & APUS_FILTER_TICKS.rawValue != 0
         try object.set(".rodata", to: encoding.rules)
-        try object.set(Self.name, calledBy: caller)
+        let areFew =
+            encoding.rules.limit_count <= 1 && encoding.rules.management_count <= Self.mostManagement
+        let (name, other) =
+            hasPerfmon && areFew ? (Self.forFew, Self.forAll) : (Self.forAll, Self.forFew)
+        try object.leaveOut(other)
+        try object.set(name, calledBy: caller)
         try object.load()
         self.numbers = numbers
-        program = try object.program(Self.name)
+        program = try object.program(name)
         maps = try FilterMaps(of: object)
         trial = isTrial ? try object.map("apus_trials") : nil
         if inherited == nil {
@@ -68,8 +77,7 @@ struct RulesProgram {
         }
     }
 
-    /// Whether this process may load programs that the verifier wants CAP_PERFMON for.
-    static var mayInline: Bool { Capability.missing(of: [.perfmon]).isEmpty }
+    static var hasPerfmon: Bool { Capability.missing(of: [.perfmon]).isEmpty }
 
     /// Judges a frame as of a time, in nanoseconds.
     ///

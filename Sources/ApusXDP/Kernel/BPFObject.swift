@@ -73,6 +73,17 @@ package final class BPFObject: @unchecked Sendable {
         try succeed(outcome, "changing the program \(program)")
     }
 
+    /// Leaves a program out when the object is loaded.
+    package func leaveOut(_ program: String) throws(BPFError) {
+        let outcome = LibXDP.call {
+            guard let found = unsafe bpf_object__find_program_by_name(pointer, program) else {
+                return -ENOENT
+            }
+            return unsafe bpf_program__set_autoload(found, false)
+        }
+        try succeed(outcome, "leaving out the program \(program)")
+    }
+
     /// Loads the maps and programs into the kernel. The detail of an error is the end of what the verifier said.
     package func load() throws(BPFError) {
         try succeed(LibXDP.call { unsafe bpf_object__load(pointer) }, "loading \(name)")

@@ -64,5 +64,39 @@ extension Lab {
             #expect(try machine.run("ls -d /sys/fs/bpf/apus 2>/dev/null || true").isEmpty)
             #expect(try machine.shutDown() == .exited(0))
         }
+
+        /// All that rules can have, with the one limit that has a program of its own and with as many as there can be. Older
+        /// verifiers count otherwise than newer ones.
+        @Test func `Debian's verifier accepts all that rules can have`() throws {
+            let lab = NetworkLab("filter-verifier")
+            defer { lab.close() }
+            let programs = try ["ip"].map { program in
+                try NetworkLab.run(["sh", "-c", "command -v \(program)"]).standardOutput
+                    .trimmingCharacters(in: .newlines)
+            }
+            let machine = try Machine(
+                "filter-verifier", programs: [ApusProgram.path] + programs, in: try lab.namespace("host"))
+            try machine.makeLink()
+            for limits in [1, 32] {
+                let each = (1...limits).map {
+                    #"{ name: "l\#($0)", each: "source", service: "udp/\#($0)", rate: ["1kpps", "1Mbit"], ban: { over: 2, for: "1m" } }"#
+                }.joined(separator: ", ")
+                for (policy, fragments) in [("deny", "deny"), ("allow", "allow")] {
+                    let rules = #"""
+                        { policy: "\#(policy)", notIP: "deny", malformed: "deny", fragments: "\#(fragments)", \#
+                        limitNeighbors: true, \#
+                        management: [{ service: "tcp/22", from: ["10.0.0.0/8", "2001:db8::/32"] }, "udp/161"], \#
+                        deny: ["198.51.100.7", "2001:db8:1::/48", "udp/9", "from:udp/11211", "gre"], limits: [\#(each)] }
+                        """#
+                    try machine.run("echo '\(rules)' >/tmp/all.json5")
+                    for mode in ["native", "generic"] {
+                        try machine.run(
+                            "apus filter load vb --replace --mode \(mode) --config /tmp/all.json5")
+                    }
+                    try machine.run("apus filter unload vb")
+                }
+            }
+            #expect(try machine.shutDown() == .exited(0))
+        }
     }
 }

@@ -69,6 +69,7 @@ private func besideXDPFilter() -> [Comparison] {
     limited.limits[0].packetBurst = 1
     return [
         comparison("pass", .reason(.within), Rules.all),
+        comparison("marked", .reason(.within), marked),
         comparison("allowed", .reason(.allowedSource), allowed, policy: "deny", listed: listed),
         comparison("denied", .reason(.deniedSource), denied, listed: listed, peerVerdict: .drop),
         comparison("limited", .limit(0), limited),
