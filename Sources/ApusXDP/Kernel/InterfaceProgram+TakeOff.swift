@@ -50,24 +50,25 @@ extension InterfaceProgram {
     package static func takeOff(
         _ program: BPFProgram, from interface: String, index: Int32
     ) throws(XDPError) -> Bool {
-        // The kernel never has programs of both modes on an interface. Where none is any more, what libxdp has pinned of this
-        // one may have to go.
-        let attached = try about(interface) { () throws(BPFError) in try AttachedProgram.attached(to: index) }
-        let place = (interface, index, attached.first?.mode ?? .native)
-        return try takeOff(program.id, opened: program.descriptor, from: place) { _ in false }
+        try takeOff(program.id, opened: program.descriptor, from: (interface, index, nil)) { _ in false }
     }
 
     /// Takes a program off, by its number where nobody has a descriptor of it.
     ///
-    /// - Parameter mayGo: whether another program of its dispatcher may go too, where it can't be taken out by itself since
-    ///   its pins are out of sight.
+    /// - Parameters:
+    ///   - place: nil as its mode is that of what is there.
+    ///   - mayGo: whether another program of its dispatcher may go too, where it can't be taken out by itself since its pins
+    ///     are out of sight.
     static func takeOff(
         _ id: UInt32, opened: Int32? = nil,
-        from place: (interface: String, index: Int32, mode: XDPMode), along mayGo: (AttachedProgram) -> Bool
+        from place: (interface: String, index: Int32, mode: XDPMode?), along mayGo: (AttachedProgram) -> Bool
     ) throws(XDPError) -> Bool {
-        let (interface, index, mode) = place
-        // Alone it is one system call, which the kernel refuses where another program is there.
+        let (interface, index) = (place.interface, place.index)
         let attached = try about(interface) { () throws(BPFError) in try AttachedProgram.attached(to: index) }
+        // The kernel never has programs of both modes on an interface. Where none is any more, what libxdp has pinned of this
+        // one may have to go.
+        let mode = place.mode ?? attached.first?.mode ?? .native
+        // Alone it is one system call, which the kernel refuses where another program is there.
         if attached.contains(where: { $0.id == id && $0.mode == mode }),
             remove(id, opened: opened, from: index, mode).code == 0
         {
