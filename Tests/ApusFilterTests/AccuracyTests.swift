@@ -24,7 +24,14 @@ import Testing
     /// at for longer, since each end of what is measured lies somewhere in a tick.
     @Test(arguments: scopes, [1_000.0, 1_000_000])
     func packetsPassAtTheirRateByTicks(_ scope: FilterLimit.Scope, _ rate: Double) throws {
-        let clock = try #require(try TickClock.read(), "the kernel's ticks are longer than 4 ms")
+        guard let clock = try TickClock.read() else {
+            // So filters do not go by it on this kernel, which has to be the ticks' fault.
+            var tick = timespec()
+            // Sound: it is written by the call.
+            let code = unsafe clock_getres(CLOCK_MONOTONIC_COARSE, &tick)
+            #expect(code == 0 && (tick.tv_sec > 0 || tick.tv_nsec > 4_000_000))
+            return
+        }
         let limit = FilterLimit(name: "limit", scope: scope, packets: PacketRate(perSecond: rate))
         try Flood(limit, octets: 64, byTicks: true).expect(
             \.packets, burst: Double(limit.effectivePacketBurst!), rate: rate,
