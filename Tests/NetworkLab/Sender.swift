@@ -35,27 +35,7 @@ public final class Sender: Sendable {
         // So many that each batch is one call.
         let repeated =
             frames.count >= batch ? frames : (0..<batch * frames.count).map { frames[$0 % frames.count] }
-        let octets = repeated.flatMap { $0 }
-        let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: octets.count)
-        let parts = UnsafeMutableBufferPointer<iovec>.allocate(capacity: repeated.count)
-        let messages = UnsafeMutableBufferPointer<apus_message>.allocate(capacity: repeated.count)
-        defer {
-            unsafe memory.deallocate()
-            unsafe parts.deallocate()
-            unsafe messages.deallocate()
-        }
-        // Sound: each message refers to its part and each part to octets of the memory, all of which outlive the calls.
-        _ = unsafe memory.initialize(from: octets)
-        var offset = 0
-        for (index, frame) in repeated.enumerated() {
-            unsafe parts.initializeElement(
-                at: index, to: iovec(iov_base: memory.baseAddress! + offset, iov_len: frame.count))
-            var message = unsafe apus_message()
-            unsafe message.header.msg_iov = parts.baseAddress! + index
-            unsafe message.header.msg_iovlen = 1
-            unsafe messages.initializeElement(at: index, to: message)
-            offset += frame.count
-        }
+        let prepared = Batch(repeated)
         var (sent, place) = (0, 0)
         let begun = monotonicNanoseconds
         while sent < total, !isOver() {
@@ -65,15 +45,9 @@ public final class Sender: Sendable {
                 usleep(100)
                 continue
             }
-            let taken = unsafe apus_send_messages(
-                descriptor, messages.baseAddress! + place, UInt32(count), 0)
-            guard taken >= 0 else {
-                guard errno == ENOBUFS || errno == EAGAIN else { throw LabError("sendmmsg: \(errno)") }
-                usleep(50)
-                continue
-            }
-            sent += Int(taken)
-            place = (place + Int(taken)) % repeated.count
+            let taken = try send(prepared, place..<place + count)
+            sent += taken
+            place = (place + taken) % repeated.count
         }
         return (sent, monotonicNanoseconds - begun)
     }
@@ -99,27 +73,8 @@ public final class Sender: Sendable {
         _ datagrams: Datagrams, perSecond rate: Double, catchesUp: Bool = true,
         until isOver: () -> Bool
     ) throws -> Batches {
-        let (batch, length) = (64, datagrams.frame.count)
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: batch * length, alignment: 16)
-        let parts = UnsafeMutableBufferPointer<iovec>.allocate(capacity: batch)
-        let messages = UnsafeMutableBufferPointer<apus_message>.allocate(capacity: batch)
-        defer {
-            unsafe memory.deallocate()
-            unsafe parts.deallocate()
-            unsafe messages.deallocate()
-        }
-        // Sound: each message refers to its part and each part to octets of the memory, all of which outlive the calls.
-        for index in 0..<batch {
-            let frame = unsafe UnsafeMutableRawBufferPointer(
-                rebasing: memory[index * length..<(index + 1) * length])
-            unsafe frame.copyBytes(from: datagrams.frame)
-            unsafe parts.initializeElement(
-                at: index, to: iovec(iov_base: frame.baseAddress!, iov_len: length))
-            var message = unsafe apus_message()
-            unsafe message.header.msg_iov = parts.baseAddress! + index
-            unsafe message.header.msg_iovlen = 1
-            unsafe messages.initializeElement(at: index, to: message)
-        }
+        let batch = 64
+        let prepared = Batch([[UInt8]](repeating: datagrams.frame, count: batch))
         var batches = Batches()
         // Of the frames in memory so many are written, and of those the first are sent.
         var (state, ready, done) = (1 as UInt32, 0, 0)
@@ -140,23 +95,77 @@ public final class Sender: Sendable {
                         catchesUp
                         ? UInt32((UInt64(state) * UInt64(datagrams.sources)) >> 32)
                         : UInt32(batches.sources.count % datagrams.sources)
-                    unsafe datagrams.write(source, memory.baseAddress! + index * length)
+                    // Sound: the frame is as long as that of the datagrams, and lives as long as the batch.
+                    unsafe datagrams.write(source, prepared.frame(index))
                     batches.sources.append(source)
                 }
                 next = catchesUp ? next + Double(ready) * gap : now + gap
             }
-            let taken = unsafe apus_send_messages(
-                descriptor, messages.baseAddress! + done, UInt32(ready - done), 0)
-            guard taken > 0 else {
-                guard errno == ENOBUFS || errno == EAGAIN else { throw LabError("sendmmsg: \(errno)") }
-                usleep(50)
-                continue
-            }
-            done += Int(taken)
+            let taken = try send(prepared, done..<ready)
+            guard taken > 0 else { continue }
+            done += taken
             batches.ends.append((batches.sources.count - ready + done, monotonicNanoseconds))
         }
         batches.sources.removeLast(ready - done)
         return batches
+    }
+
+    /// Sends some frames of a batch, or waits a moment where there is no room.
+    ///
+    /// - Returns: how many it sent, from the first on.
+    private func send(_ batch: borrowing Batch, _ frames: Range<Int>) throws -> Int {
+        // Sound: all that the messages refer to lives as long as the batch.
+        let taken = unsafe apus_send_messages(
+            descriptor, batch.message(frames.lowerBound), UInt32(frames.count), 0)
+        guard taken > 0 else {
+            guard errno == ENOBUFS || errno == EAGAIN else { throw LabError("sendmmsg: \(errno)") }
+            usleep(50)
+            return 0
+        }
+        return Int(taken)
+    }
+}
+
+/// Frames in memory, and a message to the kernel for each.
+@safe private struct Batch: ~Copyable {
+    private let memory: UnsafeMutableRawBufferPointer
+    private let parts: UnsafeMutableBufferPointer<iovec>
+    private let messages: UnsafeMutableBufferPointer<apus_message>
+
+    init(_ frames: [[UInt8]]) {
+        unsafe memory = .allocate(byteCount: frames.reduce(0) { $0 + $1.count }, alignment: 16)
+        unsafe parts = .allocate(capacity: frames.count)
+        unsafe messages = .allocate(capacity: frames.count)
+        var offset = 0
+        // Sound: each message refers to its part and each part to octets of the memory, all of which live as long as this.
+        for (index, octets) in frames.enumerated() {
+            let frame = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: memory[offset..<offset + octets.count])
+            unsafe frame.copyBytes(from: octets)
+            unsafe parts.initializeElement(
+                at: index, to: iovec(iov_base: frame.baseAddress!, iov_len: octets.count))
+            var message = unsafe apus_message()
+            unsafe message.header.msg_iov = parts.baseAddress! + index
+            unsafe message.header.msg_iovlen = 1
+            unsafe messages.initializeElement(at: index, to: message)
+            offset += octets.count
+        }
+    }
+
+    deinit {
+        unsafe memory.deallocate()
+        unsafe parts.deallocate()
+        unsafe messages.deallocate()
+    }
+
+    /// The octets of a frame. Unsafe: they go with the batch.
+    @unsafe borrowing func frame(_ index: Int) -> UnsafeMutableRawPointer {
+        unsafe parts[index].iov_base
+    }
+
+    /// The message of a frame, behind which those of the next ones are. Unsafe: they go with the batch.
+    @unsafe borrowing func message(_ index: Int) -> UnsafeMutablePointer<apus_message> {
+        unsafe messages.baseAddress! + index
     }
 }
 
