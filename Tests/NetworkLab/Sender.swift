@@ -1,9 +1,14 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// A packet socket that sends frames as they are.
 public final class Sender: Sendable {
     private let descriptor: CInt
+    private let refusals = Atomic<Int>(0)
+
+    /// How many frames the link had no room for and said so: they were sent again.
+    public var refused: Int { refusals.load(ordering: .relaxed) }
 
     /// Opens it in the network namespace of the calling thread.
     public init(_ interface: String) throws {
@@ -117,6 +122,8 @@ public final class Sender: Sendable {
         // Sound: all that the messages refer to lives as long as the batch.
         let taken = unsafe apus_send_messages(
             descriptor, batch.message(frames.lowerBound), UInt32(frames.count), 0)
+        // At the first one that is refused the call ends.
+        if Int(taken) < frames.count { refusals.add(1, ordering: .relaxed) }
         guard taken > 0 else {
             guard errno == ENOBUFS || errno == EAGAIN else { throw LabError("sendmmsg: \(errno)") }
             usleep(50)
