@@ -80,6 +80,7 @@ enum apus_feature {
 	APUS_FILTER_TRIAL = 1 << 13,	       /* take the time from a map and say there what was judged: explain, tests */
 	APUS_FILTER_TICKS = 1 << 14,	       /* tell the time by the kernel's ticks, which costs next to nothing */
 	APUS_FILTER_ONE_BUFFER = 1 << 15,      /* no frame comes in several buffers, and who loads it has CAP_PERFMON */
+	APUS_FILTER_SHORT_PREFIXES = 1 << 16,  /* look at the marks of short prefixes, too */
 };
 
 /* An address as 16 octets in network order, an IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2). */
@@ -209,10 +210,12 @@ enum apus_verdict {
 	APUS_VERDICT_DENY,
 };
 
-/* The bits of the networks that marks are about: one is marked where a list or the bans may have something about any part
- * of it. */
+/* Marks are about single addresses, and about networks of so many bits: one is marked where the list of prefixes has
+ * something about any part of it. Prefixes that have a part in too many of those have marks for shorter ones. */
 #define APUS_MARKED_LENGTH4 24
-#define APUS_MARKED_LENGTH6 48
+#define APUS_MARKED_LENGTH6 32
+#define APUS_SHORT_LENGTH4 8
+#define APUS_SHORT_LENGTH6 16
 
 /* A key of the trie of prefixes. The family comes first, since ::/0 is no prefix of IPv4 addresses. */
 struct apus_prefix {
@@ -233,9 +236,9 @@ struct apus_text {
 	__u64 words[32];
 };
 
-/* One moment by both clocks. */
+/* A tick by both clocks. */
 struct apus_clocks {
-	__u64 now;   /* nanoseconds of CLOCK_MONOTONIC */
+	__u64 now;   /* nanoseconds of CLOCK_MONOTONIC when it came */
 	__u64 ticks; /* of the kernel's timer */
 };
 

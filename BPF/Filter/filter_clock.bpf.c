@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only)
-// Reads both clocks in one moment, so that rules programs can tell the time by ticks: a look at a variable of the kernel's,
+// Reads both clocks at one tick, so that rules programs can tell the time by ticks: a look at a variable of the kernel's,
 // where bpf_ktime_get_ns reads the clock source.
 #include "filter.h"
 #include <linux/bpf.h>
@@ -19,7 +19,9 @@ int apus_clock(struct xdp_md *ctx)
 	struct apus_clocks *clocks = bpf_map_lookup_elem(&apus_both, &zero);
 
 	if (clocks) {
-		clocks->now = bpf_ktime_get_ns();
+		// The time of the last tick, which goes on with them. It comes first: if there is a tick between the two, what is
+		// told by ticks is behind by one, and never ahead.
+		clocks->now = bpf_ktime_get_coarse_ns();
 		clocks->ticks = bpf_jiffies64();
 	}
 	return XDP_DROP;

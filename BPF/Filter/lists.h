@@ -46,22 +46,42 @@ static __always_inline enum apus_verdict verdict_of(const struct apus_entry *ent
 	return entry && is_in_force(entry->until, flow) ? entry->verdict : APUS_VERDICT_NONE;
 }
 
-/* The number of a source's mark: multiplicative hashing (Dietzfelbinger et al. 1997) of its network. */
-static __always_inline __u64 mark_of(const struct apus_flow *flow, __u32 shift)
+/* Marks are numbered by multiplicative hashing (Dietzfelbinger et al. 1997) of what they are about: the address, a network,
+ * or the complement of a shorter one, which may have the same bits. */
+static __always_inline __u64 mark_of_address(const struct apus_flow *flow)
 {
-	__u64 network = flow->family == 4 ? flow->source.low & bpf_cpu_to_be64(~0ull << (128 - 96 - APUS_MARKED_LENGTH4))
-					  : flow->source.high & bpf_cpu_to_be64(~0ull << (64 - APUS_MARKED_LENGTH6));
-
-	return network * (apus_rules_data.secret[7] | 1) >> (shift & 63);
+	return flow->source.high * (apus_rules_data.secret[6] | 1) + flow->source.low * (apus_rules_data.secret[7] | 1);
 }
 
-static __always_inline int is_marked(void *marks, __u32 shift, const struct apus_flow *flow)
+static __always_inline __u64 network_of(const struct apus_flow *flow, __u32 length4, __u32 length6)
 {
-	__u64 number = mark_of(flow, shift);
+	return flow->family == 4 ? flow->source.low & bpf_cpu_to_be64(~0ull << (128 - 96 - length4))
+				 : flow->source.high & bpf_cpu_to_be64(~0ull << (64 - length6));
+}
+
+static __always_inline __u64 mark_of_network(const struct apus_flow *flow)
+{
+	return network_of(flow, APUS_MARKED_LENGTH4, APUS_MARKED_LENGTH6) * (apus_rules_data.secret[6] | 1);
+}
+
+static __always_inline __u64 mark_of_short(const struct apus_flow *flow)
+{
+	return ~network_of(flow, APUS_SHORT_LENGTH4, APUS_SHORT_LENGTH6) * (apus_rules_data.secret[6] | 1);
+}
+
+/* Of a hash the upper bits count, as many as there are marks. */
+static __always_inline int is_marked(void *marks, __u32 shift, __u64 hash)
+{
+	__u64 number = hash >> (shift & 63);
 	__u32 key = number >> 6;
 	__u64 *word = bpf_map_lookup_elem(marks, &key);
 
 	return word && *word >> (number & 63) & 1;
+}
+
+static __always_inline int is_listed(__u64 hash)
+{
+	return is_marked(&apus_list_marks, apus_rules_data.list_mark_shift, hash);
 }
 
 static __always_inline int is_banned(struct apus_flow *flow)
@@ -70,7 +90,7 @@ static __always_inline int is_banned(struct apus_flow *flow)
 	struct apus_address source = flow->source;
 	struct apus_ban *ban;
 
-	if (!is_marked(&apus_ban_marks, apus_rules_data.ban_mark_shift, flow))
+	if (!is_marked(&apus_ban_marks, apus_rules_data.ban_mark_shift, mark_of_address(flow)))
 		return 0;
 	ban = bpf_map_lookup_elem(&apus_bans, &source);
 	return ban && clock_of(flow) < ban->until;
@@ -101,12 +121,10 @@ static __always_inline enum apus_verdict source_verdict(struct apus_flow *flow)
 	enum apus_verdict verdict = APUS_VERDICT_NONE;
 	struct apus_address source = flow->source;
 
-	if (!uses(APUS_FILTER_ADDRESSES | APUS_FILTER_PREFIXES) ||
-	    !is_marked(&apus_list_marks, apus_rules_data.list_mark_shift, flow))
-		return APUS_VERDICT_NONE;
-	if (uses(APUS_FILTER_ADDRESSES))
+	if (uses(APUS_FILTER_ADDRESSES) && is_listed(mark_of_address(flow)))
 		verdict = verdict_of(bpf_map_lookup_elem(&apus_addresses, &source), flow);
-	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES))
+	if (verdict == APUS_VERDICT_NONE && uses(APUS_FILTER_PREFIXES) &&
+	    (is_listed(mark_of_network(flow)) || (uses(APUS_FILTER_SHORT_PREFIXES) && is_listed(mark_of_short(flow)))))
 		verdict = prefix_verdict(flow);
 	return verdict;
 }

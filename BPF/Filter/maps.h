@@ -47,7 +47,7 @@ struct {
 	__type(value, struct apus_ban);
 } apus_bans SEC(".maps");
 
-/* A bit for each network that the lists may have something about, by a hash: most packets need no look at more. */
+/* A bit for each address and network that the lists have something about, by a hash: most packets need no look at more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

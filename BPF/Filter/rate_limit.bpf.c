@@ -19,7 +19,7 @@ static __always_inline void ban(const volatile struct apus_limit *limit, const s
 {
 	struct apus_ban ban = {.until = flow->now + limit->ban, .number = limit->number};
 	struct apus_address source = flow->source;
-	__u64 number = mark_of(flow, apus_rules_data.ban_mark_shift);
+	__u64 number = mark_of_address(flow) >> (apus_rules_data.ban_mark_shift & 63);
 	__u32 key = number >> 6;
 	__u64 *marks = bpf_map_lookup_elem(&apus_ban_marks, &key);
 

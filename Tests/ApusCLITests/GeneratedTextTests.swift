@@ -152,7 +152,7 @@ import Testing
     {
         let page = try shell("apus man | mandoc -T utf8 -O width=200 | col -bx").output
         for reason in FilterReason.allCases {
-            let text = "\(reason.passes ? "Passed" : "Dropped"): \(reason.text)."
+            let text = reason.sentence.prefix(1).uppercased() + reason.sentence.dropFirst() + "."
             #expect(
                 page.split(separator: "\n").contains {
                     $0.hasPrefix("     \(reason.label) ") && $0.hasSuffix(text)

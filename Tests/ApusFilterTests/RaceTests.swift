@@ -139,5 +139,7 @@ import Testing
         return zip(both[0], both[1]).map { Int($0) + Int($1) }
     }
 
-    private final class Ended: Sendable { let count = Atomic<Int>(0) }
 }
+
+/// How many have ended, for those who go on until then.
+final class Ended: Sendable { let count = Atomic<Int>(0) }

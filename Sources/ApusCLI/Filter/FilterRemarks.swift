@@ -25,9 +25,11 @@ enum FilterRemarks {
         let services = management.filter { service in denied.contains { service.isReached(from: $0) } }
         let sources = denied.filter { source in services.contains { $0.isReached(from: source) } }
         guard let first = services.first else { return nil }
+        let named = sources.prefix(3).map { "\(FilterSubject.source($0))" }
+        let others = sources.count > 3 ? ["\(sources.count - 3) more"] : []
         return
             "management (\(services.map { "\($0.service)" }.joined(separator: ", "))) passes before this list, also from "
-            + "\(sources.map { "\(FilterSubject.source($0))" }.joined(separator: ", ")); to narrow it write management: "
+            + "\((named + others).joined(separator: ", ")); to narrow it write management: "
             + "[{ service: '\(first.service)', from: [NETWORKS] }] in a file of rules"
     }
 

@@ -107,6 +107,9 @@ struct FilterStatusReport: Encodable {
         var interface: String
         var mode: String
         var dispatcher: Bool
+        /// Nanoseconds of the ticks that the time is told by; none where it is told to the nanosecond.
+        var tick: UInt64?
+        var withoutCalls: Bool
         var remarks: [String]
         var version: String
         /// Seconds since 1970.
@@ -128,6 +131,7 @@ struct FilterStatusReport: Encodable {
 
         init(_ status: FilterStatus) {
             (interface, mode, dispatcher) = (status.interface, status.mode.rawValue, status.usesDispatcher)
+            (tick, withoutCalls) = (status.tick, status.isWithoutCalls)
             (remarks, version) = (status.remarks, status.version)
             (loaded, changed) = (status.loadedAt, status.changedAt)
             (dryRun, policy, entries) = (status.isDryRun, status.policy.rawValue, status.entries)

@@ -29,6 +29,10 @@ struct FilterStatusPage {
         lines.append(
             "  policy \(status.policy.rawValue), \(entries) \(status.entries == 1 ? "entry" : "entries") in the lists, "
                 + "\(status.limits.count) limit\(status.limits.count == 1 ? "" : "s")")
+        let clock =
+            status.tick.map { "by ticks of \(Units.decimal(Double($0) / 1e6)) ms" } ?? "to the nanosecond"
+        lines.append(
+            "  tells the time \(clock); its program has \(status.isWithoutCalls ? "no calls" : "calls")")
         lines += [""] + drawn(totals)
         if !status.limits.isEmpty { lines += [""] + drawn(limits) }
         let sources = status.sources

@@ -143,12 +143,12 @@ private struct Mdoc {
         macro("Sh FILTER REASONS")
         text(
             "What became of a packet that a filter judged, in apus filter status, explain and export. A packet that a limit "
-                + "dropped is counted under the limit. In a dry run those that were dropped have passed all the same."
-        )
+                + "dropped is counted under the limit. In a dry run those that were dropped have passed all the same. In the "
+                + "explanations \"it\" is the packet.")
         macro("Bl -tag -compact -width denied_source_port")
         for reason in FilterReason.allCases {
             macro("It Ic \(reason.label)")
-            text("\(reason.passes ? "Passed" : "Dropped"): \(reason.text).")
+            text(reason.sentence.prefix(1).uppercased() + reason.sentence.dropFirst() + ".")
         }
         macro("El")
     }

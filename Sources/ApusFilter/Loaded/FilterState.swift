@@ -16,6 +16,10 @@ struct FilterState: Hashable, Sendable {
     var caller: TailCaller
     /// Whether frames of several buffers come.
     var takesFragments: Bool
+    /// The kernel's ticks by which the program tells the time, in nanoseconds; nil where it tells it to the nanosecond.
+    var tick: UInt64?
+    /// Whether the program does without calls.
+    var isForFew = false
     /// What differs from the best grant and why.
     var remarks: [String]
     /// When the filter was loaded, and when its rules were: seconds since 1970.
@@ -34,7 +38,7 @@ struct FilterState: Hashable, Sendable {
         let header = [
             "apus-filter \(format)", "version \(version)", "interface \(interface)", "mode \(mode)",
             "caller \(Self.word(caller))", "fragments \(takesFragments)", "loaded \(loaded)",
-            "changed \(changed)",
+            "changed \(changed)", "tick \(tick ?? 0)", "few \(isForFew)",
             "secret \(secret.map { String($0, radix: 16) }.joined(separator: " "))",
             "numbers \(numbers.inForce.map(String.init).joined(separator: " "))",
             "places \(numbers.lastOfEachPlace.map { $0.map(String.init) ?? "-" }.joined(separator: " "))",
@@ -96,7 +100,12 @@ struct FilterState: Hashable, Sendable {
             remarks: remarks, loaded: loaded, changed: changed, secret: secret,
             numbers: LimitNumbers(limits: rules.limits, inForce: numbers, last: places), rules: rules,
             until: until)
+        tick = fields["tick"].flatMap { UInt64($0) }.flatMap { $0 == 0 ? nil : $0 }
+        isForFew = fields["few"] == "true"
     }
+
+    /// Writes down of a program what it was granted.
+    mutating func set(_ program: RulesProgram) { (tick, isForFew) = (program.tick, program.isForFew) }
 
     init(
         version: String, interface: String, mode: XDPMode, caller: TailCaller, takesFragments: Bool,

@@ -11,6 +11,12 @@ public struct FilterStatus: Hashable, Sendable {
     public let mode: XDPMode
     /// Whether libxdp's dispatcher calls it, so that other XDP programs can be beside it.
     public let usesDispatcher: Bool
+    /// The kernel's ticks by which limits tell the time, in nanoseconds: where they are short and all bursts are long. Nil
+    /// where limits tell it to the nanosecond, which costs a packet more.
+    public let tick: UInt64?
+    /// Whether the program does without calls, so that packets cost less: with one limit at most, few networks of management,
+    /// and CAP_PERFMON when the rules were loaded.
+    public let isWithoutCalls: Bool
     /// What differs from the best grant and why.
     public let remarks: [String]
     /// The version of Apus that put the rules in force.
@@ -98,7 +104,8 @@ extension RateLimitFilter {
             let sets = current.maps.sources.info.maxEntries
             return FilterStatus(
                 interface: interface, mode: state.mode, usesDispatcher: state.caller == .dispatched,
-                remarks: state.remarks, version: state.version, loadedAt: state.loaded,
+                tick: state.tick, isWithoutCalls: state.isForFew, remarks: state.remarks,
+                version: state.version, loadedAt: state.loaded,
                 changedAt: state.changed,
                 isDryRun: state.rules.isDryRun, policy: state.rules.policy,
                 entries: try current.rules(at: now).entries.count,

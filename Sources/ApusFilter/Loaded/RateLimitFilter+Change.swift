@@ -110,6 +110,7 @@ extension RateLimitFilter {
                 FilterInheritance(
                     maps: current.maps, keepsLists: false,
                     keepsBans: rules.isDryRun || !current.state.rules.isDryRun))
+            state.set(program)
             let (bans, buckets) = (FilterBans(program.maps.bans), FilterBuckets(program.maps.buckets))
             do throws(BPFError) {
                 try InForce.pin(program, state, generation: generation, in: store)
@@ -130,6 +131,7 @@ extension RateLimitFilter {
             }
             // The rules are in force, which nothing from here on changes. What the program before has done meanwhile:
             try? bans.keep(of: banning, now: now)
+            try? bans.mark(in: FilterMarks(program.maps.banMarks, secret: state.secret), now: now)
             for (limit, number) in limits where limit.scope == .all && !before.inForce.contains(number) {
                 try? buckets.reset(number, ifBeyond: limit, now: monotonicTime)
             }
@@ -149,7 +151,9 @@ extension RateLimitFilter {
             guard case .source(let prefix) = entry.subject else { return false }
             let lists = FilterLists(current.maps, secret: current.state.secret)
             let room = prefix.isAddress ? current.maps.addresses.info : current.maps.prefixes.info
-            guard room.maxEntries > 1, try lists.mayTake(entry) else { return false }
+            guard room.maxEntries > 1, try lists.mayTake(entry), try lists.mayMark(prefix) else {
+                return false
+            }
             try lists.add(prefix, value)
         } catch  where error.code == E2BIG || error.code == ENOSPC {
             return false

@@ -258,6 +258,7 @@ extension RateLimitFilter {
                 remarks: remarks + Self.remarks(of: entry.grant.mode), loaded: seconds, changed: seconds,
                 secret: secret, numbers: numbers, rules: FilterRules(), until: [:])
             state.set(rules, numbers: numbers, now: now)
+            state.set(rulesProgram)
             try about(interface) { () throws(BPFError) in
                 try InForce.pin(rulesProgram, state, generation: 1, in: store)
                 // Last: with it all is complete.

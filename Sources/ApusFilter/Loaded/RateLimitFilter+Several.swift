@@ -137,12 +137,10 @@ extension InForce {
             let found = try maps.addresses.value(of: apus_address(prefix.address))
             return found.flatMap { FilterEntry(subject, $0, now: now) }
         case .source(let prefix):
-            // A trie gives the longest prefix to whoever asks for one, and not the same.
-            var found: apus_entry?
-            try maps.prefixes.forEachChunk { keys, values in
-                for i in keys.indices where keys[i].prefix == prefix { found = values[i] }
-            }
-            return found.flatMap { FilterEntry(subject, $0, now: now) }
+            // A trie gives the longest prefix to whoever asks for one; each entry knows how long its own is.
+            let key = apus_prefix(prefix)
+            let found = try maps.prefixes.value(of: key)
+            return found.flatMap { $0.next == key.length ? FilterEntry(subject, $0, now: now) : nil }
         case .ipProtocol(let number):
             let found = try maps.protocols.value(of: UInt32(number))
             return found.flatMap { FilterEntry(subject, $0, now: now) }

@@ -1,3 +1,4 @@
+import ApusWire
 import ApusXDP
 import CFilter
 
@@ -25,11 +26,21 @@ struct FilterBans {
         return (addresses, bans)
     }
 
-    /// Takes over those of another map that are not over, and says who they ban.
-    func copy(_ other: FilterBans, now: UInt64) throws(BPFError) -> [apus_address] {
+    /// Takes over those of another map that are not over.
+    func copy(_ other: FilterBans, now: UInt64) throws(BPFError) {
         let (addresses, bans) = try other.inForce(at: now)
         if !addresses.isEmpty { try map.update(addresses, values: bans) }
-        return addresses
+    }
+
+    /// Sets the marks of those that are not over. A program that bans meanwhile may set a bit between a look at its word and
+    /// the writing of it; so it is looked at once more, until nothing was to be written.
+    func mark(in marks: FilterMarks, now: UInt64) throws(BPFError) {
+        for _ in 0..<8 {
+            let banned = try inForce(at: now).addresses.map {
+                AddressPrefix($0.address, length: $0.address.bitCount)
+            }
+            if try !marks.set(banned) { return }
+        }
     }
 
     /// Keeps those of some limits, which may have other numbers from now on; of these the old numbers are the keys.

@@ -52,6 +52,12 @@ struct FilterLists {
             : try maps.prefixes.entries().contains { $0.key.prefix == prefix }
     }
 
+    /// Whether the marks have room for a prefix, and the program looks at them: for short ones it may not.
+    func mayMark(_ prefix: AddressPrefix) throws(BPFError) -> Bool {
+        guard !FilterMarks.isShort(prefix) else { return false }
+        return try marks.hasRoom(for: prefix)
+    }
+
     /// Adds an entry about a source, or puts it in the place of the one about the same.
     func add(_ prefix: AddressPrefix, _ value: apus_entry) throws(BPFError) {
         // First: packets are looked up as soon as there is something to be found.

@@ -106,7 +106,7 @@ extension BPFObject {
         for rules: FilterRules, sets: Int, _ inherited: FilterInheritance?
     ) throws(BPFError) -> (listMarks: Int, banMarks: Int) {
         var words = (
-            listMarks: FilterMarks.words(for: FilterMarks.networks(of: rules.entries.prefixes)),
+            listMarks: FilterMarks.words(for: FilterMarks.count(of: rules.entries.prefixes)),
             banMarks: FilterMarks.words(for: rules.banCapacity)
         )
         try set("apus_sources", maxEntries: sets)
@@ -121,8 +121,6 @@ extension BPFObject {
             }
             if inherited.keepsBans, tables.bans.info.maxEntries == rules.banCapacity {
                 try use(tables.bans, as: "apus_bans")
-                try use(tables.banMarks, as: "apus_ban_marks")
-                words.banMarks = tables.banMarks.info.maxEntries
             }
         } else if inherited != nil {
             try set("apus_bans", maxEntries: FilterBans.capacity(for: rules.banCapacity))

@@ -60,22 +60,49 @@ public enum FilterReason: UInt32, CaseIterable, Sendable {
         }
     }
 
-    /// What it says to people, behind whether the packet passed: `the source is denied`.
+    /// What it says to people: `the source is denied`.
     public var text: String {
         switch self {
         case .within: "within all limits"
         case .neighbor: "ARP and neighbor discovery"
         case .management: "management"
         case .allowedSource: "the source is allowed"
-        case .notIP, .notIPAllowed: "neither IP nor ARP"
-        case .fragment, .fragmentAllowed: "a fragment"
-        case .malformed, .malformedAllowed: "not to be parsed"
+        case .notIPAllowed: "neither IP nor ARP"
+        case .fragmentAllowed: "a fragment"
+        case .malformedAllowed: "not to be parsed"
+        case .malformed: "not to be parsed"
+        case .notIP: "neither IP nor ARP"
+        case .fragment: "a fragment"
         case .banned: "the source is banned"
         case .deniedSource: "the source is denied"
         case .deniedPort: "the port is denied"
         case .deniedSourcePort: "the source port is denied"
         case .deniedProtocol: "the protocol is denied"
         case .policy: "the policy is to deny"
+        }
+    }
+}
+
+extension FilterReason {
+    /// What it means, for the manual: a sentence without a full stop.
+    public var sentence: String {
+        switch self {
+        case .within: "it passed: no list drops it, and all limits that apply have room"
+        case .neighbor: "it passed as ARP or neighbor discovery, which nothing is to cut off"
+        case .management: "it passed as it goes to a service of management"
+        case .allowedSource: "it passed as its source is allowed, to which no limits apply"
+        case .notIPAllowed: "it passed though it is neither IP nor ARP, as \"notIP\" says"
+        case .fragmentAllowed: "it passed as an IP fragment, as \"fragments\" says"
+        case .malformedAllowed: "it passed though it can't be parsed, as \"malformed\" says"
+        case .malformed: "it was dropped as it can't be parsed, as \"malformed\" says"
+        case .notIP: "it was dropped as it is neither IP nor ARP, as \"notIP\" says"
+        case .fragment: "it was dropped as an IP fragment, as \"fragments\" says"
+        case .banned: "it was dropped as its source overran a limit with a ban"
+        case .deniedSource: "it was dropped as its source is denied"
+        case .deniedPort: "it was dropped as the port that it goes to is denied"
+        case .deniedSourcePort: "it was dropped as the port that it comes from is denied"
+        case .deniedProtocol: "it was dropped as its protocol is denied"
+        case .policy: "it was dropped as no list names it, and the policy is to deny"
         }
     }
 }

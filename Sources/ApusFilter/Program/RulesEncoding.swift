@@ -56,10 +56,14 @@ struct RulesEncoding {
     /// Says that no frame comes in several buffers.
     mutating func setOneBuffer() { rules.features |= APUS_FILTER_ONE_BUFFER.rawValue }
 
-    /// Tells the time by ticks, if that is exact enough for the limits.
+    /// The limits.
+    var limits: [apus_limit] {
+        // Sound: it reads one of them, whichever number it is given.
+        mutating get { (0..<rules.limit_count).map { unsafe apus_filter_limit(&rules, $0) } }
+    }
+
+    /// Tells the time by ticks.
     mutating func tellTime(by clock: TickClock) {
-        let limits = (0..<rules.limit_count).map { unsafe apus_filter_limit(&rules, $0) }
-        guard clock.isEnough(for: limits) else { return }
         rules.features |= APUS_FILTER_TICKS.rawValue
         (rules.tick, rules.tick_zero) = (clock.tick, clock.zero)
     }
@@ -79,6 +83,7 @@ struct RulesEncoding {
         set(APUS_FILTER_LIMIT_NEIGHBORS, source.limitsNeighbors)
         set(APUS_FILTER_BANS, source.limits.contains { $0.ban != nil })
         for entry in source.entries { features |= feature(for: entry.subject).rawValue }
+        set(APUS_FILTER_SHORT_PREFIXES, source.entries.prefixes.contains(where: FilterMarks.isShort))
         return features
     }
 

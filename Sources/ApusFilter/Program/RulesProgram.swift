@@ -1,6 +1,5 @@
 import ApusConfig
 import ApusHost
-import ApusWire
 import ApusXDP
 import CFilter
 import Glibc
@@ -14,8 +13,10 @@ struct RulesProgram {
     /// Where a trial gets its time and says what was judged; nil otherwise.
     let trial: BPFMap<UInt32, apus_trial>?
 
-    /// Whether it tells the time by the kernel's ticks.
-    let tellsTimeByTicks: Bool
+    /// The kernel's ticks by which it tells the time, in nanoseconds; nil where it tells it to the nanosecond.
+    let tick: UInt64?
+    /// Whether it is the one without calls.
+    let isForFew: Bool
 
     private let numbers: [UInt32]
 
@@ -41,27 +42,31 @@ struct RulesProgram {
         _ inherited: FilterInheritance? = nil, isTrial: Bool = false, hasPerfmon: Bool = Self.hasPerfmon
     ) throws(BPFError) {
         let sets = FilterMaps.sets(for: rules.sourceCapacity)
-        let object = try BPFObject(RateLimitProgram.object, name: Self.forAll)
-        let words = try object.prepareMaps(for: rules, sets: sets, inherited)
         var encoding = RulesEncoding(rules, numbers: numbers, sets: sets, secret: secret)
-        encoding.setMarks(list: words.listMarks, ban: words.banMarks)
         if hasPerfmon, caller == .alone(takesFragments: false) { encoding.setOneBuffer() }
-        if isTrial {
-            encoding.setTrial()
-        } else if let clock = try TickClock.read() {
-            encoding.tellTime(by: clock)
+        // Without it limits are as good, if dearer; the status says which clock there is.
+        let clock = isTrial ? nil : try? TickClock.read(for: encoding.limits)
+        if isTrial { encoding.setTrial() }
+        if let clock { encoding.tellTime(by: clock) }
+        func load(_ name: String, _ other: String) throws(BPFError) -> BPFObject {
+            let object = try BPFObject(RateLimitProgram.object, name: name)
+            let words = try object.prepareMaps(for: rules, sets: sets, inherited)
+            encoding.setMarks(list: words.listMarks, ban: words.banMarks)
+            try object.set(".rodata", to: encoding.rules)
+            try object.leaveOut(other)
+            try object.set(name, calledBy: caller)
+            try object.load()
+            return object
         }
-        tellsTimeByTicks = encoding.rules.features & APUS_FILTER_TICKS.rawValue != 0
-        try object.set(".rodata", to: encoding.rules)
         let areFew =
-            encoding.rules.limit_count <= 1 && encoding.rules.management_count <= Self.mostManagement
-        let (name, other) =
-            hasPerfmon && areFew ? (Self.forFew, Self.forAll) : (Self.forAll, Self.forFew)
-        try object.leaveOut(other)
-        try object.set(name, calledBy: caller)
-        try object.load()
-        self.numbers = numbers
-        program = try object.program(name)
+            hasPerfmon && encoding.rules.limit_count <= 1
+            && encoding.rules.management_count <= Self.mostManagement
+        // Another kernel's verifier may refuse it; the status says which there is.
+        let few = areFew ? try? load(Self.forFew, Self.forAll) : nil
+        let object: BPFObject
+        if let few { object = few } else { object = try load(Self.forAll, Self.forFew) }
+        (tick, isForFew, self.numbers) = (clock?.tick, few != nil, numbers)
+        program = try object.program(few == nil ? Self.forAll : Self.forFew)
         maps = try FilterMaps(of: object)
         trial = isTrial ? try object.map("apus_trials") : nil
         if inherited == nil {
@@ -70,11 +75,11 @@ struct RulesProgram {
         if inherited?.keepsLists != true {
             try FilterLists(maps, secret: secret).write(rules.entries, now: now)
         }
+        let bans = FilterBans(maps.bans)
         if let inherited, !inherited.keepsTables {
-            let banned = try FilterBans(maps.bans).copy(FilterBans(inherited.maps.bans), now: now)
-            try FilterMarks(maps.banMarks, secret: secret).set(
-                banned.map { AddressPrefix($0.address, length: $0.address.bitCount) })
+            try bans.copy(FilterBans(inherited.maps.bans), now: now)
         }
+        if inherited != nil { try bans.mark(in: FilterMarks(maps.banMarks, secret: secret), now: now) }
     }
 
     static var hasPerfmon: Bool { Capability.missing(of: [.perfmon]).isEmpty }
