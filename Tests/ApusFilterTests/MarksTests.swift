@@ -104,7 +104,8 @@ import Testing
                 #expect(try passes(first) && passes(last), "\(prefix)")
                 try filter.add(FilterEntry(.source(prefix), .deny))
                 #expect(
-                    try !passes(first) && !passes(last) && passes(first &- 1) && passes(last &+ 1), "\(prefix)")
+                    try !passes(first) && !passes(last) && passes(first &- 1) && passes(last &+ 1),
+                    "\(prefix)")
                 try filter.remove(.source(prefix))
             }
             // What would leave hardly a bit that is not set gets a larger map, with other marks.
