@@ -59,6 +59,7 @@ extension FilterCommand {
                 guard error.cause == .alreadyLoaded, invocation.has(replaced) else {
                     throw ExitFailure(error)
                 }
+                try remark(ofUnused: mode, on: name, invocation)
                 return try replace(rules, on: name, invocation)
             }
             let status: FilterStatus
@@ -162,6 +163,20 @@ extension FilterCommand {
         let filter = try filter(on: name)
         try filtering { () throws(FilterError) in try filter.replace(rules) }
         invocation.output.line("\(name): the rules are in force, \(rules.summary)".printable)
+    }
+
+    /// A filter that is loaded stays in its mode.
+    private static func remark(
+        ofUnused mode: RateLimitFilter.Mode, on name: String, _ invocation: Invocation
+    ) throws(ExitFailure) {
+        guard mode != .auto else { return }
+        let filter = try filter(on: name)
+        let granted = try filtering { () throws(FilterError) in try filter.status().mode }
+        guard granted.rawValue != mode.rawValue else { return }
+        let log = invocation.errorOutput
+        log.line(
+            "\(log.style.bold("remark:")) \(name.printable) stays in \(granted.rawValue) mode; to change it unload its filter first"
+        )
     }
 
     private static func modeOption(_ invocation: Invocation) throws(ExitFailure) -> RateLimitFilter.Mode {

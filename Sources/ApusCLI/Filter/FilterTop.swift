@@ -21,7 +21,8 @@ extension FilterCommand {
         discussion: [
             "A reading a second of the sources that limits keep: those of no limit for each source, prefix or port are "
                 + "not known. Packets that a limit passed and those dropped by it or a limit behind it are counted for "
-                + "each limit apart. Each reading copies the table of sources, 146 octets for each it has room for."
+                + "each limit apart; those that are dropped before the limits, of banned and denied sources, are not, "
+                + "but `status` counts them. Each reading copies the table of sources, 146 octets for each it has room for."
         ],
         usage: ["IF [--by WHAT] [-n N] [--once] [--json]"],
         options: [by, number, once, json],

@@ -105,7 +105,14 @@ struct FilterState: Hashable, Sendable {
     }
 
     /// Writes down of a program what it was granted.
-    mutating func set(_ program: RulesProgram) { (tick, isForFew) = (program.tick, program.isForFew) }
+    mutating func set(_ program: RulesProgram) {
+        (tick, isForFew) = (program.tick, program.isForFew)
+        remarks.removeAll { $0 == Self.guarded }
+        if program.isGuarded { remarks.append(Self.guarded) }
+    }
+
+    private static let guarded =
+        "loaded without CAP_PERFMON, so the kernel guards its accesses to memory: a packet takes two to three times as long"
 
     init(
         version: String, interface: String, mode: XDPMode, caller: TailCaller, takesFragments: Bool,

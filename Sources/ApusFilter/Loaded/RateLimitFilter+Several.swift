@@ -8,7 +8,8 @@ public enum FilterChange: Hashable, Sendable {
     /// Adds an entry to the lists, or puts it in the place of the one about the same. Sources that are allowed are no longer
     /// banned.
     case put(FilterEntry)
-    /// Takes an entry off the lists, and of an address that is banned the ban.
+    /// Takes an entry off the lists, and of an address that is banned the ban; where there is no entry about a network the
+    /// bans of all in it.
     case remove(FilterSubject)
     /// Adds a limit behind the others, or puts it in the place of the one of its name.
     case set(FilterLimit)
@@ -118,7 +119,8 @@ extension InForce {
             }
         case .remove(let subject):
             outcome.entry = try entry(about: subject, now: now)
-            if case .source(let prefix) = subject, prefix.length == prefix.address.bitCount {
+            // Who takes an entry about a network off the lists says nothing of the bans in it.
+            if case .source(let prefix) = subject, prefix.isAddress || outcome.entry == nil {
                 outcome.forgiven = try banned(in: prefix, now: now)
             }
         case .set(let limit):

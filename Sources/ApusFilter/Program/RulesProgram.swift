@@ -17,6 +17,8 @@ struct RulesProgram {
     let tick: UInt64?
     /// Whether it is the one without calls.
     let isForFew: Bool
+    /// Whether the kernel guards its accesses to memory, since it was loaded without CAP_PERFMON.
+    let isGuarded: Bool
 
     private let numbers: [UInt32]
 
@@ -65,7 +67,7 @@ struct RulesProgram {
         let few = areFew ? try? load(Self.forFew, Self.forAll) : nil
         let object: BPFObject
         if let few { object = few } else { object = try load(Self.forAll, Self.forFew) }
-        (tick, isForFew, self.numbers) = (clock?.tick, few != nil, numbers)
+        (tick, isForFew, isGuarded, self.numbers) = (clock?.tick, few != nil, !hasPerfmon, numbers)
         program = try object.program(few == nil ? Self.forAll : Self.forFew)
         maps = try FilterMaps(of: object)
         trial = isTrial ? try object.map("apus_trials") : nil

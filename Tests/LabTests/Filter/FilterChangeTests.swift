@@ -201,6 +201,8 @@ extension Lab {
             try ban()
             #expect(try scene.fine("remove vb 192.0.2.1") == "vb: lifted: the ban of 192.0.2.1\n")
             try ban()
+            #expect(try scene.fine("remove vb 192.0.2.0/24") == "vb: lifted: the ban of 192.0.2.1\n")
+            try ban()
             try scene.fine("deny vb 192.0.2.1")
             #expect(
                 try scene.fine("remove vb 192.0.2.1")
@@ -220,6 +222,12 @@ extension Lab {
                 try scene.fine("load vb --replace --config \(file)")
                     == "vb: the rules are in force, 1 entry, 0 limits\n")
             #expect(try scene.answers() == 0)
+            let wished = try scene.run("load vb --replace --mode generic")
+            #expect(
+                wished.code == 0
+                    && wished.errors.contains(
+                        "remark: vb stays in native mode; to change it unload its filter first"),
+                "\(wished)")
             try scene.fine("unload vb")
             let run = try scene.run("unload vb")
             #expect(run.code == 69 && run.errors == "apus filter unload: vb: no filter is loaded\n", "\(run)")
