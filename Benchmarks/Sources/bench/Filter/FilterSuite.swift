@@ -61,7 +61,7 @@ private func besideXDPFilter() -> [Comparison] {
         }
     }
     var (marked, allowed, denied, limited) = (Rules.all, Rules.all, Rules.all, Rules.all)
-    marked.entries.append(FilterEntry(.source(AddressPrefix("192.0.2.2/32")!), .deny))
+    marked.entries.append(FilterEntry(.source(AddressPrefix("192.0.2.128/25")!), .deny))
     allowed.policy = .deny
     allowed.entries.append(FilterEntry(source, .allow))
     denied.entries.append(FilterEntry(source, .deny))
