@@ -28,12 +28,19 @@ struct TickClock {
         else { return nil }
         let object = try BPFObject(FilterClockProgram.object, name: name)
         try object.load()
-        _ = try object.program(name).run(on: [UInt8](repeating: 0, count: 64))
         let clocks: BPFMap<UInt32, apus_clocks> = try object.map("apus_both")
-        guard let both = try clocks.value(of: 0), both.ticks != 0 else {
-            throw BPFError("reading the clock of the kernel's ticks", code: EINVAL, detail: "it gave no time")
+        var zeros: [UInt64] = []
+        for _ in 0..<4 {
+            _ = try object.program(name).run(on: [UInt8](repeating: 0, count: 64))
+            guard let both = try clocks.value(of: 0), both.ticks != 0 else {
+                throw BPFError(
+                    "reading the clock of the kernel's ticks", code: EINVAL, detail: "it gave no time")
+            }
+            zeros.append(both.now &- both.ticks &* UInt64(tick))
         }
-        return TickClock(tick: UInt64(tick), zero: both.now &- both.ticks &* UInt64(tick))
+        // Where a virtual machine stood still between the two it is too small by as much.
+        let zero = zeros.max { Int64(bitPattern: $0 &- zeros[0]) < Int64(bitPattern: $1 &- zeros[0]) }!
+        return TickClock(tick: UInt64(tick), zero: zero)
     }
 
     /// Without timers of high resolution ticks can get lost; and where CPUs do without ticks while they are busy
