@@ -84,6 +84,7 @@ struct RulesProgram {
         if inherited != nil { try bans.mark(in: FilterMarks(maps.banMarks, secret: secret), now: now) }
     }
 
+    /// Whether this process has CAP_PERFMON, or CAP_SYS_ADMIN, which has it in it.
     static var hasPerfmon: Bool { Capability.missing(of: [.perfmon]).isEmpty }
 
     /// Judges a frame as of a time, in nanoseconds.
