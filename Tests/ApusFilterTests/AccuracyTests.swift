@@ -24,7 +24,7 @@ import Testing
     /// at for longer, since each end of what is measured lies somewhere in a tick.
     @Test(arguments: scopes, [1_000.0, 1_000_000])
     func packetsPassAtTheirRateByTicks(_ scope: FilterLimit.Scope, _ rate: Double) throws {
-        guard let clock = try TickClock.read() else {
+        guard try TickClock.read() != nil else {
             // So filters do not go by it on this kernel, which has to be the ticks' fault.
             var tick = timespec()
             // Sound: it is written by the call.
@@ -34,8 +34,7 @@ import Testing
         }
         let limit = FilterLimit(name: "limit", scope: scope, packets: PacketRate(perSecond: rate))
         try Flood(limit, octets: 64, byTicks: true).expect(
-            \.packets, burst: Double(limit.effectivePacketBurst!), rate: rate,
-            beyond: 1 + rate * Double(clock.tick) / 1e9)
+            \.packets, burst: Double(limit.effectivePacketBurst!), rate: rate, beyond: 1)
     }
 
     @Test(arguments: scopes, [(10e6, 64), (1e9, 64), (10e6, 1500), (1e9, 1500)])
@@ -73,7 +72,7 @@ private struct Flood {
         #expect((program.tick != nil) == byTicks)
         (isByTicks, length) = (byTicks, byTicks ? 2.4 : 0.8)
         let frame = frame(from: 0xc633_6407, octets: octets)
-        let begun = monotonicTime
+        let (earliest, begun) = (earliestTime(ofTicks: program.tick), monotonicTime)
         let end = begun + UInt64(length * 1e9)
         let threads = try (0..<2).map { cpu in
             try PinnedThread(to: cpu) { [program = program.program] in
@@ -106,7 +105,7 @@ private struct Flood {
             usleep(500)
         }
         let offered = try threads.reduce(0) { try $0 + $1.join() }
-        most = Double(monotonicTime - begun) / 1e9
+        most = Double(monotonicTime - earliest) / 1e9
         self.samples = samples
         let counters = try program.counters()
         passed = counters[.within]

@@ -54,7 +54,7 @@ import Testing
         let rules = Self.rules(sources: 1024, perSecond: rate, burst: UInt64(burst))
         let program = try RulesProgram.running(rules)
         // Half a million by each CPU, each once, and between them one who sends as much as he can.
-        let began = monotonicTime
+        let began = earliestTime(ofTicks: program.tick)
         let passed = try onBothCPUs { [program = program.program] cpu in
             var random = Seeded(UInt64(cpu))
             let heavy = frame(from: 0xc633_6407)
