@@ -27,7 +27,8 @@ func filter(_ cores: Cores, sender: Int?, asRoot line: String) -> Suite {
     return Suite(
         "filter", versions: try filterVersions(), leftOut: [flood.leftOut].compactMap(\.self),
         besideXDPFilter().map { Trial($0) } + [Trial(bare()), Trial(oneSource())]
-            + (besideFewerSources() + worstPackets()).map { Trial($0) } + [flood.trial].compactMap(\.self))
+            + (besideFewerSources() + recipePackets() + worstPackets()).map { Trial($0) }
+            + [flood.trial].compactMap(\.self))
 }
 
 /// `xdp-filter version 1.3.1 using libbpf version 1.1.2`, without the first two words.
