@@ -17,6 +17,9 @@ enum FilterCommand {
             "To load a filter and to change it takes CAP_NET_ADMIN and CAP_BPF (kernels before Linux 6.6 may want "
                 + "CAP_PERFMON too), and CAP_SYS_ADMIN to see and to be beside other XDP programs; to look at it, "
                 + "CAP_BPF; and each, access to the BPF file system at /sys/fs/bpf, where it is kept. A reboot removes all; apus-filter@IF.service loads it again.",
+            "Without root: give the program these capabilities, `setcap cap_bpf,cap_net_admin,cap_perfmon+ep` and its path, and "
+                + "its user a folder, after each boot: `chmod o+x /sys/fs/bpf && install -d -m 700 -o USER /sys/fs/bpf/apus`. "
+                + "Filters are that user's from then on, and root is refused until the folder is removed.",
             "The manual, which apus man prints, explains the keys of a file of rules, and Docs/Filter.md how limits count.",
         ],
         subcommands: [
@@ -51,19 +54,23 @@ enum FilterCommand {
 
     /// Makes sure that the process may do it, as the kernel would only show an empty BPF file system otherwise.
     static func require(_ capabilities: [Capability], for purpose: String) throws(ExitFailure) {
+        let held = Capabilities.current()
         // CAP_SYS_ADMIN includes what BPF takes (capabilities(7)).
-        let hasAll = Capabilities.current().has(.sysAdmin)
-        do throws(HostError) {
-            try Capabilities.require(
-                capabilities.filter { !hasAll || $0 == .netAdmin }, for: purpose)
-        } catch {
-            throw ExitFailure(error)
-        }
-        let folder = "/sys/fs/bpf"
-        guard unsafe access(folder, F_OK) != 0 || access(folder, R_OK | X_OK) == 0 else {
+        let missing = capabilities.filter { !held.has($0) && !($0 == .bpf && held.has(.sysAdmin)) }
+        let folder = RateLimitFilter.folderGrant.map { "`\($0)`" }
+        guard missing.isEmpty else {
+            // All that a filter takes, as setcap replaces what was there.
+            let command = Capability.grantCommand([.bpf, .netAdmin, .perfmon])
             throw ExitFailure(
-                .notPermitted, "\(purpose) needs access to \(folder), where filters are kept",
-                wayOut: "Run it as root.")
+                .notPermitted,
+                "\(purpose) needs \(missing.map(\.name).joined(separator: ", ")); run as root, or have root run once "
+                    + "`\(command)`" + (folder.map { " and after each boot \($0)" } ?? ""))
+        }
+        let place = "/sys/fs/bpf"
+        guard unsafe access(place, F_OK) != 0 || access(place, X_OK) == 0 else {
+            throw ExitFailure(
+                .notPermitted, "\(purpose) needs access to \(place), where filters are kept",
+                wayOut: "Run it as root, or have root run after each boot \(folder ?? "chmod o+x \(place)").")
         }
     }
 

@@ -19,6 +19,16 @@ struct FilterStore: Hashable, Sendable {
     /// The folder of all filters.
     static let root = "apus/filter"
 
+    /// The command by which root gives this user a folder for filters; nil where it is root itself, where no BPF file system
+    /// is mounted, and where there is a folder, which may have filters in it.
+    static var folderGrant: String? {
+        guard geteuid() != 0, BPFFileSystem.isMounted else { return nil }
+        let folder = root.prefix { $0 != "/" }
+        // Sound: the path ends with a zero. Out of sight it is not there.
+        guard unsafe access("\(BPFFileSystem.root)/\(folder)", F_OK) != 0 else { return nil }
+        return BPFFileSystem.grantCommand(String(folder))
+    }
+
     /// The interface's index, in the namespace of the calling thread.
     let index: Int32
     /// The folder of the filter, relative to the BPF file system.
@@ -132,7 +142,8 @@ extension FilterStore {
                 guard error.code == EACCES else { throw error }
                 throw BPFError(
                     error.operation, code: EPERM,
-                    detail: "this BPF file system belongs to root; run this as root")
+                    detail: "this BPF file system belongs to root; run this as root"
+                        + (folderGrant.map { ", or have root make a folder of yours: `\($0)`" } ?? ""))
             }
             // Sound: the path ends with a zero.
             let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)

@@ -84,6 +84,9 @@ public struct RateLimitFilter: Hashable, Sendable {
         try about(everything) { () throws(BPFError) in try FilterStore.countOfOthers() }
     }
 
+    /// The command by which root gives this user a folder to keep filters in; nil where he is root or it is there.
+    package static var folderGrant: String? { FilterStore.folderGrant }
+
     /// What errors are about that are about no interface.
     static let everything = "filters"
 

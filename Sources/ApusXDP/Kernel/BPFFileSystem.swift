@@ -17,6 +17,11 @@ package enum BPFFileSystem {
         "mount -t bpf -o mode=0700 bpf \(root)"
     }
 
+    /// The command by which root gives this user a folder in one that is root's, and the way to it; lasts until a reboot.
+    package static func grantCommand(_ folder: String) -> String {
+        "chmod o+x \(root) && install -d -m 700 -o \(geteuid()) \(root)/\(folder)"
+    }
+
     /// A name that a file in it can have. The kernel refuses dots there, and interfaces such as `eth0.100` have
     /// them: those become `%2e`, and a percent sign `%25`.
     package static func encoded(_ name: String) -> String {
@@ -100,7 +105,7 @@ package enum BPFFileSystem {
         } else if facts.st_uid != 0 && facts.st_uid != geteuid() {
             trouble =
                 "it belongs to the user with the number \(facts.st_uid), who could change what is kept there; "
-                + "run this as that user, or remove it"
+                + "run this as that user, or have root remove it: `\(removal(of: path))`"
         } else if facts.st_mode & (S_IWGRP | S_IWOTH) != 0 && !(isRoot && facts.st_mode & S_ISVTX != 0) {
             trouble = "others may write to it; `chmod go-w \(path)` if nobody has changed it, or remove it"
         } else {
@@ -109,9 +114,23 @@ package enum BPFFileSystem {
         throw BPFError("using the folder \(path)", code: EPERM, detail: trouble)
     }
 
+    /// The command that removes what belongs to somebody else; where everybody may make folders, none is made again.
+    private static func removal(of path: String) -> String {
+        var facts = stat()
+        // Sound: the kernel writes the struct.
+        let isOpen = unsafe stat(root, &facts) == 0 && facts.st_mode & (S_IWGRP | S_IWOTH) != 0
+        return (isOpen ? "chmod go-w \(root) && " : "") + "rm -r \(path)"
+    }
+
     private static func outOfSight(_ path: String) -> BPFError {
-        BPFError(
-            "looking at \(path)", code: EPERM, detail: "what is kept there belongs to root; run this as root")
+        let parts = path.dropFirst(root.utf8.count).split(separator: "/")
+        // What is below the first folder is out of sight as that one is there, and root's.
+        let grant =
+            parts.count == 1
+            ? ", or have root make a folder of yours: `\(grantCommand(String(parts[0])))`" : ""
+        return BPFError(
+            "looking at \(path)", code: EPERM,
+            detail: "what is kept there belongs to root; run this as root" + grant)
     }
 
     /// What is in a folder, sorted; nothing where there is no such folder.

@@ -100,7 +100,8 @@ extension Lab {
                     run.errors.contains(
                         "/sys/fs/bpf/apus: Operation not permitted: it belongs to the user with the ")
                         && run.errors.contains(
-                            "number 65534, who could change what is kept there; run this as that "),
+                            "number 65534, who could change what is kept there; run this as that user, or have root "
+                                + "remove it: `chmod go-w /sys/fs/bpf && rm -r /sys/fs/bpf/apus`\n"),
                     "\(words): \(run)")
             }
             // The link itself, in folders that are ours.
@@ -115,6 +116,76 @@ extension Lab {
             try shell("chmod 700 \(Self.folder)/\(own)", in: scene)
             try scene.fine("unload vb")
             try scene.expectNothing()
+        }
+
+        @Test func `Whoever was first to make the folder is got rid of as the message says`() throws {
+            let scene = try FilterScene("first")
+            defer { scene.net.close() }
+            try scene.net.b.run(Self.nobody + ["mkdir", "/sys/fs/bpf/apus"])
+            let refused = try scene.run("load vb")
+            #expect(refused.code == 77 && refused.errors.split(separator: "\n").count == 1, "\(refused)")
+            try shell(#require(Self.commands(in: refused.errors).first), in: scene)
+            try scene.fine("load vb")
+            let again = try scene.net.b.start(Self.nobody + ["mkdir", "/sys/fs/bpf/other"])
+            #expect(again.waitForExit() == .exited(1), "\(again.output)")
+            try scene.fine("unload vb")
+            try scene.expectNothing()
+        }
+
+        /// What stands between backticks.
+        private static func commands(in text: String) -> [String] {
+            text.matches(of: /`([^`]+)`/).map { String($0.1) }
+        }
+
+        @Test func `Who is not root is told what works, step by step`() throws {
+            let scene = try FilterScene("user")
+            defer { scene.net.close() }
+            let copy = try shell("mktemp -d", in: scene).trimmingCharacters(in: .newlines)
+            defer { try? FileManager.default.removeItem(atPath: copy) }
+            try shell("chmod 755 \(copy); install -m 755 \(ApusProgram.path) \(copy)/apus", in: scene)
+            // As systemd mounts it.
+            try shell("umount /sys/fs/bpf; mount -t bpf -o mode=0700 bpf /sys/fs/bpf", in: scene)
+            func typed(_ words: String, with capabilities: [String] = []) throws -> FilterScene.Run {
+                let set = "-all" + capabilities.map { ",+\($0)" }.joined()
+                let process = try scene.net.b.start(
+                    Self.nobody + ["--inh-caps=\(set)", "--ambient-caps=\(set)", "\(copy)/apus", "filter"]
+                        + words.split(separator: " ").map(String.init), environment: ["NO_COLOR": "1"])
+                guard case .exited(let code)? = process.waitForExit(within: .seconds(30)) else {
+                    return .init(code: nil, output: process.output, errors: process.errors)
+                }
+                return .init(code: code, output: process.output, errors: process.errors)
+            }
+            let folder = "chmod o+x /sys/fs/bpf && install -d -m 700 -o 65534 /sys/fs/bpf/apus"
+            // With all the capabilities, as of a unit, only the folder is missing; also where there is a way to it.
+            for _ in 1...2 {
+                let able = try typed("load vb", with: ["bpf", "net_admin", "perfmon"])
+                #expect(able.code == 77 && Self.commands(in: able.errors) == [folder], "\(able)")
+                try shell("chmod o+x /sys/fs/bpf", in: scene)
+            }
+            try shell("chmod o-x /sys/fs/bpf", in: scene)
+            for words in ["status", "load vb"] {
+                let refused = try typed(words)
+                #expect(refused.code == 77 && refused.errors.contains(" needs CAP_"), "\(refused)")
+                #expect(
+                    Self.commands(in: refused.errors) == [
+                        "setcap cap_bpf,cap_net_admin,cap_perfmon+ep \(copy)/apus", folder,
+                    ], "\(refused)")
+            }
+            for command in try Self.commands(in: typed("load vb").errors) { try shell(command, in: scene) }
+            for words in [
+                "load vb", "deny vb udp/53", "limit vb --rate 10pps", "status vb", "unload vb", "load vb",
+            ] {
+                let run = try typed(words)
+                #expect(run.code == 0 && run.warnings.isEmpty, "\(words): \(run)")
+            }
+            // Root trusts nothing of it.
+            let root = try scene.run("status vb")
+            #expect(
+                root.code == 77
+                    && root.errors.hasSuffix(
+                        "run this as that user, or have root remove it: `rm -r /sys/fs/bpf/apus`\n"),
+                "\(root)")
+            #expect(try typed("unload vb").code == 0)
         }
 
         @Test func `Nobody else can hold off changes, or is told that there is no filter`() throws {
