@@ -137,14 +137,17 @@ __attribute__((noinline)) int apus_discharge_all(const struct apus_flow *flow, _
 	return 0;
 }
 
+/* The reason that a packet is dropped for, of a step that refused it. A function, even one that is always inlined, would
+ * have the compiler arrange the whole program anew. */
+#define APUS_REFUSAL(step) (APUS_DROP_LIMIT + ((step) >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS)
+
 /* Charges the packet to the one limit there is. */
 static __always_inline __u32 limit_once(struct apus_flow *flow, __u32 *applied)
 {
 	__u32 step = apus_rules_data.limit_count ? charge_to(flow, 0) : APUS_STEP_APART;
 
 	*applied = step & 1;
-	return (step & 3) == APUS_STEP_REFUSED ? APUS_DROP_LIMIT + (step >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS
-					       : APUS_PASS_WITHIN;
+	return (step & 3) == APUS_STEP_REFUSED ? APUS_REFUSAL(step) : APUS_PASS_WITHIN;
 }
 
 /* Charges the packet to all limits that apply; when one refuses it, takes the charges back. */
@@ -163,7 +166,7 @@ static __always_inline __u32 limit(struct apus_flow *flow, __u32 *applied)
 		if ((step & 3) == APUS_STEP_REFUSED) {
 			if (charged)
 				apus_discharge_all(flow, charged);
-			return APUS_DROP_LIMIT + (step >> APUS_STEP_PLACE) % APUS_FILTER_LIMITS;
+			return APUS_REFUSAL(step);
 		}
 		charged |= (step >> 1 & 1) << i;
 	}

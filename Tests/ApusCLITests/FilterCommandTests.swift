@@ -10,6 +10,31 @@ import Testing
             "",
             "apus filter: a command is missing; there are: load, reload, unload, status, top, limit, allow, deny, remove, explain, dump, export"
         ),
+        ("list", "apus filter: unknown command \"list\"; did you mean status?"),
+        ("show lo", "apus filter: unknown command \"show\"; did you mean status?"),
+        ("stats", "apus filter: unknown command \"stats\"; did you mean status?"),
+        ("drop lo udp/53", "apus filter: unknown command \"drop\"; did you mean deny?"),
+        ("help list", "apus filter: unknown command \"list\"; did you mean status?"),
+        (
+            "help load lo",
+            "apus filter load: unexpected argument \"lo\"; apus filter load --help shows what there is"
+        ),
+        (
+            "top lo --by drops",
+            "apus filter top: --by: expected packets, bytes or dropped, found \"drops\"; did you mean dropped?"
+        ),
+        (
+            "top lo --by droped",
+            "apus filter top: --by: expected packets, bytes or dropped, found \"droped\"; did you mean dropped?"
+        ),
+        (
+            "deny lo udp:53",
+            "apus filter deny: expected an address, a prefix, ports or a protocol, such as \"198.51.100.0/24\", \"udp/5004\", \"from:udp/11211\" or \"gre\", found \"udp:53\"; did you mean \"udp/53\"?"
+        ),
+        (
+            "deny lo any",
+            "apus filter deny: expected an address, a prefix, ports or a protocol, such as \"198.51.100.0/24\", \"udp/5004\", \"from:udp/11211\" or \"gre\", found \"any\"; all addresses are \"0.0.0.0/0\" and \"::/0\""
+        ),
         ("laod lo", "apus filter: unknown command \"laod\"; did you mean load?"),
         (
             "load",
@@ -167,6 +192,16 @@ import Testing
         #expect(
             Array(fishText("'\u{301}\\\u{301}").unicodeScalars)
                 == Array("\\'\u{301}\\\\\u{301}".unicodeScalars))
+    }
+
+    @Test func `Help may stand before the command that it is about`() throws {
+        for command in ["load", "top", "deny"] {
+            let (help, same) = (try apus("filter", "help", command), try apus("filter", command, "--help"))
+            #expect(help.code == 0 && help.output == same.output, "\(help)")
+        }
+        let all = try apus("filter", "--help").output
+        #expect(try apus("filter", "help").output == all)
+        #expect(try apus("help", "filter", "list").errors.contains("did you mean status?"))
     }
 
     @Test func `The help of the filter's commands has exit codes of its own`() throws {

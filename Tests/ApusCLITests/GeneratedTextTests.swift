@@ -48,6 +48,8 @@ import Testing
                 "auto", "native", "generic", "offload",
             ])
         #expect(try bashOffers("apus", "filter", "top", "lo", "--by", "d") == ["dropped"])
+        #expect(try bashOffers("apus", "filter", "allow", "lo", "pro") == ["protocol/"])
+        #expect(try bashOffers("apus", "filter", "limit", "lo", "--service", "ud") == ["udp/", "udp"])
         // What nobody types is not offered.
         #expect(try !bashOffers("apus", "filter", "").contains("words"))
     }
@@ -136,6 +138,7 @@ import Testing
         #expect(["auto", "xdp", "packet", "dpdk"].allSatisfy { backends.contains($0) }, "\(backends)")
         let options = try offers("apus forward --bu")
         #expect(options.contains("--busy-poll-budget"), "\(options)")
+        #expect(try offers("apus filter deny lo pro").contains("protocol/"))
         for line in ["apus control /run/a.sock ", "apus control --json /run/a.sock "] {
             let orders = try offers(line)
             #expect(["status", "reload", "stop", "help"].allSatisfy { orders.contains($0) }, "\(orders)")

@@ -2,6 +2,7 @@ import ApusConfig
 import ApusWire
 import ApusXDP
 import CFilter
+import Glibc
 import NetworkLab
 import Testing
 
@@ -227,15 +228,15 @@ import Testing
     }
 
     /// As at a million, of which to make rules anew takes a minute here.
-    @Test func entriesBeyondTheMostAreLeftToValidation() throws {
+    @Test func entriesBeyondTheMostAreCounted() throws {
         func entry(_ text: String) throws -> FilterEntry { FilterEntry(try FilterSubject(text), .deny) }
         var rules = Self.rules()
         rules.entries = try ["192.0.2.1", "192.0.2.2", "198.51.100.0/24"].map(entry)
         try with(rules) { filter, _ in
-            func mayTake(_ text: String, of most: Int) throws -> Bool {
-                let current = try filter.current()
-                return try FilterLists(current.maps, secret: current.state.secret).mayTake(
-                    entry(text), most: most)
+            func mayTake(_ texts: String..., without others: [String] = [], of most: Int) throws -> Bool {
+                let changes = try texts.map { FilterChange.put(try entry($0)) }
+                return try filter.current().mayTake(
+                    changes + others.map { .remove(try entry($0).subject) }, now: monotonicTime, most: most)
             }
             for new in ["192.0.2.3", "2001:db8::1", "203.0.113.0/24", "198.51.100.0/25"] {
                 #expect(try !mayTake(new, of: 3))
@@ -243,7 +244,19 @@ import Testing
             }
             // What is there is changed.
             for old in ["192.0.2.1", "192.0.2.2", "198.51.100.0/24"] { #expect(try mayTake(old, of: 3)) }
+            // A line with several, each of which counts once, and what has no part in it.
+            #expect(try mayTake("192.0.2.3", "192.0.2.4", "192.0.2.1", "192.0.2.3", "gre", "udp/7", of: 5))
+            #expect(try !mayTake("192.0.2.3", "192.0.2.4", "192.0.2.5", of: 5))
+            #expect(try mayTake("192.0.2.3", without: ["192.0.2.1", "192.0.2.9"], of: 3))
+            #expect(try !mayTake("192.0.2.3", "192.0.2.1", without: ["192.0.2.1"], of: 3))
             try filter.remove(entry("192.0.2.1").subject)
+            #expect(try mayTake("192.0.2.3", of: 3))
+            // What is over is none.
+            var brief = try entry("192.0.2.7")
+            brief.lifetime = FilterDuration(nanoseconds: 50_000_000)
+            try filter.add(brief)
+            #expect(try !mayTake("192.0.2.3", of: 3))
+            usleep(60_000)
             #expect(try mayTake("192.0.2.3", of: 3))
         }
     }

@@ -20,7 +20,7 @@ enum Help {
             guard let next = command.subcommands.first(where: { $0.name == name }) else {
                 let names = command.visibleSubcommands.map(\.name)
                 let hint =
-                    nearestName(to: name, among: names).map { "did you mean \($0)?" }
+                    command.subcommand(meantBy: name).map { "did you mean \($0)?" }
                     ?? (names.isEmpty
                         ? "\(path) has no commands of its own"
                         : "there are: \(names.joined(separator: ", "))")

@@ -37,12 +37,12 @@ extension FilterOutcome {
         switch change {
         case .put(let new):
             let first =
-                entry.map { old in
+                left.map { old in
                     "replaced: \(new.text), which was \(new.subject == old.subject ? old.verdictText : old.text)"
                 } ?? "added: \(new.text)"
             return [first] + lifted(new.subject)
         case .remove(let subject):
-            return (entry.map { ["removed: \($0.text)"] } ?? []) + lifted(subject)
+            return (left.map { ["removed: \($0.text)"] } ?? []) + lifted(subject)
         case .set(let new):
             let others =
                 beside.isEmpty ? "" : ", beside \(beside.map(\.quoted).joined(separator: ", ")) for the same"
@@ -53,6 +53,13 @@ extension FilterOutcome {
         case .removeLimit(let name):
             return ["removed: \(limit?.text ?? "the limit \(name.quoted)")"]
         }
+    }
+
+    /// The entry that was there, with what was left of its lifetime for people.
+    private var left: FilterEntry? {
+        guard var left = entry else { return nil }
+        left.lifetime = left.lifetime.map(\.roundedUp)
+        return left
     }
 
     private func lifted(_ subject: FilterSubject) -> [String] {
@@ -72,7 +79,7 @@ extension FilterEntry {
     fileprivate var verdictText: String { "\(verdict.rawValue)\(manner)" }
 
     private var manner: String {
-        (isLimited ? ", limited" : "") + (lifetime.map { " for \($0.roundedUp)" } ?? "")
+        (isLimited ? ", limited" : "") + (lifetime.map { " for \($0)" } ?? "")
     }
 }
 

@@ -4,6 +4,7 @@ import Apus
 extension FilterCommand {
     static let dump = Command(
         name: "dump",
+        otherNames: ["save"],
         summary: "print the rules in force, as a file of rules",
         discussion: [
             "What is printed can be loaded again, here or elsewhere. Of entries with a lifetime it says what is left; bans "
@@ -51,30 +52,34 @@ extension FilterCommand {
             if let failure { throw failure }
         })
 
-    /// For the shells alone: what may follow `remove`, a line each.
+    /// For the shells alone: what may stand in rules, a line each.
     static let words = Command(
         name: "words",
-        summary: "print what may be removed, for completions",
+        summary: "print what may stand in rules, for completions",
         arguments: [
-            Argument(name: "KIND", help: "What is asked for: entries or limits."),
+            Argument(name: "KIND", help: "What is asked for: entries, limits, subjects or services."),
             Argument(name: "WORD", help: "The words of the line so far.", isRequired: false, repeats: true),
         ],
         isHidden: true,
         run: { invocation in
             guard let kind = Completion.FilterWords(rawValue: invocation.arguments[0]) else { return }
+            let beginnings = FilterSubject.beginnings.filter { word in
+                kind == .subjects || kind == .services && !word.hasPrefix("from:")
+            }
+            for word in beginnings { invocation.output.line(word) }
             let words = Set(invocation.arguments.dropFirst())
             // A shell that asks is not to be told of errors.
-            guard let filter = (try? RateLimitFilter.all())?.first(where: { words.contains($0.interface) }),
+            guard kind != .services,
+                let filter = (try? RateLimitFilter.all())?.first(where: { words.contains($0.interface) }),
                 let rules = try? filter.rules()
             else { return }
-            switch kind {
-            case .limits: for limit in rules.limits { invocation.output.line(limit.name.printable) }
-            case .entries:
-                let bans = (try? filter.status().bans.map { "\($0.source)" }) ?? []
-                // More than anybody chooses from.
-                for word in (rules.entries.map { "\($0.subject)" } + bans).prefix(1000) {
-                    invocation.output.line(word)
-                }
+            guard kind != .limits else {
+                for limit in rules.limits { invocation.output.line(limit.name.printable) }
+                return
             }
+            let bans = (try? filter.status().bans.map { "\($0.source)" }) ?? []
+            // More than anybody chooses from.
+            for word in (rules.entries.map { "\($0.subject)" } + bans).prefix(1000)
+            where !beginnings.contains(word) { invocation.output.line(word) }
         })
 }

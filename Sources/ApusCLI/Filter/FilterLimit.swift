@@ -3,7 +3,7 @@ import Apus
 /// `apus filter limit`.
 extension FilterCommand {
     private static let name = Option(
-        long: "name", value: .init(name: "NAME"),
+        long: "name", value: .init(name: "NAME", completion: .filterWords(.limits)),
         help: "What it is called in statistics, 1 to 64 characters.", defaultText: "its scope and service")
     private static let each = Option(
         long: "each", short: "e",
@@ -22,7 +22,7 @@ extension FilterCommand {
         long: "each-port",
         help: "Another way to say --each sourcePort, with --source any.")
     private static let service = Option(
-        long: "service", value: .init(name: "SERVICE"),
+        long: "service", value: .init(name: "SERVICE", completion: .filterWords(.services)),
         help:
             "The packets it applies to, by where they go, such as udp/5004, icmp, 192.0.2.0/24 or '192.0.2.1 tcp/80-90'.",
         defaultText: "all packets")

@@ -15,10 +15,11 @@ extension FilterCommand {
         help:
             "A source, 198.51.100.7 or 198.51.100.0/24; a port that packets go to, udp/5004, tcp/6000-6063 or port/53 for both; "
             + "a port that they come from, from:udp/11211; or a protocol, such as gre.",
-        repeats: true)
+        repeats: true, completion: .filterWords(.subjects))
 
     static let allow = Command(
         name: "allow",
+        otherNames: ["accept", "permit", "pass"],
         summary: "let sources, ports or protocols pass",
         discussion: [
             "A source that is allowed passes without limits, unless --limited is there. Of prefixes the longest decides, and of "
@@ -37,6 +38,7 @@ extension FilterCommand {
 
     static let deny = Command(
         name: "deny",
+        otherNames: ["drop", "block", "ban"],
         summary: "drop what comes from sources, to or from ports, or of protocols",
         discussion: [
             "Of prefixes the longest decides, and of ranges of ports the one with the fewest ports. What is there already "
@@ -57,6 +59,7 @@ extension FilterCommand {
 
     static let remove = Command(
         name: "remove",
+        otherNames: ["delete", "del", "rm", "unban"],
         summary: "take entries off the lists, bans off sources, or limits out",
         usage: ["IF WHAT…", "IF --limit NAME…"],
         options: [limitName],

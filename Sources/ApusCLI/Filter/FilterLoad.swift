@@ -26,6 +26,7 @@ extension FilterCommand {
 
     static let load = Command(
         name: "load",
+        otherNames: ["attach", "start"],
         summary: "load a filter on an interface",
         discussion: [
             "Without a file there are no rules but that SSH is management: all that can be parsed passes, and rules can "
@@ -75,6 +76,7 @@ extension FilterCommand {
 
     static let reload = Command(
         name: "reload",
+        otherNames: ["replace", "update"],
         summary: "put other rules into force in one step",
         discussion: [
             "A packet meets the old rules or the new ones, never something between. Limits whose name, scope and service "
@@ -108,6 +110,7 @@ extension FilterCommand {
 
     static let unload = Command(
         name: "unload",
+        otherNames: ["detach", "stop", "off"],
         summary: "take a filter off its interface",
         discussion: [
             "Other XDP programs on the interface stay. What a command that was killed has left goes as well, and what is "

@@ -4,6 +4,7 @@ import Apus
 extension FilterCommand {
     static let status = Command(
         name: "status",
+        otherNames: ["list", "ls", "show", "stats", "info"],
         summary: "show what filters have let pass and dropped",
         discussion: [
             "Packets and bytes since the filter was loaded, by what became of them and by the limit that dropped them; how "

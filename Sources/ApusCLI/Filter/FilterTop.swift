@@ -65,11 +65,22 @@ extension FilterCommand {
             }
         })
 
+    /// Words of other tools.
+    private static let otherWords: [String: SourceTable.Order] = [
+        "drops": .dropped, "drop": .dropped, "pkts": .packets, "pps": .packets, "octets": .bytes,
+        "bits": .bytes,
+        "bps": .bytes,
+    ]
+
     private static func order(_ invocation: Invocation) throws(ExitFailure) -> SourceTable.Order {
         guard let word = invocation.text(by) else { return .packets }
         guard let order = SourceTable.Order(rawValue: word) else {
             let words = SourceTable.Order.allCases.map(\.rawValue)
-            throw ExitFailure(.usage, "--by: expected \(alternatives(words)), found \(word.quoted)")
+            let near = otherWords[word.lowercased()]?.rawValue ?? nearestName(to: word, among: words)
+            throw ExitFailure(
+                .usage,
+                "--by: expected \(alternatives(words)), found \(word.quoted)"
+                    + (near.map { "; did you mean \($0)?" } ?? ""))
         }
         return order
     }

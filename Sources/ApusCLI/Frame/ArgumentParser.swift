@@ -34,6 +34,7 @@ struct ArgumentParser {
         var onlyArguments = false
         while let word = words.popFirst() {
             if onlyArguments || word == "-" || word.first != "-" {
+                if isHelp(word) { return .help(command: try helped()) }
                 try takeArgument(word)
             } else if word == "--" {
                 onlyArguments = true
@@ -54,11 +55,27 @@ struct ArgumentParser {
 
     // MARK: Arguments
 
+    /// Whether a word asks for help where it can be nothing else: `apus filter help load`.
+    private func isHelp(_ word: String) -> Bool {
+        word == "help" && !command.subcommands.isEmpty && !command.subcommands.contains { $0.name == word }
+    }
+
+    /// The command that the words behind it lead to.
+    private mutating func helped() throws(ExitFailure) -> Command {
+        while let word = words.popFirst() {
+            guard !command.subcommands.isEmpty else {
+                throw ExitFailure(.usage, "unexpected argument \(word.quoted); \(hint(nil))")
+            }
+            try takeArgument(word)
+        }
+        return command
+    }
+
     private mutating func takeArgument(_ word: String) throws(ExitFailure) {
         if !command.subcommands.isEmpty {
             guard let next = command.subcommands.first(where: { $0.name == word }) else {
-                let near = nearestName(to: word, among: command.visibleSubcommands.map(\.name))
-                throw ExitFailure(.usage, "unknown command \(word.quoted); \(hint(near))")
+                throw ExitFailure(
+                    .usage, "unknown command \(word.quoted); \(hint(command.subcommand(meantBy: word)))")
             }
             command = next
             path.append(next.name)

@@ -1,3 +1,5 @@
+import Apus
+
 /// One command of the tree, and all that is known about it: parsing, help, completions and the manual are made
 /// from this alone.
 ///
@@ -5,6 +7,8 @@
 struct Command: Sendable {
     /// The word to type.
     var name: String
+    /// What other tools call it: whoever types that is told its name.
+    var otherNames: [String] = []
     /// What it does, as it follows the name: lower case, no full stop.
     var summary: String
     /// What else there is to know, a paragraph each.
@@ -27,6 +31,12 @@ struct Command: Sendable {
 
     /// Its subcommands that people type.
     var visibleSubcommands: [Command] { subcommands.filter { !$0.isHidden } }
+
+    /// The name of the subcommand that was meant by a word that is none, as far as that can be told.
+    func subcommand(meantBy word: String) -> String? {
+        let named = visibleSubcommands.first { $0.otherNames.contains(word) }?.name
+        return named ?? nearestName(to: word, among: visibleSubcommands.map(\.name))
+    }
 }
 
 /// An option of a command: `--to ADDR:PORT`, or a switch without a value.
@@ -84,6 +94,10 @@ enum Completion: Sendable, Equatable {
         case entries
         /// The names of limits.
         case limits
+        /// That, and how all else begins that may be.
+        case subjects
+        /// How the service of a limit may begin.
+        case services
     }
 }
 

@@ -13,17 +13,35 @@ func bashCompletion(_ root: Command) -> String {
             done
         }
         # So is what others have sent or somebody has called a limit. bash makes words of its own at colons, so that an
-        # address or from:udp/53 is in several: what is before the last of them stands there already.
+        # address or from:udp/53 is in several: only what is behind the last of them is put in another's place.
         \(function)_filter_words() {
-            local word line=${COMP_LINE:0:COMP_POINT} name
+            local word line=${COMP_LINE:0:COMP_POINT} name head= quote=
             word=${line##*[[:space:]]}
             [[ $word == *"$cur" ]] || word=$cur
+            word=${word#--*=}
+            if [[ $cur == [\\'\\"]* ]]; then
+                quote=${cur:0:1} word=${cur:1}
+            elif [[ $cur == *[!:]* ]]; then
+                head=${word%"$cur"}
+            else
+                head=$word
+            fi
+            # As it is within quotes that are open, or without any.
+            [[ $quote == \\' ]] || { word=${word//\\\\} head=${head//\\\\}; }
             while IFS= read -r name; do
-                if [[ $name == "$word"* ]]; then
-                    printf -v name %q "${name#"${word%"$cur"}"}"
-                    COMPREPLY+=("$name")
-                fi
+                # A beginning that stands there already says nothing.
+                [[ $name == "$word"* && ! ($name == */ && $name == "$word") ]] || continue
+                case $quote in
+                    \\') name=${name//\\'/\\'\\\\\\'\\'} ;;
+                    \\") name=${name//\\\\/\\\\\\\\} name=${name//\\$/\\\\\\$} name=${name//\\`/\\\\\\`} name=${name//\\"/\\\\\\"} ;;
+                    *) printf -v name %q "${name#"$head"}" ;;
+                esac
+                COMPREPLY+=("$name")
             done < <(\(root.name) filter words "$1" -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)
+            # What goes on behind it.
+            if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]]; then
+                compopt -o nospace 2>/dev/null || :
+            fi
         }
         \(function)() {
             local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=\(root.name) i n=0

@@ -6,7 +6,11 @@ func zshCompletion(_ root: Command) -> String {
         # zsh completion for \(root.name), made by "\(root.name) completion zsh"
 
         _apus_filter_words() {
-            compadd -- ${(f)"$(apus filter words $1 -- $words 2>/dev/null)"}
+            local -a offered
+            offered=(${(f)"$(apus filter words $1 -- $words 2>/dev/null)"})
+            # Behind a slash it goes on.
+            compadd -S '' -- ${(M)offered:#*/}
+            compadd -- ${offered:#*/}
         }
 
         \(functions)

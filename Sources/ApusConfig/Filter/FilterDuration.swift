@@ -81,9 +81,10 @@ public struct FilterDuration: Hashable, Sendable, Comparable, ConfigurationText 
         return text
     }
 
-    /// The next whole millisecond, as rules have no smaller unit.
+    /// The next whole second: what is left of a time, for people, and so that something is left.
     public var roundedUp: FilterDuration {
-        FilterDuration(nanoseconds: (nanoseconds + 999_999) / 1_000_000 * 1_000_000)
+        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        return .seconds(rest == 0 ? seconds : seconds + 1)
     }
 
     /// Whether `left` is shorter.

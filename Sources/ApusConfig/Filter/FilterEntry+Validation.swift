@@ -7,9 +7,7 @@ extension FilterRules {
             if let (refusal, key) = entry.refusal { report.add(refusal, at: entry.map[key]) }
             if case .source = entry.subject { prefixes += 1 }
             if prefixes == Self.mostPrefixes + 1, case .source = entry.subject {
-                report.add(
-                    "there are more than \(Self.mostPrefixes) addresses and prefixes; write shorter prefixes",
-                    at: entry.map.whole)
+                report.add(Self.tooManyPrefixes, at: entry.map.whole)
             }
             guard let earlier = first[entry.subject].map({ entries[$0] }) else {
                 first[entry.subject] = index
@@ -26,6 +24,14 @@ extension FilterRules {
                 "\(entry.subject) is \(what)", at: entry.map["match"],
                 notes: [.init("the first is here", at: earlier.map["match"])])
         }
+    }
+
+    private static let tooManyPrefixes =
+        "there are more than \(mostPrefixes) addresses and prefixes; write shorter prefixes"
+
+    /// What ``validate()`` says of more entries about sources than there may be; for whoever has counted them already.
+    package static var withTooManyPrefixes: ConfigurationErrors {
+        ConfigurationErrors(ConfigurationError(tooManyPrefixes, at: SourceMap().whole, in: nil))
     }
 
     /// Of two ranges that overlap one has to be a part of the other: the narrower decides.

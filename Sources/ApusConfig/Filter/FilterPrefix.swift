@@ -49,6 +49,9 @@ enum FilterPrefix {
 
     /// What to say of a text that should be a network and is none.
     static func hint(for text: String) -> String? {
+        if ["any", "all", "*"].contains(text.lowercased()) {
+            return "all addresses are \"0.0.0.0/0\" and \"::/0\""
+        }
         if let slash = text.lastIndex(of: "/"), let address = IPAddress(String(text[..<slash])) {
             return "a prefix of it has 0 to \(address.bitCount) bits"
         }

@@ -48,11 +48,22 @@ public enum FilterSubject: Hashable, Sendable, ConfigurationText {
         }
     }
 
+    /// How those that are no addresses begin; what ends with a slash goes on.
+    package static var beginnings: [String] {
+        let kinds = ["tcp/", "udp/", "port/"]
+        return kinds + kinds.map { "from:\($0)" } + IPProtocolName.all.map(\.name) + ["protocol/"]
+    }
+
     private static func sourcePorts(_ rest: String, in text: String) throws(ValueRefusal) -> PortRange {
         if AddressPrefix(rest) != nil || IPAddress(rest) != nil {
             throw ValueRefusal(
                 expected: "ports behind \"from:\", such as \"from:udp/11211\"", text: text,
                 hint: "addresses are those that packets come from in any case: \"\(rest)\"")
+        }
+        // `udp/53` is itself what it would be meant for.
+        if let ports = try? PortRange(rest) { return ports }
+        if let hint = PortRange.hint(for: rest, behind: "from:") {
+            throw ValueRefusal(expected: PortRange.expectation, text: text, hint: hint)
         }
         return try PortRange(rest)
     }
@@ -80,7 +91,7 @@ public enum FilterSubject: Hashable, Sendable, ConfigurationText {
         }
         throw ValueRefusal(
             expected: expected, text: text,
-            hint: FilterPrefix.hint(for: text) ?? IPProtocolName.hint(for: text))
+            hint: FilterPrefix.hint(for: text) ?? PortRange.hint(for: text) ?? IPProtocolName.hint(for: text))
     }
 }
 

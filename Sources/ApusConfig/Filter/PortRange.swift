@@ -68,6 +68,21 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
         "\(transport?.rawValue ?? "port")/\(Self.text(first...max(first, last)))"
     }
 
+    /// What to say of ports that are written as elsewhere: `udp:53`, `udp=53`, `53/udp`.
+    ///
+    /// - Parameter prefix: what stands before them.
+    static func hint(for text: String, behind prefix: String = "") -> String? {
+        let parts = text.split(omittingEmptySubsequences: false) { ":=/ ".contains($0) }
+        guard parts.count == 2 else { return nil }
+        for (word, ports) in [(parts[0], parts[1]), (parts[1], parts[0])] {
+            guard word == "port" || Transport(rawValue: String(word)) != nil,
+                case .range(let range) = range(of: ports)
+            else { continue }
+            return "did you mean \"\(prefix)\(word)/\(Self.text(range))\"?"
+        }
+        return nil
+    }
+
     /// `5004` or `5004-5007`.
     static func text(_ ports: ClosedRange<UInt16>) -> String {
         ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)-\(ports.upperBound)"

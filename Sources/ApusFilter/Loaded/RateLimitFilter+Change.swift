@@ -140,27 +140,33 @@ extension RateLimitFilter {
         }
     }
 
-    /// Whether there was room in the maps that are looked into, and as far as rules go: who is told that there was none
-    /// validates them with the entry, which says why.
+    /// Whether there was room in the maps that are looked into: where there was none, rules are to be made anew.
     func addInPlace(
         _ entry: FilterEntry, to current: InForce, now: UInt64
     ) throws(FilterError) -> Bool {
         try validate(entry)
+        try requireRoom(for: [.put(entry)], in: current, now: now)
         let value = apus_entry(entry, now: now)
         do throws(BPFError) {
             guard case .source(let prefix) = entry.subject else { return false }
             let lists = FilterLists(current.maps, secret: current.state.secret)
             let room = prefix.isAddress ? current.maps.addresses.info : current.maps.prefixes.info
-            guard room.maxEntries > 1, try lists.mayTake(entry), try lists.mayMark(prefix) else {
-                return false
-            }
-            try lists.add(prefix, value)
+            guard room.maxEntries > 1 else { return false }
+            return try lists.add(prefix, value)
         } catch  where error.code == E2BIG || error.code == ENOSPC {
             return false
         } catch {
             throw FilterError(interface, error)
         }
-        return true
+    }
+
+    /// Refuses changes by which rules had more entries about sources than they may, in the words of validation. What is there
+    /// is counted once, and not all of it read, which takes seconds where there is a million.
+    func requireRoom(for changes: [FilterChange], in current: InForce, now: UInt64) throws(FilterError) {
+        let mayBe = try about(interface) { () throws(BPFError) in
+            try current.mayTake(changes, now: now)
+        }
+        guard mayBe else { throw FilterError(interface, .rules(FilterRules.withTooManyPrefixes)) }
     }
 
     private func validate(_ entry: FilterEntry) throws(FilterError) {

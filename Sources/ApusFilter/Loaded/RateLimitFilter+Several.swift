@@ -55,6 +55,7 @@ extension RateLimitFilter {
             let isOne = concerning.count == 1
             let isInPlace = isOne ? try applyInPlace(concerning[0], to: current, now: now) : false
             if !isInPlace, !concerning.isEmpty {
+                if !isOne { try requireRoom(for: concerning, in: current, now: now) }
                 var rules = try rules()
                 rules.apply(concerning)
                 try Self.validate(rules, interface)
@@ -108,6 +109,28 @@ extension FilterOutcome {
 }
 
 extension InForce {
+    /// Whether rules may have what changes add to the lists, beside what is there and not taken off them.
+    func mayTake(
+        _ changes: [FilterChange], now: UInt64, most: Int = FilterRules.mostPrefixes
+    ) throws(BPFError) -> Bool {
+        var subjects: [FilterSubject: Bool] = [:]
+        for change in changes {
+            switch change {
+            case .put(let entry): subjects[entry.subject] = true
+            case .remove(let subject): subjects[subject] = subjects[subject] ?? false
+            case .set, .removeLimit: break
+            }
+        }
+        var more = 0
+        for (subject, isPut) in subjects {
+            guard case .source = subject else { continue }
+            let isThere = try entry(about: subject, now: now) != nil
+            more += isPut && !isThere ? 1 : !isPut && isThere ? -1 : 0
+        }
+        guard more > 0 else { return true }
+        return try FilterLists(maps, secret: state.secret).mayTake(more, now: now, most: most)
+    }
+
     /// What a change meets.
     fileprivate func outcome(of change: FilterChange, now: UInt64) throws(BPFError) -> FilterOutcome {
         var outcome = FilterOutcome()

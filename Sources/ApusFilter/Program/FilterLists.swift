@@ -40,33 +40,33 @@ struct FilterLists {
         try writePorts(entries, now: now)
     }
 
-    /// Whether rules may have an entry about a source beside those that are there, or it takes the place of one.
-    func mayTake(_ entry: FilterEntry, most: Int = FilterRules.mostPrefixes) throws(BPFError) -> Bool {
-        guard maps.addresses.info.maxEntries + maps.prefixes.info.maxEntries > most else { return true }
-        var count = 0
-        try maps.addresses.forEachChunk { keys, _ in count += keys.count }
-        try maps.prefixes.forEachChunk { keys, _ in count += keys.count }
-        guard count >= most, case .source(let prefix) = entry.subject else { return true }
-        return prefix.isAddress
-            ? try maps.addresses.value(of: apus_address(prefix.address)) != nil
-            : try maps.prefixes.entries().contains { $0.key.prefix == prefix }
+    /// Whether rules may have so many entries about sources beside those that are there and not over.
+    func mayTake(
+        _ count: Int, now: UInt64, most: Int = FilterRules.mostPrefixes
+    ) throws(BPFError) -> Bool {
+        guard maps.addresses.info.maxEntries + maps.prefixes.info.maxEntries + count > most else {
+            return true
+        }
+        var there = 0
+        func take(_ values: Span<apus_entry>) {
+            for i in values.indices where values[i].isInForce(at: now) { there += 1 }
+        }
+        try maps.addresses.forEachChunk { _, values in take(values) }
+        try maps.prefixes.forEachChunk { _, values in take(values) }
+        return there + count <= most
     }
 
-    /// Whether the marks have room for a prefix, and the program looks at them: for short ones it may not.
-    func mayMark(_ prefix: AddressPrefix) throws(BPFError) -> Bool {
-        guard !FilterMarks.isShort(prefix) else { return false }
-        return try marks.hasRoom(for: prefix)
-    }
-
-    /// Adds an entry about a source, or puts it in the place of the one about the same.
-    func add(_ prefix: AddressPrefix, _ value: apus_entry) throws(BPFError) {
+    /// Adds an entry about a source, or puts it in the place of the one about the same; false, and nothing is changed, where
+    /// the marks have no room, or the program may not look at them, as for short ones.
+    func add(_ prefix: AddressPrefix, _ value: apus_entry) throws(BPFError) -> Bool {
         // First: packets are looked up as soon as there is something to be found.
-        try marks.set([prefix])
+        guard !FilterMarks.isShort(prefix), try marks.add(prefix) else { return false }
         if prefix.isAddress {
             try maps.addresses.update(apus_address(prefix.address), value)
         } else {
             try maps.prefixes.update(apus_prefix(prefix), value)
         }
+        return true
     }
 
     /// Ports are written one by one: each is decided by the narrowest range that has it, and when that is over by the next

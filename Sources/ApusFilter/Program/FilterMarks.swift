@@ -60,20 +60,27 @@ struct FilterMarks {
         }
     }
 
-    /// Whether there is room for the marks of one more, so that still few others have a bit that is set.
-    func hasRoom(for prefix: AddressPrefix) throws(BPFError) -> Bool {
+    /// Sets the bits of one more; false, and none is set, where there is no room so that still few others have a bit that
+    /// is set.
+    func add(_ prefix: AddressPrefix) throws(BPFError) -> Bool {
         let count = map.info.maxEntries
-        guard count < Self.mostWords else { return true }
-        let isSet = try words().reduce(0) { $0 + $1.nonzeroBitCount }
-        return isSet + Self.count(of: [prefix]) <= count * 64 * 2 / Self.bitsPerMark
+        let before = try words()
+        if count < Self.mostWords {
+            let isSet = before.reduce(0) { $0 + $1.nonzeroBitCount }
+            guard isSet + Self.count(of: [prefix]) <= count * 64 * 2 / Self.bitsPerMark else { return false }
+        }
+        try set([prefix], beside: before)
+        return true
     }
 
     /// Sets the bits of prefixes, and says whether any of them was not.
     @discardableResult
-    func set(_ prefixes: [AddressPrefix]) throws(BPFError) -> Bool {
+    func set(_ prefixes: [AddressPrefix]) throws(BPFError) -> Bool { try set(prefixes, beside: words()) }
+
+    @discardableResult
+    private func set(_ prefixes: [AddressPrefix], beside before: [UInt64]) throws(BPFError) -> Bool {
         let count = map.info.maxEntries
         guard count > 1 else { return false }
-        let before = try words()
         var words = before
         if Self.count(of: prefixes) > Self.most {
             words = [UInt64](repeating: .max, count: count)

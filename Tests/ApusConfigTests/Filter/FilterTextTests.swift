@@ -188,6 +188,11 @@ import Testing
             "lists have no destinations; a limit has them, as its service \"192.0.2.1 udp/53\""
         ),
         ("tcp/http", "names of services are not looked up, so write the number"),
+        ("udp:53", "did you mean \"udp/53\"?"), ("tcp=6000-6063", "did you mean \"tcp/6000-6063\"?"),
+        ("53/udp", "did you mean \"udp/53\"?"), ("port 53", "did you mean \"port/53\"?"),
+        ("from:udp:11211", "did you mean \"from:udp/11211\"?"),
+        ("from:11211/udp", "did you mean \"from:udp/11211\"?"),
+        ("any", "all addresses are \"0.0.0.0/0\" and \"::/0\""),
         ("from:udp/domain", "names of services are not looked up, so write the number"),
     ])
     func `what an entry can't be is refused with the way out`(text: String, hint: String) {
@@ -199,8 +204,15 @@ import Testing
         }
     }
 
-    @Test func `what is left of a time is rounded up to what rules are written in`() throws {
-        let left = FilterDuration(nanoseconds: 3_598_724_110_057)
-        #expect("\(left.roundedUp)" == "59m58s725ms" && left.roundedUp.roundedUp == left.roundedUp)
+    @Test(
+        arguments: [
+            (3_598_724_110_057, "59m59s"), (3_599_000_000_001, "1h"), (1, "1s"), (1_000_000_000, "1s"),
+            (0, "0s"),
+            (UInt64.max, "213503d23h34m33s"),
+        ] as [(UInt64, String)])
+    func `what is left of a time is rounded up to whole seconds`(nanoseconds: UInt64, text: String) {
+        let left = FilterDuration(nanoseconds: nanoseconds).roundedUp
+        // What can't be counted is the longest there is.
+        #expect("\(left)".hasPrefix(text) && left.roundedUp == left, "\(left)")
     }
 }

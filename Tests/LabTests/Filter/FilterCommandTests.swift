@@ -205,6 +205,65 @@ extension Lab {
             #expect(try scene.fine("export").contains("# TYPE apus_filter_packets_total counter\n"))
         }
 
+        /// At a prompt, as bash makes words of its own of what is typed, and puts what is offered in the place of some.
+        @Test(.requires(.program("zsh")))
+        func `bash completes the words of rules as they are typed`() throws {
+            let scene = try FilterScene("typed")
+            defer { scene.net.close() }
+            try scene.fine("load vb")
+            try scene.fine("deny vb from:udp/11211 2001:db8::7 tcp/6000-6063")
+            for limit in ["source udp/5004", "source udp/53", "it's $(touch pwned)"] {
+                try scene.net.b.run(
+                    ApusProgram.path, "filter", "limit", "vb", "--rate", "1pps", "--name", limit)
+            }
+            let cases = [
+                // What is typed with a tab wherever one is pressed, and the words that bash then has.
+                (#"deny vb fro\tu\t53"#, "deny|vb|from:udp/53"),
+                (#"deny vb tcp/\t"#, "deny|vb|tcp/6000-6063"),
+                (#"allow vb pro\t47"#, "allow|vb|protocol/47"),
+                (#"allow vb udp/5 from:t\t"#, "allow|vb|udp/5|from:tcp/"),
+                (#"remove vb from:\t"#, "remove|vb|from:udp/11211"),
+                (#"remove vb from:udp/\t"#, "remove|vb|from:udp/11211"),
+                (#"remove vb 2001:\t"#, "remove|vb|2001:db8::7"),
+                (#"remove vb 2001:db8::\t"#, "remove|vb|2001:db8::7"),
+                (#"remove vb --limit so\t0\t"#, "remove|vb|--limit|source udp/5004"),
+                (#"remove vb --limit source\\ udp/53\t"#, "remove|vb|--limit|source udp/53"),
+                (#"remove vb --limit \'so\t0\t"#, "remove|vb|--limit|source udp/5004"),
+                (#"remove vb --limit "source udp/50\t"#, "remove|vb|--limit|source udp/5004"),
+                (#"remove vb --limit=source\\ udp/50\t"#, "remove|vb|--limit=source udp/5004"),
+                (#"remove vb --limit it\t"#, "remove|vb|--limit|it's $(touch pwned)"),
+                (#"remove vb --limit "it\t"#, "remove|vb|--limit|it's $(touch pwned)"),
+                (#"remove vb --limit \'it\t"#, "remove|vb|--limit|it's $(touch pwned)"),
+                (#"limit vb --name so\t0\t"#, "limit|vb|--name|source udp/5004"),
+                (#"limit vb --service ud\t/53"#, "limit|vb|--service|udp/53"),
+            ]
+            let folder = URL(fileURLWithPath: ApusProgram.path).deletingLastPathComponent().path
+            let typed = cases.map { line, _ in
+                #"""
+                zpty -w -n z $'apus filter \#(line)\C-aprintf "|%s" \C-e>>typed;echo>>typed\n'
+                zpty -r z text '*<%>*'
+                """#
+            }.joined(separator: "\n")
+            // The line shows <""%> as it is typed; only what comes of it shows <%>.
+            let script = #"""
+                cd '\#(scene.files.path)'; export PATH='\#(folder)':$PATH TERM=xterm
+                zmodload zsh/zpty; zpty z bash --norc --noprofile -i
+                zpty -w z 'source <(apus completion bash); bind "set bell-style none"; PS1="<""%>"'
+                zpty -r z text '*<%>*'
+                \#(typed)
+                zpty -d z
+                """#
+            try scene.net.b.run("timeout", "100", "zsh", "-f", "-c", script)
+            let lines = String(decoding: scene.files.read("typed"), as: UTF8.self).split(separator: "\n")
+                .map(String.init)
+            #expect(lines.count == cases.count, "\(lines)")
+            for ((line, words), found) in zip(cases, lines) {
+                #expect(found == "|apus|filter|" + words, "\(line)")
+            }
+            #expect(scene.files.size("pwned") == 0)
+            try scene.fine("unload vb")
+        }
+
         @Test(.requires(.program("fish")))
         func `Shells offer the rules in force for remove`() throws {
             let scene = try FilterScene("words")
