@@ -3,32 +3,23 @@ import Glibc
 
 /// A UDP socket that only counts.
 public final class Receiver {
-    private let descriptor: CInt
+    private let socket: BoundSocket
 
     /// Opens it in the network namespace of the calling thread, for all addresses of both versions of IP.
     public init(port: UInt16) throws {
-        descriptor = socket(AF_INET6, APUS_SOCK_DGRAM, 0)
-        var size: CInt = 64 << 20
-        unsafe setsockopt(descriptor, SOL_SOCKET, 33, &size, 4)  // SO_RCVBUFFORCE
         var address = sockaddr_in6()
         address.sin6_family = sa_family_t(AF_INET6)
         address.sin6_port = port.bigEndian
-        let bound = unsafe withUnsafeBytes(of: &address) { bytes in
-            // Sound: the kernel reads as many octets as the struct has.
-            unsafe bind(
-                descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self),
-                UInt32(bytes.count))
-        }
-        guard bound == 0 else { throw LabError("bind(\(port)): \(errno)") }
+        socket = try BoundSocket(AF_INET6, APUS_SOCK_DGRAM | APUS_SOCK_CLOEXEC, to: address, "port \(port)")
+        var size: CInt = 64 << 20
+        unsafe setsockopt(socket.descriptor, SOL_SOCKET, 33, &size, 4)  // SO_RCVBUFFORCE
     }
-
-    deinit { close(descriptor) }
 
     /// How many datagrams have come since the last time.
     public func count() -> Int {
         var octets = [UInt8](repeating: 0, count: 2048)
         var count = 0
-        while unsafe recv(descriptor, &octets, octets.count, Int32(MSG_DONTWAIT)) >= 0 { count += 1 }
+        while unsafe recv(socket.descriptor, &octets, octets.count, Int32(MSG_DONTWAIT)) >= 0 { count += 1 }
         return count
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A packet socket that sends frames as they are.
 public final class Sender: Sendable {
-    private let descriptor: CInt
+    private let socket: BoundSocket
     private let refusals = Atomic<Int>(0)
 
     /// How many frames the link had no room for and said so: they were sent again.
@@ -12,21 +12,11 @@ public final class Sender: Sendable {
 
     /// Opens it in the network namespace of the calling thread.
     public init(_ interface: String) throws {
-        descriptor = socket(AF_PACKET, APUS_SOCK_RAW | APUS_SOCK_CLOEXEC, 0)
-        guard descriptor >= 0 else { throw LabError("socket(AF_PACKET): \(errno)") }
         var address = sockaddr_ll()
         address.sll_family = UInt16(AF_PACKET)
         address.sll_ifindex = unsafe Int32(if_nametoindex(interface))
-        let bound = unsafe withUnsafeBytes(of: &address) { bytes in
-            // Sound: the kernel reads as many octets as the struct has.
-            unsafe bind(
-                descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self),
-                UInt32(bytes.count))
-        }
-        guard bound == 0 else { throw LabError("bind(\(interface)): \(errno)") }
+        socket = try BoundSocket(AF_PACKET, APUS_SOCK_RAW | APUS_SOCK_CLOEXEC, to: address, interface)
     }
-
-    deinit { close(descriptor) }
 
     /// Sends `total` frames at a pace, these over and over, and waits for room where there is none.
     ///
@@ -121,7 +111,7 @@ public final class Sender: Sendable {
     private func send(_ batch: borrowing Batch, _ frames: Range<Int>) throws -> Int {
         // Sound: all that the messages refer to lives as long as the batch.
         let taken = unsafe apus_send_messages(
-            descriptor, batch.message(frames.lowerBound), UInt32(frames.count), 0)
+            socket.descriptor, batch.message(frames.lowerBound), UInt32(frames.count), 0)
         // At the first one that is refused the call ends.
         if Int(taken) < frames.count { refusals.add(1, ordering: .relaxed) }
         guard taken > 0 else {
