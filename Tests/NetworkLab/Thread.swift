@@ -11,20 +11,20 @@ func onNewThread(named name: String, timeout: Duration, _ body: @escaping () -> 
     precondition(joined == 0, "a closure in the namespace \(name) has not returned in \(timeout)")
 }
 
-/// Starts a thread, which somebody has to join.
-func startThread(_ body: @escaping () -> Void) throws -> pthread_t {
+/// Starts a thread, on one CPU or on any, which somebody has to join.
+func startThread(on cpu: Int? = nil, _ body: @escaping () -> Void) throws -> pthread_t {
     let work = unsafe Unmanaged.passRetained(Work(body))
     // The retain of passRetained is given up by the thread, or below when there is none.
     var thread = pthread_t()
-    let code = unsafe pthread_create(
-        &thread, nil,
+    let code = unsafe apus_start_thread(
+        &thread, Int32(cpu ?? -1),
         { work in
             unsafe Unmanaged<Work>.fromOpaque(work!).takeRetainedValue().body()
             return nil
         }, work.toOpaque())
     guard code == 0 else {
         unsafe work.release()
-        throw LabError.call("pthread_create", code)
+        throw LabError.call("starting a thread", code)
     }
     return thread
 }
