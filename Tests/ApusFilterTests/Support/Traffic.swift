@@ -24,16 +24,6 @@ func frame(from source: UInt32, to destination: UInt32 = 0xc000_0202, port: UInt
         + bytes(UInt16(octets - 34)) + [0, 0] + [UInt8](repeating: 0, count: octets - 42)
 }
 
-/// What a program that goes by these ticks takes the time to be, at the earliest: as late as the last tick, and by one more,
-/// to which it knows their beginning. A machine that stands still has no ticks meanwhile. Without ticks it is the time.
-func earliestTime(ofTicks tick: UInt64?) -> UInt64 {
-    guard let tick else { return monotonicTime }
-    var last = timespec()
-    // Sound: it is written by the call.
-    guard unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &last) == 0 else { return monotonicTime }
-    return UInt64(last.tv_sec) * 1_000_000_000 + UInt64(last.tv_nsec) - tick
-}
-
 extension RulesProgram {
     /// Rules that judge by the kernel's clock, as on an interface, where the test runs them on packets. They need not be
     /// valid: nobody is refused a rate so low that nothing fills while a test lasts.
