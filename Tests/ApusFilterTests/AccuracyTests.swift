@@ -47,6 +47,17 @@ import Testing
         try Flood(limit, octets: octets)
             .expect(\.octets, burst: burst, rate: rate / 8, beyond: Double(octets))
     }
+
+    /// Bursts as they are unless they are given, which are long enough for ticks.
+    @Test(arguments: scopes, [(10e6, 64), (1e9, 64), (10e6, 1500), (1e9, 1500)])
+    func bitsPassAtTheirRateByTicks(_ scope: FilterLimit.Scope, _ case: (rate: Double, octets: Int)) throws {
+        // Where filters do not go by ticks, packetsPassAtTheirRateByTicks says why.
+        guard try TickClock.read() != nil else { return }
+        let (rate, octets) = `case`
+        let limit = FilterLimit(name: "limit", scope: scope, bits: BitRate(perSecond: rate))
+        try Flood(limit, octets: octets, byTicks: true).expect(
+            \.octets, burst: Double(limit.effectiveOctetBurst!), rate: rate / 8, beyond: Double(octets))
+    }
 }
 
 /// A flood of one source by two CPUs, in which each moment's packets that passed are looked at.
