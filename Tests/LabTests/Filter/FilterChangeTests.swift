@@ -184,7 +184,8 @@ extension Lab {
             let scene = try FilterScene("forgive")
             defer { scene.net.close() }
             try scene.fine("load vb")
-            let limit = "limit vb --source any --rate 1pps --burst 2 --ban-over 2 --ban-for 10m"
+            // So slow that nothing fills while this lasts.
+            let limit = "limit vb --source any --rate 1/m --burst 2 --ban-over 2 --ban-for 10m"
             func ban() throws {
                 try scene.fine(limit)
                 #expect(try scene.answers() < 10)

@@ -73,7 +73,7 @@ extension Lab {
             let scene = try FilterScene("ban")
             defer { scene.net.close() }
             try scene.fine("load vb")
-            try scene.fine("limit vb --source any --rate 1pps --burst 2 --ban-over 2 --ban-for 10m")
+            try scene.fine("limit vb --source any --rate 1/m --burst 2 --ban-over 2 --ban-for 10m")
             #expect(try scene.answers() < 10)
             #expect(try scene.answers() == 0)
             let bans = try #require(scene.status()["bans"] as? [[String: Any]])
