@@ -1,4 +1,5 @@
 import ApusConfig
+import Glibc
 import NetworkLab
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
 ///
 /// Only of packets: where nftables counts octets, a new bucket has the burst and a second's worth on top.
 @Suite(.serialized, .requires(.root, .program("nft"))) struct NftablesTests {
-    /// A flood of 60,000 frames in 1.2 s, from some sources in turn, and how many came through each second beyond the
+    /// A flood of 120,000 frames in 2.4 s, from some sources in turn, and how many came through each second beyond the
     /// burst, so that a slower machine's flood is like any.
     private func flood(
         sources: Int, burst: Int, _ filter: (Namespace) throws -> Void
@@ -19,7 +20,9 @@ import Testing
         let sender = try net.a.enter { try Sender("va") }
         let receiver = try net.b.enter { try Receiver(port: 5004) }
         let frames = (0..<UInt32(sources)).map { frame(from: 0xc000_0264 + $0) }
-        let time = try sender.send(frames, total: 60_000, perSecond: 50_000).time
+        let time = try sender.send(frames, total: 120_000, perSecond: 50_000).time
+        // What is on its way comes.
+        usleep(50_000)
         let came = receiver.count()
         return Double(came - burst) / (Double(time) / 1e9)
     }
@@ -50,9 +53,14 @@ import Testing
         }
     }
 
+    /// How far the two may be apart. The filter goes by the kernel's ticks, of 4 ms at most, and nftables by a clock of
+    /// nanoseconds: at each end of 2.4 s the filter may be a tick late, which makes 0.33 %; and of each of 20 sources, which
+    /// have 1200 packets each in that time, one may be on either side of the end, which makes 0.08 %.
+    private static let tolerance = 0.0042
+
     /// A sender who has to wait lets one's buckets fill and not the other's: it is measured again then.
     private func both(_ floods: () throws -> (Double, Double)) throws -> (ours: Double, theirs: Double) {
-        try undisturbed(floods) { abs($0.0 / $0.1 - 1) < 0.02 }
+        try undisturbed(floods) { abs($0.0 / $0.1 - 1) < Self.tolerance }
     }
 
     @Test func onALimitForAll() throws {
@@ -64,7 +72,7 @@ import Testing
             )
         }
         print("a limit for all: \(ours) packets/s passed the filter, \(theirs) nftables")
-        #expect(abs(ours / theirs - 1) < 0.02)
+        #expect(abs(ours / theirs - 1) < Self.tolerance)
     }
 
     @Test func onALimitForEachSource() throws {
@@ -78,6 +86,6 @@ import Testing
             )
         }
         print("a limit for each of 20 sources: \(ours) packets/s passed the filter, \(theirs) nftables")
-        #expect(abs(ours / theirs - 1) < 0.02)
+        #expect(abs(ours / theirs - 1) < Self.tolerance)
     }
 }
