@@ -7,10 +7,11 @@ func zshCompletion(_ root: Command) -> String {
 
         _apus_filter_words() {
             local -a offered
-            offered=(${(f)"$(apus filter words $1 -- $words 2>/dev/null)"})
+            # Before what is asked for zsh puts options of compadd.
+            offered=(${(f)"$(apus filter words $argv[-1] -- $words 2>/dev/null)"})
             # Behind a slash it goes on.
-            compadd -S '' -- ${(M)offered:#*/}
-            compadd -- ${offered:#*/}
+            compadd "${(@)argv[1,-2]}" -S '' -- ${(M)offered:#*/}
+            compadd "${(@)argv[1,-2]}" -- ${offered:#*/}
         }
 
         \(functions)
