@@ -30,6 +30,7 @@ extension Lab {
             let exchangesWhileDead = session.exchanges
             try eventually("TCP goes on while nobody forwards") { session.exchanges > exchangesWhileDead }
 
+            let kernelBefore = try LoadTests.kernelDrops(scene, backend)
             let start = ContinuousClock.now
             let second = try ApusForward(in: scene.relay, options)
             let startTime = ContinuousClock.now - start
@@ -39,18 +40,21 @@ extension Lab {
             let sent = try sending.finish()
             _ = sink.drain()
             let after = sink.numbers()
-            // From the first packet that the second one sent to the last nothing is missing.
+            // From the first packet that the second one sent to the last nothing is missing, other than what came while all
+            // that waits for a worker was full: it holds a second of the stream, for which a busy machine may stop it.
             let tail = after.dropFirst(killed)
-            let isWhole = tail.elementsEqual((tail.first ?? 0)...sent - 1)
+            let missing = sent - (tail.first ?? 0) - tail.count
+            let isInOrder = zip(tail, tail.dropFirst()).allSatisfy { $0 < $1 }
 
             #expect(ping.waitForExit(within: .seconds(20)) == .exited(0))
             #expect(ping.output.contains(" 0% packet loss"), "\(ping.output.suffix(300))")
             let tcp = session.finish()
             #expect(tcp.failure == nil && tcp.exchanges > 100 && tcp.slowest < .seconds(1), "\(tcp)")
             let status = try second.finish()
+            let kernel = try LoadTests.kernelDrops(scene, backend) - kernelBefore
             #expect(
-                isWhole,
-                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(status.ports)"
+                isInOrder && (0...Int(status.portDrops) + kernel).contains(missing),
+                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(kernel) \(status.ports)"
             )
             #expect(status.sent == UInt64(tail.count) && status.drops.isEmpty, "\(status.drops)")
             let left = try Self.traces(in: scene.relay)
