@@ -96,6 +96,8 @@ import Testing
                     lifetime: FilterDuration(nanoseconds: 2 * Self.second)))
             // Unless all that stood still until it was over.
             #expect(try passes() || monotonicTime - added > 2 * Self.second)
+            let left = try filter.rules().entries.first { $0.verdict == .allow }?.lifetime?.nanoseconds ?? 0
+            #expect(left <= 2 * Self.second && (left > 0 || monotonicTime - added > 2 * Self.second))
             try eventually("it is over") { try !passes() }
             #expect(monotonicTime - added > 2 * Self.second - 4_000_000)
             try filter.unload()

@@ -54,7 +54,7 @@ import Testing
             [frame(from: Self.good, octets: octets)], total: total, perSecond: rate * 3)
         let (came, lost) = try net.come(of: total, by: sender, past: filter, since: before)
         let burst = Double(rules.limits[0].effectivePacketBurst!)
-        // A packet that was sent is judged at once.
+        // By now all are judged.
         #expect(Double(came) <= burst + rate * Double(monotonicTime - began) / 1e9 + 2)
         let most = burst + rate * Double(time) / 1e9
         print("\(mode), \(Int(rate)) of \(octets) octets: \((Double(came) / most - 1) * 100) %")

@@ -1,7 +1,8 @@
 import Glibc
 
-/// What a filter that goes by these ticks of the kernel's takes the time of CLOCK_MONOTONIC to be, at the earliest: as late as the last tick, and by one more,
-/// to which it knows their beginning. A machine that stands still has no ticks meanwhile. Without ticks it is the time.
+/// What a filter that goes by these ticks of the kernel's takes the time of CLOCK_MONOTONIC to be, at the earliest: as late as
+/// the last tick, and by one more, to which it knows their beginning. A machine that stands still has no ticks meanwhile.
+/// Without ticks it is the time.
 public func earliestTime(ofTicks tick: UInt64?) -> UInt64 {
     guard let tick else { return monotonicNanoseconds }
     var last = timespec()

@@ -18,21 +18,37 @@ public func undisturbed<R>(
 ) throws -> R {
     var longest: [Duration] = []
     for _ in 0..<10 {
-        let watch = PauseWatch()
-        // One of a virtual machine's CPUs may stand still while the others go on.
-        let threads = try usableCPUs.map { cpu in try startThread(on: cpu) { watch.run() } }
-        let outcome = Result(catching: measure)
-        watch.isOver.store(true, ordering: .relaxed)
-        for thread in threads { pthread_join(thread, nil) }
-        longest.append(watch.longest.withLock { $0 })
-        guard longest.last! > pause else { return try outcome.get() }
+        let (outcome, found) = try longestPause(of: measure)
+        longest.append(found)
+        guard found > pause else { return try outcome.get() }
         if case .success(let result) = outcome, isRight(result) { return result }
     }
     throw LabError(
         "measured ten times, and something else had the machine each time, for as long as \(longest)")
 }
 
-/// Those on which this thread may run.
+/// Does something, and tells for how long at most a thread that wants to run every millisecond was kept from it meanwhile, on any
+/// CPU.
+public func longestPause<R>(of body: () throws -> R) throws -> (Result<R, any Error>, Duration) {
+    let watch = PauseWatch()
+    var threads: [pthread_t] = []
+    func end() {
+        watch.isOver.store(true, ordering: .relaxed)
+        for thread in threads { pthread_join(thread, nil) }
+    }
+    do {
+        // One of a virtual machine's CPUs may stand still while the others go on.
+        for cpu in usableCPUs { threads.append(try startThread(on: cpu) { watch.run() }) }
+    } catch {
+        end()
+        throw error
+    }
+    let outcome = Result(catching: body)
+    end()
+    return (outcome, watch.longest.withLock { $0 })
+}
+
+/// Those on which this process may run.
 private var usableCPUs: [Int] {
     (0..<sysconf(Int32(_SC_NPROCESSORS_CONF))).filter { apus_may_run_on(Int32($0)) }
 }

@@ -17,8 +17,9 @@ enum FilterCommand {
             "To load a filter and to change it takes CAP_NET_ADMIN and CAP_BPF (kernels before Linux 6.6 may want "
                 + "CAP_PERFMON too), and CAP_SYS_ADMIN to see and to be beside other XDP programs; to look at it, "
                 + "CAP_BPF; and each, access to the BPF file system at /sys/fs/bpf, where it is kept. A reboot removes all; apus-filter@IF.service loads it again.",
-            "Without root: give the program these capabilities, `setcap cap_bpf,cap_net_admin,cap_perfmon+ep` and its path, and "
-                + "its user a folder, after each boot: `chmod o+x /sys/fs/bpf && install -d -m 700 -o USER /sys/fs/bpf/apus`. "
+            "Without root: give a copy of the program that only its user may run these capabilities, `setcap "
+                + "cap_bpf,cap_net_admin,cap_perfmon+ep` and its path, and that user a folder, after each boot: `mkdir -m 700 "
+                + "/sys/fs/bpf/apus && chown USER /sys/fs/bpf/apus && chmod o+x /sys/fs/bpf`. "
                 + "Filters are that user's from then on, and root is refused until the folder is removed.",
             "The manual, which apus man prints, explains the keys of a file of rules, and Docs/Filter.md how limits count.",
         ],
@@ -63,8 +64,9 @@ enum FilterCommand {
             let command = Capability.grantCommand([.bpf, .netAdmin, .perfmon])
             throw ExitFailure(
                 .notPermitted,
-                "\(purpose) needs \(missing.map(\.name).joined(separator: ", ")); run as root, or have root run once "
-                    + "`\(command)`" + (folder.map { " and after each boot \($0)" } ?? ""))
+                "\(purpose) needs \(missing.map(\.name).joined(separator: ", ")); run as root, or have root run once, on a "
+                    + "copy that only you may run, `\(command)`"
+                    + (folder.map { " and after each boot \($0)" } ?? ""))
         }
         let place = "/sys/fs/bpf"
         guard unsafe access(place, F_OK) != 0 || access(place, X_OK) == 0 else {

@@ -63,6 +63,7 @@ struct ArgumentParser {
     /// The command that the words behind it lead to.
     private mutating func helped() throws(ExitFailure) -> Command {
         while let word = words.popFirst() {
+            if word == "--help" || word == "-h" || isHelp(word) { continue }
             guard !command.subcommands.isEmpty else {
                 throw ExitFailure(.usage, "unexpected argument \(word.quoted); \(hint(nil))")
             }

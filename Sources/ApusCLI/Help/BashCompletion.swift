@@ -33,7 +33,7 @@ func bashCompletion(_ root: Command) -> String {
                 [[ $name == "$word"* && ! ($name == */ && $name == "$word") ]] || continue
                 case $quote in
                     \\') name=${name//\\'/\\'\\\\\\'\\'} ;;
-                    \\") name=${name//\\\\/\\\\\\\\} name=${name//\\$/\\\\\\$} name=${name//\\`/\\\\\\`} name=${name//\\"/\\\\\\"} ;;
+                    \\") name=${name//\\\\/\\\\\\\\} name=${name//\\$/\\\\\\$} name=${name//\\`/\\\\\\`} name=${name//\\"/\\\\\\"} name=${name//!/\\"\\\\!\\"} ;;
                     *) printf -v name %q "${name#"$head"}" ;;
                 esac
                 COMPREPLY+=("$name")

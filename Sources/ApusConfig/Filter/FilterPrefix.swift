@@ -47,11 +47,12 @@ enum FilterPrefix {
         prefix.isAddress ? "\(prefix.address)" : "\(prefix)"
     }
 
+    /// Whether it is how other tools call all addresses, or all there is.
+    static func isAny(_ text: String) -> Bool { ["any", "all", "*"].contains(text.lowercased()) }
+
     /// What to say of a text that should be a network and is none.
     static func hint(for text: String) -> String? {
-        if ["any", "all", "*"].contains(text.lowercased()) {
-            return "all addresses are \"0.0.0.0/0\" and \"::/0\""
-        }
+        if isAny(text) { return "all addresses are \"0.0.0.0/0\" and \"::/0\"" }
         if let slash = text.lastIndex(of: "/"), let address = IPAddress(String(text[..<slash])) {
             return "a prefix of it has 0 to \(address.bitCount) bits"
         }

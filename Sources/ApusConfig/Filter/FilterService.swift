@@ -83,6 +83,7 @@ public struct FilterService: Hashable, Sendable, ConfigurationText {
         if (try? FilterPrefix.read(parts[1])) ?? nil != nil {
             return "the destination comes first: \"\(parts[1]) \(String(parts[0].prefix(20)).printable)\""
         }
+        if FilterPrefix.isAny(parts[0]) { return "without a service a limit is for all packets" }
         return FilterPrefix.hint(for: parts[0])
     }
 }

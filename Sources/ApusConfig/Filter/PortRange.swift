@@ -72,7 +72,7 @@ public struct PortRange: Hashable, Sendable, ConfigurationText {
     ///
     /// - Parameter prefix: what stands before them.
     static func hint(for text: String, behind prefix: String = "") -> String? {
-        let parts = text.split(omittingEmptySubsequences: false) { ":=/ ".contains($0) }
+        let parts = text.lowercased().split(omittingEmptySubsequences: false) { ":=/ ".contains($0) }
         guard parts.count == 2 else { return nil }
         for (word, ports) in [(parts[0], parts[1]), (parts[1], parts[0])] {
             guard word == "port" || Transport(rawValue: String(word)) != nil,

@@ -20,11 +20,11 @@ struct FilterStore: Hashable, Sendable {
     static let root = "apus/filter"
 
     /// The command by which root gives this user a folder for filters; nil where it is root itself, where no BPF file system
-    /// is mounted, and where there is a folder, which may have filters in it.
+    /// is mounted, and where there is a folder. One that is out of sight is told by the command, which then fails.
     static var folderGrant: String? {
         guard geteuid() != 0, BPFFileSystem.isMounted else { return nil }
         let folder = root.prefix { $0 != "/" }
-        // Sound: the path ends with a zero. Out of sight it is not there.
+        // Sound: the path ends with a zero.
         guard unsafe access("\(BPFFileSystem.root)/\(folder)", F_OK) != 0 else { return nil }
         return BPFFileSystem.grantCommand(String(folder))
     }

@@ -17,9 +17,11 @@ package enum BPFFileSystem {
         "mount -t bpf -o mode=0700 bpf \(root)"
     }
 
-    /// The command by which root gives this user a folder in one that is root's, and the way to it; lasts until a reboot.
+    /// The command by which root gives this user a folder in one that is root's, and the way to it; lasts until a reboot. It fails
+    /// where that folder is there, out of this user's sight: something of root's may be in it.
     package static func grantCommand(_ folder: String) -> String {
-        "chmod o+x \(root) && install -d -m 700 -o \(geteuid()) \(root)/\(folder)"
+        let path = "\(root)/\(folder)"
+        return "mkdir -m 700 \(path) && chown \(geteuid()) \(path) && chmod o+x \(root)"
     }
 
     /// A name that a file in it can have. The kernel refuses dots there, and interfaces such as `eth0.100` have
@@ -105,7 +107,8 @@ package enum BPFFileSystem {
         } else if facts.st_uid != 0 && facts.st_uid != geteuid() {
             trouble =
                 "it belongs to the user with the number \(facts.st_uid), who could change what is kept there; "
-                + "run this as that user, or have root remove it: `\(removal(of: path))`"
+                + "run this as that user, or, once that user has unloaded what is kept there, have root remove it: "
+                + "`\(removal(of: path))`"
         } else if facts.st_mode & (S_IWGRP | S_IWOTH) != 0 && !(isRoot && facts.st_mode & S_ISVTX != 0) {
             trouble = "others may write to it; `chmod go-w \(path)` if nobody has changed it, or remove it"
         } else {

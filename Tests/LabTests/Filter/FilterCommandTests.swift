@@ -212,7 +212,7 @@ extension Lab {
             defer { scene.net.close() }
             try scene.fine("load vb")
             try scene.fine("deny vb from:udp/11211 2001:db8::7 tcp/6000-6063")
-            for limit in ["source udp/5004", "source udp/53", "it's $(touch pwned)"] {
+            for limit in ["source udp/5004", "source udp/53", "it's $(touch pwned)", "x!!y"] {
                 try scene.net.b.run(
                     ApusProgram.path, "filter", "limit", "vb", "--rate", "1pps", "--name", limit)
             }
@@ -234,6 +234,9 @@ extension Lab {
                 (#"remove vb --limit it\t"#, "remove|vb|--limit|it's $(touch pwned)"),
                 (#"remove vb --limit "it\t"#, "remove|vb|--limit|it's $(touch pwned)"),
                 (#"remove vb --limit \'it\t"#, "remove|vb|--limit|it's $(touch pwned)"),
+                (#"remove vb --limit x\t"#, "remove|vb|--limit|x!!y"),
+                (#"remove vb --limit "x\t"#, "remove|vb|--limit|x!!y"),
+                (#"remove vb --limit \'x\t"#, "remove|vb|--limit|x!!y"),
                 (#"limit vb --name so\t0\t"#, "limit|vb|--name|source udp/5004"),
                 (#"limit vb --service ud\t/53"#, "limit|vb|--service|udp/53"),
             ]

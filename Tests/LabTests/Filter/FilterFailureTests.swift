@@ -100,8 +100,9 @@ extension Lab {
                     run.errors.contains(
                         "/sys/fs/bpf/apus: Operation not permitted: it belongs to the user with the ")
                         && run.errors.contains(
-                            "number 65534, who could change what is kept there; run this as that user, or have root "
-                                + "remove it: `chmod go-w /sys/fs/bpf && rm -r /sys/fs/bpf/apus`\n"),
+                            "number 65534, who could change what is kept there; run this as that user, or, once that "
+                                + "user has unloaded what is kept there, have root remove it: `chmod go-w /sys/fs/bpf "
+                                + "&& rm -r /sys/fs/bpf/apus`\n"),
                     "\(words): \(run)")
             }
             // The link itself, in folders that are ours.
@@ -155,7 +156,16 @@ extension Lab {
                 }
                 return .init(code: code, output: process.output, errors: process.errors)
             }
-            let folder = "chmod o+x /sys/fs/bpf && install -d -m 700 -o 65534 /sys/fs/bpf/apus"
+            let path = "/sys/fs/bpf/apus"
+            let folder = "mkdir -m 700 \(path) && chown 65534 \(path) && chmod o+x /sys/fs/bpf"
+            // It gives away nothing of root's, which the user can't see.
+            try scene.fine("load vb")
+            let blind = try typed("status", with: ["bpf", "net_admin", "perfmon"])
+            #expect(blind.code == 77 && Self.commands(in: blind.errors) == [folder], "\(blind)")
+            let refused = try scene.net.b.start(["sh", "-c", folder])
+            #expect(refused.waitForExit() != .exited(0) && refused.errors.contains("File exists"))
+            try scene.fine("status vb")
+            try scene.fine("unload vb")
             // With all the capabilities, as of a unit, only the folder is missing; also where there is a way to it.
             for _ in 1...2 {
                 let able = try typed("load vb", with: ["bpf", "net_admin", "perfmon"])
@@ -183,9 +193,16 @@ extension Lab {
             #expect(
                 root.code == 77
                     && root.errors.hasSuffix(
-                        "run this as that user, or have root remove it: `rm -r /sys/fs/bpf/apus`\n"),
+                        "run this as that user, or, once that user has unloaded what is kept there, have root remove "
+                            + "it: `rm -r /sys/fs/bpf/apus`\n"),
                 "\(root)")
-            #expect(try typed("unload vb").code == 0)
+            // Who does not wait for that user can take the program off that is left.
+            try shell(#require(Self.commands(in: root.errors).first), in: scene)
+            #expect(try scene.run("load vb").errors.contains("unload"))
+            try scene.fine("unload vb")
+            try scene.fine("load vb")
+            try scene.fine("unload vb")
+            try scene.expectNothing()
         }
 
         @Test func `Nobody else can hold off changes, or is told that there is no filter`() throws {

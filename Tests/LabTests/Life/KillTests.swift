@@ -31,17 +31,20 @@ extension Lab {
             try eventually("TCP goes on while nobody forwards") { session.exchanges > exchangesWhileDead }
 
             let kernelBefore = try LoadTests.kernelDrops(scene, backend)
-            let start = ContinuousClock.now
-            let second = try ApusForward(in: scene.relay, options)
-            let startTime = ContinuousClock.now - start
-            #expect(startTime < .seconds(3), "the next start")
-            let atStart = sink.count
-            try eventually("streams flow again") { sink.count - atStart > 1000 }
-            let sent = try sending.finish()
+            let (started, pause) = try longestPause {
+                let start = ContinuousClock.now
+                let second = try ApusForward(in: scene.relay, options)
+                let startTime = ContinuousClock.now - start
+                #expect(startTime < .seconds(3), "the next start")
+                let atStart = sink.count
+                try eventually("streams flow again") { sink.count - atStart > 1000 }
+                return (second, try sending.finish())
+            }
+            let (second, sent) = try started.get()
             _ = sink.drain()
             let after = sink.numbers()
-            // From the first packet that the second one sent to the last nothing is missing, other than what came while all
-            // that waits for a worker was full: it holds a second of the stream, for which a busy machine may stop it.
+            // From the first packet that the second one sent to the last nothing is missing; but where something else had the
+            // machine, what came while all that waits for a worker was full, and was counted so.
             let tail = after.dropFirst(killed)
             let missing = sent - (tail.first ?? 0) - tail.count
             let isInOrder = zip(tail, tail.dropFirst()).allSatisfy { $0 < $1 }
@@ -53,8 +56,10 @@ extension Lab {
             let status = try second.finish()
             let kernel = try LoadTests.kernelDrops(scene, backend) - kernelBefore
             #expect(
-                isInOrder && (0...Int(status.portDrops) + kernel).contains(missing),
-                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(kernel) \(status.ports)"
+                isInOrder
+                    && (0...(pause > .milliseconds(20) ? Int(status.portDrops) + kernel : 0)).contains(
+                        missing),
+                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); paused \(pause); \(kernel) \(status.ports)"
             )
             #expect(status.sent == UInt64(tail.count) && status.drops.isEmpty, "\(status.drops)")
             let left = try Self.traces(in: scene.relay)
