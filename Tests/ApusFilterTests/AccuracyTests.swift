@@ -17,7 +17,7 @@ import Testing
         let limit = FilterLimit(
             name: "limit", scope: scope, packets: PacketRate(perSecond: rate),
             packetBurst: UInt64(burst))
-        try Flood(limit, octets: 64).expect(\.packets, burst: burst, rate: rate, beyond: 1)
+        try Flood.expect(limit, octets: 64, \.packets, burst: burst, rate: rate, beyond: 1)
     }
 
     /// By the clock of the kernel's ticks, within one of which as much more may pass as the rate allows in its time. Looked
@@ -33,8 +33,9 @@ import Testing
             return
         }
         let limit = FilterLimit(name: "limit", scope: scope, packets: PacketRate(perSecond: rate))
-        try Flood(limit, octets: 64, byTicks: true).expect(
-            \.packets, burst: Double(limit.effectivePacketBurst!), rate: rate, beyond: 1)
+        try Flood.expect(
+            limit, octets: 64, byTicks: true, \.packets, burst: Double(limit.effectivePacketBurst!),
+            rate: rate, beyond: 1)
     }
 
     @Test(arguments: scopes, [(10e6, 64), (1e9, 64), (10e6, 1500), (1e9, 1500)])
@@ -44,8 +45,8 @@ import Testing
         let limit = FilterLimit(
             name: "limit", scope: scope, bits: BitRate(perSecond: rate), octetBurst: UInt64(burst))
         // The last frame begins within the burst, and may end beyond it.
-        try Flood(limit, octets: octets)
-            .expect(\.octets, burst: burst, rate: rate / 8, beyond: Double(octets))
+        try Flood.expect(
+            limit, octets: octets, \.octets, burst: burst, rate: rate / 8, beyond: Double(octets))
     }
 
     /// Bursts as they are unless they are given, which are long enough for ticks.
@@ -55,8 +56,9 @@ import Testing
         guard try TickClock.read() != nil else { return }
         let (rate, octets) = `case`
         let limit = FilterLimit(name: "limit", scope: scope, bits: BitRate(perSecond: rate))
-        try Flood(limit, octets: octets, byTicks: true).expect(
-            \.octets, burst: Double(limit.effectiveOctetBurst!), rate: rate / 8, beyond: Double(octets))
+        try Flood.expect(
+            limit, octets: octets, byTicks: true, \.octets, burst: Double(limit.effectiveOctetBurst!),
+            rate: rate / 8, beyond: Double(octets))
     }
 }
 
@@ -125,11 +127,24 @@ private struct Flood {
         #expect(passed.octets == passed.packets * UInt64(octets))
     }
 
-    /// Never more than the limit, and as much of it as was asked for.
-    func expect(
-        _ kind: KeyPath<FilterCount, UInt64>, burst: Double, rate: Double, beyond: Double,
-        sourceLocation: SourceLocation = #_sourceLocation
+    /// Never more than the limit, and as much of it as was asked for. Where both CPUs did something else for most of the time
+    /// it is measured again, ten times at most.
+    static func expect(
+        _ limit: FilterLimit, octets: Int, byTicks: Bool = false, _ kind: KeyPath<FilterCount, UInt64>,
+        burst: Double, rate: Double, beyond: Double, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
+        for _ in 0..<10 {
+            let flood = try Flood(limit, octets: octets, byTicks: byTicks)
+            if flood.expect(kind, burst: burst, rate: rate, beyond: beyond, sourceLocation) { return }
+        }
+        Issue.record("measured ten times, and both CPUs did something else", sourceLocation: sourceLocation)
+    }
+
+    /// False if there is too little to be seen of the rate.
+    private func expect(
+        _ kind: KeyPath<FilterCount, UInt64>, burst: Double, rate: Double, beyond: Double,
+        _ sourceLocation: SourceLocation
+    ) -> Bool {
         #expect(
             Double(passed[keyPath: kind]) <= burst + rate * most + beyond, sourceLocation: sourceLocation)
         let samples = samples.map {
@@ -139,11 +154,9 @@ private struct Flood {
             )
         }
         /// At some moment of the first third and at some moment of the last one the bucket is empty.
-        func emptiest(_ times: Range<Double>) throws -> Int {
+        func emptiest(_ times: Range<Double>) -> Int? {
             func ahead(_ place: Int) -> Double { samples[place].passed - samples[place].time * rate }
-            return try #require(
-                samples.indices.filter { times.contains(samples[$0].time) }.max { ahead($0) < ahead($1) },
-                sourceLocation: sourceLocation)
+            return samples.indices.filter { times.contains(samples[$0].time) }.max { ahead($0) < ahead($1) }
         }
         /// What came between two moments, without those parts in which less was offered than twice the limit, since both CPUs
         /// did something else and the bucket may have run over; or in which nobody looked for as long as half a burst. The
@@ -159,19 +172,20 @@ private struct Flood {
                 return (sum.0 + length, sum.1 + part.1.passed - part.0.passed)
             }
         }
-        let (first, last) = (
-            try emptiest(0.05..<length * 0.375), try emptiest(length * 0.625..<length)
-        )
+        guard let first = emptiest(0.05..<length * 0.375), let last = emptiest(length * 0.625..<length) else {
+            return false
+        }
         let between = unpaused(first, last)
         print(
             "\(rate): \((between.came / rate / between.time - 1) * 100) % in \(between.time) s without pauses of "
                 + "\(samples[last].time - samples[first].time) s, \(samples.count) samples"
         )
         let time = samples[last].time - samples[first].time
-        #expect(between.time > time / 2, sourceLocation: sourceLocation)
+        guard between.time > time / 2 else { return false }
         #expect(between.came >= 0.99 * rate * between.time, sourceLocation: sourceLocation)
         #expect(
             samples[last].passed - samples[first].passed <= 1.01 * rate * time, sourceLocation: sourceLocation
         )
+        return true
     }
 }
