@@ -44,7 +44,9 @@ setup:
 		exit 69
 	}
 	missing=()
-	for package in $$(awk -v with=" $(WITH) " '!/^#/ && NF == 2 && index(with, " " $$1 " ") { print $$2 }' debian-packages.txt); do
+	here=$$(dpkg --print-architecture 2>/dev/null || true)
+	for package in $$(awk -v with=" $(WITH) " -v here="$$here" '!/^#/ && (NF == 2 || NF == 3 && $$3 == here) \
+		&& index(with, " " $$1 " ") { print $$2 }' debian-packages.txt); do
 		dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package")
 	done
 	if (( $${#missing[@]} )); then
@@ -168,7 +170,7 @@ sanitize:
 	$(call tests-ran,.build/thread.log)
 
 # What the suites that are asked for need: the peers in processes of their own are for some only.
-BENCH_WITH = build $(if $(strip $(filter-out rings pool wire scale rings/% pool/% wire/% scale/%,$(or $(SUITE),all))),bench-peers)
+BENCH_WITH = build $(if $(strip $(filter-out rings pool wire crypto scale rings/% pool/% wire/% crypto/% scale/%,$(or $(SUITE),all))),bench-peers)
 
 bench:
 	@Benchmarks/run.sh names $(SUITE)

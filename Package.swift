@@ -72,6 +72,16 @@ let dpdk: [Target] = [
 let onDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "ApusDPDK", condition: withDPDK)] : []
 let echoOnDPDK: [Target.Dependency] = hasDPDK ? [.target(name: "DPDKEcho", condition: withDPDK)] : []
 
+/// Whether Intel's multi-buffer library is installed, as Debian's libipsec-mb-dev does it, and made for this processor. Elsewhere
+/// ApusCrypto has OpenSSL alone.
+#if arch(x86_64)
+    let hasIPsecMB = FileManager.default.fileExists(atPath: "/usr/include/intel-ipsec-mb.h")
+#else
+    let hasIPsecMB = false
+#endif
+let onIPsecMB: [Target.Dependency] = hasIPsecMB ? ["CIPsecMB"] : []
+let withIPsecMB: [SwiftSetting] = hasIPsecMB ? [.define("IPSEC_MB")] : []
+
 let package = Package(
     name: "Apus",
     products: [
@@ -83,7 +93,7 @@ let package = Package(
         .trait(name: "DPDK", description: "Ports over DPDK's poll-mode drivers; needs libdpdk-dev"),
         .default(enabledTraits: hasDPDK ? ["DPDK"] : []),
     ],
-    targets: (hasDPDK ? dpdk : []) + [
+    targets: (hasDPDK ? dpdk : []) + (hasIPsecMB ? [shim("CIPsecMB", linking: "IPSec_MB")] : []) + [
         shim("CLinux"),
         shim("CFilter"),
         shim("CNUMA", linking: "numa"),
@@ -95,6 +105,7 @@ let package = Package(
         shim("CMicrohttpd", linking: "microhttpd"),
         shim("CSystemd", linking: "systemd"),
         shim("CCapNG", linking: "cap-ng"),
+        shim("COpenSSL", linking: "crypto"),
         shim("CMeter"),
 
         room("ApusWire"),
@@ -109,6 +120,8 @@ let package = Package(
             on: ["ApusXDP", "ApusConfig", "ApusHost", "ApusWire", "CFilter"], plugins: ["EmbedBPF"]),
         room("ApusEndHost", on: ["ApusWire", "ApusRings"]),
         room("ApusRTP", on: ["ApusWire", "ApusRings"]),
+        .target(
+            name: "ApusCrypto", dependencies: ["COpenSSL"] + onIPsecMB, swiftSettings: rules + withIPsecMB),
         room("ApusDevices"),
         room("ApusConfig", on: ["ApusWire", "ApusDevices"]),
         room(
@@ -121,7 +134,7 @@ let package = Package(
             "Apus",
             on: [
                 "ApusWire", "ApusRings", "ApusTime", "ApusPorts", "ApusPacketSocket", "ApusXDP", "ApusHost",
-                "ApusEndHost", "ApusFilter", "ApusRTP", "ApusConfig", "ApusRuntime",
+                "ApusCrypto", "ApusEndHost", "ApusFilter", "ApusRTP", "ApusConfig", "ApusRuntime",
             ] + onDPDK),
         room("ApusBench", on: ["ApusConfig", "ApusPorts", "ApusRings", "ApusWire", "CLinux", "CMeter"]),
         .executableTarget(
@@ -135,6 +148,9 @@ let package = Package(
         tests("ApusWireTests", on: ["ApusWire", "NetworkLab", "Octets", "Seeds"]),
         tests("ApusRingsTests", on: ["ApusRings", "Seeds"]),
         tests("ApusTimeTests", on: ["ApusTime", "CLinux", "Seeds"]),
+        .testTarget(
+            name: "ApusCryptoTests", dependencies: ["ApusCrypto", "CLinux", "NetworkLab", "Octets", "Seeds"],
+            swiftSettings: rules + withIPsecMB),
         tests("ApusPortsTests", on: ["ApusPorts", "ApusWire", "Seeds"]),
         tests("ApusHostTests", on: ["ApusHost", "ApusWire", "CCapNG", "CLinux", "CMNL", "NetworkLab"]),
         tests(

@@ -1,5 +1,6 @@
 /// Kernel-bypass packet I/O for Linux: one import for all rooms of the library.
 @_exported public import ApusConfig
+@_exported public import ApusCrypto
 @_exported public import ApusEndHost
 @_exported public import ApusFilter
 @_exported public import ApusHost
