@@ -14,7 +14,7 @@ case "$scratch" in
     *) scratch=$PWD/$scratch ;;
 esac
 twins="$scratch/twins"
-suites="rings pool wire dpdk ports tax scale forwarder filter"
+suites="rings pool wire crypto dpdk ports tax scale forwarder filter"
 
 refuse() {
     echo "bench: $1" >&2
@@ -78,8 +78,11 @@ for source in "$here"/Twins/*.c; do
     "$clang" -O3 $flags -std=gnu11 -Wall -Werror -fPIC -I "$here/Sources/CTwins/include" \
         -c -o "$twins/$(basename "$source").o" "$source"
 done
+# As for Apus: where it is installed.
+ipsec=
+[ ! -e /usr/include/intel-ipsec-mb.h ] || [ "$(uname -m)" != x86_64 ] || ipsec=-lIPSec_MB
 "$clang" -shared -o "$twins/libapustwins.so.new" "$twins"/*.c.o -lrte_ethdev -lrte_mbuf -lrte_mempool -lrte_ring -lrte_eal \
-    -lxdp -lbpf
+    -lxdp -lbpf -lcrypto $ipsec
 mv "$twins/libapustwins.so.new" "$twins/libapustwins.so"
 
 # What sends and counts for forwarders and filters: BPF programs, embedded in the library that loads them.

@@ -3,7 +3,7 @@ import CTwins
 import Relays
 
 /// The names of all suites, in the order in which they are measured.
-let suiteNames = ["rings", "pool", "wire", "dpdk", "ports", "tax", "scale", "forwarder", "filter"]
+let suiteNames = ["rings", "pool", "wire", "crypto", "dpdk", "ports", "tax", "scale", "forwarder", "filter"]
 
 /// All suites; on one core if they shall be alone, or if there is no other.
 func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
@@ -14,6 +14,7 @@ func suites(_ cores: Cores, _ arguments: Arguments) throws -> [Suite] {
         Suite(
             "pool", versions: dpdkVersion, leftOut: Suite.leftOut("pool", partner), pool(partner: partner)),
         Suite("wire", versions: twins, wire()),
+        Suite("crypto", versions: twins.merging(cryptoVersions) { $1 }, leftOut: cryptoLeftOut, crypto()),
         dpdk(cores, arguments),
         obstacle("ports", arguments).map { Suite("ports", leftOut: [$0], [Trial]()) }
             ?? ports(cores, asRoot: asRoot("ports", arguments)),

@@ -152,3 +152,13 @@ size_t veth_receive(int file, uint8_t *frame, size_t room);
 int child_start(const char *command, int *input, int *output);
 int child_tell(int input, const void *text, size_t size);
 void child_end(int child, int input, int output);
+
+// crypto.c: AEAD by bare calls of OpenSSL (0) or ipsec-mb (1); AES-128-GCM (0) or ChaCha20-Poly1305 (1). NULL if there is none.
+struct aead;
+struct aead *aead_make(int library, int algorithm, const void *key, const void *vector);
+void aead_free(struct aead *aead);
+// Seals a packet in place behind its header, `repeats` times, each with the next number; `keyed` gives the key with each.
+// It ends with the tag. False if the library refuses one.
+_Bool aead_seal(struct aead *aead, int keyed, void *packet, size_t header, size_t size, size_t repeats);
+// Copies a sealed packet and opens the copy, `repeats` times, always with the same number.
+_Bool aead_open(struct aead *aead, const void *sealed, void *packet, size_t header, size_t size, size_t repeats);
