@@ -18,6 +18,14 @@ struct AllocationTests {
             let count = try #require(counts[loop], "\(ran.output)")
             #expect(count.packets >= 1_000_000 && count.allocations == 0, "\(loop): \(count)")
         }
+        for algorithm in ["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"] {
+            // The libraries' own are counted too.
+            let sealed = counts.filter { $0.key.hasPrefix(algorithm + "/") }
+            #expect(sealed["\(algorithm)/OpenSSL"] != nil)
+            for (name, count) in sealed {
+                #expect(count.packets >= 1_000_000 && count.allocations == 0, "\(name): \(count)")
+            }
+        }
         if Examples.hasDPDK {
             let count = try #require(counts["dpdk"], "\(ran.output)")
             #expect(count.packets >= 1_000_000 && count.allocations == 0, "dpdk: \(count)")

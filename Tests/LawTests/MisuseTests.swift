@@ -207,6 +207,45 @@ struct MisuseTests {
                     producer.enqueue(packet)
                 }
                 """, error: "result of call to 'enqueue' is unused"),
+        Case(
+            testDescription: "control: a key is lent to a cipher",
+            body: """
+                func use(_ secret: borrowing Secret, _ cipher: inout AEAD) { cipher.setKey(secret.bytes) }
+                """, error: nil),
+        Case(
+            testDescription: "a key that is printed",
+            body: """
+                func use(_ secret: borrowing Secret) { print(secret) }
+                """, error: "argument type 'Secret' does not conform to expected type 'Copyable'"),
+        Case(
+            testDescription: "a key in a text",
+            body: """
+                func use(_ key: borrowing PrivateKey) -> String { "\\(key)" }
+                """, error: "no exact matches in call to instance method 'appendInterpolation'"),
+        Case(
+            testDescription: "a key that is dumped",
+            body: """
+                func use(_ key: borrowing PrivateKey) { dump(key) }
+                """, error: "requires that 'PrivateKey' conform to 'Copyable'"),
+        Case(
+            testDescription: "a key with two owners",
+            body: """
+                func use(_ secret: consuming Secret) -> Bool {
+                    let other = secret
+                    return other == secret
+                }
+                """, error: "'secret' used after consume"),
+        Case(
+            testDescription: "a key's octets kept past it",
+            body: """
+                func use(_ secret: consuming Secret) -> Int {
+                    let bytes = secret.bytes
+                    drop(secret)
+                    return bytes.byteCount
+                }
+                func drop(_ secret: consuming Secret) {}
+                """, error: "overlapping accesses to 'secret', but deinitialization requires exclusive access"
+        ),
     ]
 
     @Test(arguments: [
@@ -228,7 +267,7 @@ struct MisuseTests {
     func `The compiler says so`(_ misuse: Case) throws {
         let folder = TemporaryFolder()
         let file = folder.file("misuse.swift")
-        let source = "import ApusPorts\nimport ApusRings\n\n\(misuse.body)\n"
+        let source = "import ApusCrypto\nimport ApusPorts\nimport ApusRings\n\n\(misuse.body)\n"
         try source.write(toFile: file, atomically: false, encoding: .utf8)
         // As far as object code, since lifetimes are checked after types.
         let ran = try Compiler.compile(file, as: "-c", ["-warnings-as-errors"])
