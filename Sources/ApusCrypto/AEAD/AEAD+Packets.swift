@@ -136,19 +136,21 @@ extension AEAD {
         _ nonce: Nonce,
         _ key: RawSpan?
     ) {
-        let key = unsafe check(count, aadCount, key)
+        // The library reads the key by its address.
+        defer { extendLifetime(key) }
+        let start = unsafe check(count, aadCount, key)
         let tag = unsafe text + count
         unsafe withUnsafePointer(to: nonce) { nonce in
             switch engine {
             case .openSSL:
                 let isSealed = unsafe apus_aead_seal(
-                    OpaquePointer(state), key, nonce, aad, aadCount, text, count, tag)
+                    OpaquePointer(state), start, nonce, aad, aadCount, text, count, tag)
                 precondition(isSealed, "OpenSSL does not encrypt")
             #if IPSEC_MB
-                case .gcm128: unsafe apus_mb_gcm128_seal(state, key, nonce, aad, aadCount, text, count, tag)
-                case .gcm256: unsafe apus_mb_gcm256_seal(state, key, nonce, aad, aadCount, text, count, tag)
+                case .gcm128: unsafe apus_mb_gcm128_seal(state, start, nonce, aad, aadCount, text, count, tag)
+                case .gcm256: unsafe apus_mb_gcm256_seal(state, start, nonce, aad, aadCount, text, count, tag)
                 case .chaCha20:
-                    unsafe apus_mb_chacha20_seal(state, key, nonce, aad, aadCount, text, count, tag)
+                    unsafe apus_mb_chacha20_seal(state, start, nonce, aad, aadCount, text, count, tag)
             #endif
             }
         }
@@ -159,16 +161,18 @@ extension AEAD {
         _ text: UnsafeMutableRawPointer, _ count: Int, _ tag: UnsafeRawPointer, _ aad: UnsafeRawPointer?,
         _ aadCount: Int, _ nonce: Nonce, _ key: RawSpan?
     ) -> Bool {
-        let key = unsafe check(count, aadCount, key)
+        // The library reads the key by its address.
+        defer { extendLifetime(key) }
+        let start = unsafe check(count, aadCount, key)
         return unsafe withUnsafePointer(to: nonce) { nonce in
             switch engine {
             case .openSSL:
-                unsafe apus_aead_open(OpaquePointer(state), key, nonce, aad, aadCount, text, count, tag)
+                unsafe apus_aead_open(OpaquePointer(state), start, nonce, aad, aadCount, text, count, tag)
             #if IPSEC_MB
-                case .gcm128: unsafe apus_mb_gcm128_open(state, key, nonce, aad, aadCount, text, count, tag)
-                case .gcm256: unsafe apus_mb_gcm256_open(state, key, nonce, aad, aadCount, text, count, tag)
+                case .gcm128: unsafe apus_mb_gcm128_open(state, start, nonce, aad, aadCount, text, count, tag)
+                case .gcm256: unsafe apus_mb_gcm256_open(state, start, nonce, aad, aadCount, text, count, tag)
                 case .chaCha20:
-                    unsafe apus_mb_chacha20_open(state, key, nonce, aad, aadCount, text, count, tag)
+                    unsafe apus_mb_chacha20_open(state, start, nonce, aad, aadCount, text, count, tag)
             #endif
             }
         }

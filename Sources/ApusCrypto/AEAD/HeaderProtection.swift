@@ -103,6 +103,8 @@ public import COpenSSL
     @inlinable @inline(__always)
     public mutating func mask(of sample: RawSpan, key: RawSpan? = nil) -> Mask {
         precondition(sample.byteCount == 16, "a sample has 16 octets")
+        // The library reads the key by its address.
+        defer { extendLifetime(key) }
         if let key {
             precondition(key.byteCount == algorithm.keyLength, "a key of another length")
             hasKey = true
@@ -113,17 +115,17 @@ public import COpenSSL
         // Sound: key and sample are borrowed for the call, and the block has 16 octets.
         unsafe withUnsafeMutablePointer(to: &block) { block in
             unsafe sample.withUnsafeBytes { sample in
-                let key = unsafe key?.withUnsafeBytes { $0.baseAddress }
+                let start = unsafe key?.withUnsafeBytes { $0.baseAddress }
                 let sample = sample.baseAddress
                 switch engine {
                 case .openSSLBlock:
-                    let isDone = unsafe apus_aes_block(OpaquePointer(state), key, sample, block)
+                    let isDone = unsafe apus_aes_block(OpaquePointer(state), start, sample, block)
                     precondition(isDone, "OpenSSL does not encrypt")
                 case .openSSLStream:
-                    let isDone = unsafe apus_chacha20_block(OpaquePointer(state), key, sample, block)
+                    let isDone = unsafe apus_chacha20_block(OpaquePointer(state), start, sample, block)
                     precondition(isDone, "OpenSSL does not encrypt")
                 #if IPSEC_MB
-                    case .aes128: unsafe apus_mb_aes_block(state, key, sample, block)
+                    case .aes128: unsafe apus_mb_aes_block(state, start, sample, block)
                 #endif
                 }
             }
