@@ -29,7 +29,7 @@ public func undisturbed<R>(
 
 /// Does something, and tells for how long at most a thread that wants to run every millisecond was kept from it meanwhile, on any
 /// CPU.
-public func longestPause<R>(of body: () throws -> R) throws -> (Result<R, any Error>, Duration) {
+private func longestPause<R>(of body: () throws -> R) throws -> (Result<R, any Error>, Duration) {
     let watch = PauseWatch()
     var threads: [pthread_t] = []
     func end() {

@@ -11,6 +11,19 @@ extension Lab {
         func `killed under traffic and started again, streams flow and the host goes on`(
             backend: Backend
         ) throws {
+            // Its rings hold a second of the stream, for which something else may stop the worker: then once more.
+            let missing = try undisturbed {
+                try Self.killed(backend)
+            } isRight: {
+                $0 == 0
+            }
+            #expect(missing == 0)
+        }
+
+        /// Kills one under traffic and starts another.
+        ///
+        /// - Returns: how many packets are missing from the first that the second one sent on, each of which was counted.
+        private static func killed(_ backend: Backend) throws -> Int {
             let scene = try Scene("kill")
             let options = backend.options + ["-l", "192.0.2.2:5004", "-t", "198.51.100.1:6004"]
             let before = try Self.traces(in: scene.relay)
@@ -31,20 +44,16 @@ extension Lab {
             try eventually("TCP goes on while nobody forwards") { session.exchanges > exchangesWhileDead }
 
             let kernelBefore = try LoadTests.kernelDrops(scene, backend)
-            let (started, pause) = try longestPause {
-                let start = ContinuousClock.now
-                let second = try ApusForward(in: scene.relay, options)
-                let startTime = ContinuousClock.now - start
-                #expect(startTime < .seconds(3), "the next start")
-                let atStart = sink.count
-                try eventually("streams flow again") { sink.count - atStart > 1000 }
-                return (second, try sending.finish())
-            }
-            let (second, sent) = try started.get()
+            let start = ContinuousClock.now
+            let second = try ApusForward(in: scene.relay, options)
+            let startTime = ContinuousClock.now - start
+            #expect(startTime < .seconds(3), "the next start")
+            let atStart = sink.count
+            try eventually("streams flow again") { sink.count - atStart > 1000 }
+            let sent = try sending.finish()
             _ = sink.drain()
             let after = sink.numbers()
-            // From the first packet that the second one sent to the last nothing is missing; but where something else had the
-            // machine, what came while all that waits for a worker was full, and was counted so.
+            // From the first packet that the second one sent to the last.
             let tail = after.dropFirst(killed)
             let missing = sent - (tail.first ?? 0) - tail.count
             let isInOrder = zip(tail, tail.dropFirst()).allSatisfy { $0 < $1 }
@@ -55,15 +64,14 @@ extension Lab {
             #expect(tcp.failure == nil && tcp.exchanges > 100 && tcp.slowest < .seconds(1), "\(tcp)")
             let status = try second.finish()
             let kernel = try LoadTests.kernelDrops(scene, backend) - kernelBefore
-            #expect(
-                isInOrder
-                    && (0...(pause > .milliseconds(20) ? Int(status.portDrops) + kernel : 0)).contains(
-                        missing),
-                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); paused \(pause); \(kernel) \(status.ports)"
+            print(
+                "\(tail.count) packets, from \(tail.first ?? -1) to \(tail.last ?? -1) of \(sent); \(kernel) \(status.ports)"
             )
+            #expect(isInOrder && (0...Int(status.portDrops) + kernel).contains(missing))
             #expect(status.sent == UInt64(tail.count) && status.drops.isEmpty, "\(status.drops)")
             let left = try Self.traces(in: scene.relay)
             #expect(left == before, "after a clean stop nothing is left: \(left)")
+            return missing
         }
 
         /// What an XDP program would show up in: the links, and all that is pinned.
